@@ -1,0 +1,22 @@
+"""handflow finds people's hands in a camera picture and tells games about them: a streaming dataflow of small processes."""
+
+__version__ = "0.1.0"
+
+from .messages import Array, Flow, Frame, Hands, Heatmap, Hop, Message, State, now_ns
+from .runtime.node import Node, Range, SetupError, ticks
+
+__all__ = [
+    "Array",
+    "Flow",
+    "Frame",
+    "Hands",
+    "Heatmap",
+    "Hop",
+    "Message",
+    "Node",
+    "Range",
+    "SetupError",
+    "State",
+    "now_ns",
+    "ticks",
+]

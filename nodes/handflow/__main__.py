@@ -1,0 +1,271 @@
+"""The command line: each verb imports what it needs inside its own function, so that `handflow --help` is quick."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import __version__
+
+if TYPE_CHECKING:
+    from .runtime.graph import Graph
+
+SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib")  # what opencv-python's wheel does not bring
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs one command; the exit status: 0 done or stopped, 2 a usage or graph error, 1 any other failure."""
+    parser = _parser()
+    args = parser.parse_args(arguments)
+    from .runtime.graph import GraphError
+    from .runtime.node import SetupError
+    from .runtime.supervisor import RunError
+
+    try:
+        return args.do(args)
+    except GraphError as error:
+        _complain(*error.lines)
+        return 2
+    except (SetupError, RunError, PermissionError) as error:
+        _complain(*[str(error)] if str(error) else [])
+        return 1
+    except ImportError as error:
+        _complain(_missing(error))
+        return 1
+    except KeyboardInterrupt:
+        return 0
+    except BrokenPipeError:  # the reader of our output has gone: `handflow top | head -3`
+        sys.stderr.close()
+        return 0
+
+
+def run(args: argparse.Namespace) -> int:
+    from .runtime.graph import resolve
+    from .runtime.supervisor import Supervisor
+
+    graph = _graph(args.graph)
+    for setting in args.set:
+        _set(graph, setting)
+    if args.source is not None:
+        _source(graph, args.source)
+    stages = resolve(graph)
+    if not sys.stdout.isatty():
+        from .runtime.table import line
+
+        Supervisor(graph, stages, _complain, lambda rows: print(line(rows), flush=True)).run(args.for_s)
+        return 0
+    from rich.console import Console
+    from rich.live import Live
+
+    from .runtime.table import table
+
+    console = Console(highlight=False)
+    with Live(console=console, auto_refresh=False) as live:
+        say = lambda text: console.print(text, markup=False)  # noqa: E731
+        Supervisor(graph, stages, say, lambda rows: live.update(table(rows), refresh=True)).run(args.for_s)
+    return 0
+
+
+def check(args: argparse.Namespace) -> int:
+    from .runtime.graph import resolve, schema
+
+    if args.schema:
+        print(json.dumps(schema(), indent=2))
+        return 0
+    graph = _graph(args.graph)
+    stages = resolve(graph)
+    if args.json:
+        print(json.dumps({"graph": str(graph.file), "nodes": list(stages), "errors": []}))
+    else:
+        print(f"{graph.file}: {len(stages)} nodes, nothing wrong")
+    return 0
+
+
+def graph(args: argparse.Namespace) -> int:
+    from .runtime import drawing
+    from .runtime.graph import resolve
+
+    stages = resolve(_graph(args.graph))
+    if args.svg:
+        Path(args.svg).write_text(drawing.svg(stages), "utf-8")
+    else:
+        print(drawing.dot(stages) if args.dot else drawing.mermaid(stages))
+    return 0
+
+
+def node(args: argparse.Namespace) -> int:
+    from .runtime.process import run_process
+
+    loaded = _graph(args.graph)
+    for setting in args.set:
+        _set(loaded, setting)
+    return run_process(loaded, args.name, args.supervised, args.restarted)
+
+
+def top(args: argparse.Namespace) -> int:
+    from .runtime.control import ask
+
+    def rows() -> list[dict]:
+        return ask(args.graph and Path(args.graph), "top")
+
+    if args.json:
+        print(json.dumps(rows()))
+        return 0
+    from rich.console import Console
+
+    from .runtime.table import table
+
+    if args.once:
+        Console(highlight=False).print(table(rows()))
+        return 0
+    import time
+
+    from rich.live import Live
+
+    with Live(table(rows()), auto_refresh=False) as live:
+        while True:
+            time.sleep(1)
+            live.update(table(rows()), refresh=True)
+
+
+def detect(args: argparse.Namespace) -> int:
+    from .detect import detect_paths
+
+    return detect_paths(args)
+
+
+def _training(verb: str) -> Callable[[argparse.Namespace], int]:
+    def do(args: argparse.Namespace) -> int:
+        import importlib
+
+        return importlib.import_module(f".training.{verb}", __package__).main(args.arguments)
+
+    return do
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("handflow", description=sys.modules[__package__].__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    def verb(name: str, do: Callable[[argparse.Namespace], int], help_: str) -> argparse.ArgumentParser:
+        made = verbs.add_parser(name, help=help_, description=help_)
+        made.set_defaults(do=do)
+        return made
+
+    one = verb("run", run, "starts every process of a graph and watches over them")
+    one.add_argument("graph", nargs="?", metavar="GRAPH", help="default: ./pipeline.yaml, else the packaged one")
+    one.add_argument("--source", help="camera, file or folder: `source` of the one node that has it")
+    one.add_argument("--set", action="append", default=[], metavar="NODE.KEY=VALUE", help="beats the file; YAML")
+    one.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="stops after so long")
+
+    one = verb("check", check, "says everything that is wrong with a graph, without a camera")
+    one.add_argument("graph", nargs="?", metavar="GRAPH")
+    one.add_argument("--json", action="store_true")
+    one.add_argument("--schema", action="store_true", help="prints the JSON Schema of graphs, for editors")
+
+    one = verb("graph", graph, "prints a graph as Mermaid text")
+    one.add_argument("graph", nargs="?", metavar="GRAPH")
+    form = one.add_mutually_exclusive_group()
+    form.add_argument("--dot", action="store_true", help="as Graphviz text")
+    form.add_argument("--svg", metavar="FILE", help="as a picture")
+
+    one = verb("node", node, "runs one node of a graph alone, in the foreground")
+    one.add_argument("name", metavar="NAME")
+    one.add_argument("--graph", metavar="GRAPH")
+    one.add_argument("--set", action="append", default=[], metavar="NODE.KEY=VALUE")
+    one.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)  # standard input is the supervisor
+    one.add_argument("--restarted", action="store_true", help=argparse.SUPPRESS)  # does not wait for its listeners
+
+    one = verb("top", top, "shows the table of a running graph")
+    one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
+    one.add_argument("--once", action="store_true")
+    one.add_argument("--json", action="store_true")
+
+    one = verb("detect", detect, "finds hands in pictures, folders and clips: every frame, no pacing")
+    one.add_argument("paths", nargs="+", metavar="PATH")
+    one.add_argument("--json", metavar="OUT", help="a line per frame; - is standard output (the default)")
+    one.add_argument("--video", metavar="OUT.mp4", help="the hands drawn on the frames")
+    one.add_argument("--csv", metavar="OUT", help="a line per hand")
+    one.add_argument("--no-track", action="store_true", help="every peak above the threshold; no identities")
+    one.add_argument("--profile", choices=("near", "mid", "far"), default="near")
+    one.add_argument("--min-score", type=float, metavar="S", help="lets weaker peaks through")
+
+    for name, help_ in (
+        ("train", "trains the network on labelled pictures"),
+        ("evaluate", "scores a model on labelled pictures and clips"),
+        ("export", "writes a trained network as ONNX models"),
+    ):
+        one = verbs.add_parser(name, help=help_, add_help=False)
+        one.add_argument("arguments", nargs=argparse.REMAINDER)
+        one.set_defaults(do=_training(name))
+    return parser
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} found, seconds above 0 expected")
+    return seconds
+
+
+def _graph(given: str | None) -> "Graph":
+    from .runtime.graph import read
+
+    here = Path("pipeline.yaml")
+    return read(Path(given) if given else here if here.exists() else packaged("pipeline.yaml"))
+
+
+def packaged(name: str) -> Path:
+    """A file that comes with the package: in the wheel beside this module, in a checkout at the top."""
+    beside = Path(__file__).parent / name
+    return beside if beside.exists() else Path(__file__).parents[2] / name
+
+
+def _set(graph: "Graph", text: str) -> None:
+    from .runtime.graph import GraphError, value
+
+    target, equals, given = text.partition("=")
+    name, dot, key = target.partition(".")
+    if not (equals and dot and name and key):
+        raise GraphError([f"--set {text}: NODE.KEY=VALUE expected"])
+    graph.set(name, key, value(given), f"--set {text}")
+
+
+def _source(graph: "Graph", source: str) -> None:
+    """`--source S`: for the one node of the graph whose class has that setting."""
+    from .runtime.graph import GraphError
+    from .runtime.stage import StageError, declared, load
+
+    have = []
+    for entry in graph.entries.values():
+        try:
+            if "source" in declared(load(entry.run, graph.file.parent)).settings:
+                have.append(entry.name)
+        except StageError:
+            continue  # resolve() says what is wrong with it
+    if len(have) != 1:
+        raise GraphError(
+            [f"--source {source}: {len(have)} nodes have a source ({', '.join(have)}); use --set NODE.source=…"]
+        )
+    graph.set(have[0], "source", source, f"--source {source}")
+
+
+def _missing(error: ImportError) -> str:
+    """An import that failed, as what to install."""
+    if any(library in str(error) for library in SYSTEM_LIBRARIES):
+        return f"opencv-python needs libraries of the system: apt-get install libgl1 libglib2.0-0 ({error})"
+    if (error.name or "").split(".")[0] in ("torch", "onnx", "matplotlib"):
+        return f"{error.name} is missing, which training needs: pip install 'handflow[train]'"
+    return f"{type(error).__name__}: {error}"
+
+
+def _complain(*lines: str) -> None:
+    for line in lines:
+        print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

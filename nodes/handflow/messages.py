@@ -1,0 +1,158 @@
+"""The vocabulary: what travels between nodes. A message is a dataclass with numpy arrays in it.
+
+Places are 0..1 of the picture's width and height (origin top left, y down), durations end in `_s`, clocks in `_ns`.
+"""
+
+import time
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import Annotated, Any, NamedTuple, dataclass_transform, get_type_hints
+
+import numpy as np
+
+
+class Array(NamedTuple):
+    """The dtype and shape an array field must have; a name such as "n" stands for the same size in all fields."""
+
+    dtype: str
+    shape: tuple[int | str, ...]
+
+
+class Hop(NamedTuple):
+    """One process that a message passed, in stream-clock nanoseconds; the profiler reads these."""
+
+    node: str
+    received_ns: int
+    sent_ns: int
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(field,))
+@dataclass(kw_only=True, eq=False)
+class Message:
+    """The header that every message carries. Nodes leave it alone: the runtime carries it over.
+
+    Constructing a message casts its arrays to the declared dtype and checks their shapes, so that a wrong array
+    fails in the node that made it (TypeError, ValueError).
+    """
+
+    stream: int = 0  # new at each start of the source, so that frame numbers may start again
+    seq: int = 0  # number of the camera frame that the message stems from, from 1
+    captured_ns: int = 0  # stream clock when the picture was taken; never rewritten
+    sent: int = 0  # the producer's own counter; a gap is what a reader skipped
+    hops: list[Hop] = field(default_factory=list)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        dataclass(kw_only=True, eq=False)(cls)
+
+    def __post_init__(self) -> None:
+        sizes: dict[str, int] = {}
+        for name, declared in arrays_of(type(self)).items():
+            array = conform(f"{type(self).__name__}.{name}", getattr(self, name), declared, sizes)
+            object.__setattr__(self, name, array)
+
+
+def arrays_of(kind: type[Message]) -> dict[str, Array]:
+    """The array fields of a message class by name, in the order of their declaration."""
+    found = _ARRAYS.get(kind)
+    if found is None:
+        hints = get_type_hints(kind, include_extras=True)
+        found = _ARRAYS[kind] = {
+            f.name: mark
+            for f in fields(kind)
+            for mark in getattr(hints[f.name], "__metadata__", ())
+            if isinstance(mark, Array)
+        }
+    return found
+
+
+_ARRAYS: dict[type[Message], dict[str, Array]] = {}  # reading the annotations at every frame would cost 0.1 ms
+
+
+def conform(what: str, value: Any, declared: Array, sizes: dict[str, int]) -> np.ndarray:
+    """`value` as an array of the declared dtype and shape. `sizes` gathers what the named dimensions came to."""
+    array = np.asarray(value)
+    if array.dtype != declared.dtype:
+        # The empty list is float64 to numpy, but "no ids" to us.
+        if array.size and not np.can_cast(array.dtype, declared.dtype, casting="same_kind"):
+            raise TypeError(f"{what}: {array.dtype} found, {declared.dtype} expected")
+        array = array.astype(declared.dtype)
+    if array.shape == (0,):
+        array = array.reshape([0 if isinstance(size, str) else size for size in declared.shape])
+    fits = array.ndim == len(declared.shape) and all(
+        found == (sizes.setdefault(size, found) if isinstance(size, str) else size)
+        for found, size in zip(array.shape, declared.shape, strict=True)
+    )
+    if not fits:
+        expected = ", ".join(f"{size}={sizes[size]}" if size in sizes else str(size) for size in declared.shape)
+        raise ValueError(f"{what}: shape {array.shape} found, ({expected}) expected")
+    return array
+
+
+def _none() -> Any:
+    return field(default_factory=lambda: np.empty(0))
+
+
+class Frame(Message):
+    """A picture."""
+
+    image: Annotated[np.ndarray, Array("uint8", ("height", "width", 3))]  # BGR, as OpenCV has it
+
+
+class Flow(Message):
+    """Where each part of the picture went since an earlier picture."""
+
+    vectors: Annotated[np.ndarray, Array("float32", ("rows", "columns", 2))]  # 0..1 of width and height, over the span
+    since_ns: int  # stream clock of the earlier picture: the span is captured_ns - since_ns
+
+
+class Heatmap(Message):
+    """The network's maps. The middle of cell (row, column) lies at (column + 0.5, row + 0.5) * scale + shift in the picture."""
+
+    values: Annotated[np.ndarray, Array("float32", ("rows", "columns"))]  # 0..1, lit up at any hand
+    open: Annotated[np.ndarray, Array("float32", ("rows", "columns"))]  # 0..1, lit up at open palms facing the camera
+    radius: Annotated[np.ndarray, Array("float32", ("rows", "columns"))]  # cells (of the map's width), at hands' centres
+    offset: Annotated[np.ndarray, Array("float32", ("rows", "columns", 2))]  # cells, x then y, cell's middle to centre
+    scale: Annotated[np.ndarray, Array("float64", (2,))]  # 0..1 of the picture's width and height per cell
+    shift: Annotated[np.ndarray, Array("float64", (2,))]  # where the map's corner lies in the picture (letterbox: < 0)
+    width: int  # of the picture, pixels
+    height: int
+
+
+class State(IntEnum):
+    """What a tracker knows of a hand; the numbers travel over OSC."""
+
+    NEW = 0  # first message with this id
+    TRACKED = 1
+    PREDICTED = 2  # not seen in this frame, still believed
+    LEAVING = 3  # last message with this id
+
+
+class Hands(Message):
+    """The hands of one frame. `Hands()` is none."""
+
+    id: Annotated[np.ndarray, Array("int32", ("n",))] = _none()  # constant for as long as a hand is followed
+    state: Annotated[np.ndarray, Array("int32", ("n",))] = _none()  # State
+    xy: Annotated[np.ndarray, Array("float32", ("n", 2))] = _none()  # the centre
+    velocity: Annotated[np.ndarray, Array("float32", ("n", 2))] = _none()  # per second, of width and height
+    radius: Annotated[np.ndarray, Array("float32", ("n",))] = _none()  # half the longer side, 0..1 of the width
+    score: Annotated[np.ndarray, Array("float32", ("n",))] = _none()  # 0..1, that it is a hand
+    open: Annotated[np.ndarray, Array("float32", ("n",))] = _none()  # 0..1, that it is an open palm facing the camera
+    is_open: Annotated[np.ndarray, Array("bool", ("n",))] = _none()  # `open` after hysteresis
+    age: Annotated[np.ndarray, Array("float32", ("n",))] = _none()  # seconds since the hand was first seen
+    width: int = 0  # of the picture, pixels
+    height: int = 0
+
+
+class Clock:
+    """The stream clock: wall time at the graph's start plus the monotonic clock since.
+
+    It never goes backwards on one machine and survives a step of the system clock.
+    """
+
+    offset_ns: int = time.time_ns() - time.monotonic_ns()  # a graph's processes share the offset taken at its start
+
+
+def now_ns() -> int:
+    """The stream clock now, in nanoseconds."""
+    return Clock.offset_ns + time.monotonic_ns()

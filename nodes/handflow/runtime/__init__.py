@@ -1,0 +1,1 @@
+"""How nodes are driven, joined, watched and measured."""

@@ -1,0 +1,140 @@
+"""What a node is, and how one is driven: messages in, `process()`, messages out. Knows no socket and no hand."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Protocol, Self, dataclass_transform
+
+import msgspec
+import numpy as np
+
+from ..messages import Hop, Message, now_ns
+from .profile import Profile
+
+
+def Range(low: float, high: float) -> msgspec.Meta:  # noqa: N802 (reads as a type in annotations)
+    """Bounds of a setting, both allowed: `reach: Annotated[float, Range(0, 1), "of the picture's width"] = 0.1`."""
+    return msgspec.Meta(ge=low, le=high)
+
+
+class SetupError(Exception):
+    """This node cannot run as it is set, and no restart will help: one line saying what was found and what to do."""
+
+
+@dataclass_transform(kw_only_default=True, field_specifiers=(field,))
+class Node:
+    """One stage. Subclasses annotate their settings as fields and define `process()`.
+
+    `process` takes the messages its arguments name and returns a message, None for "nothing this time", or yields
+    several. A source takes none and yields; one that waits yields None at least once a second.
+    Arrays that come in are read-only and valid during `process`.
+    """
+
+    # What the runtime lends a node. Not settings: Node itself is no dataclass.
+    log: logging.Logger  # one per node, with its name
+    kept: dict[str, Any]  # small values (numbers, text) that outlive a crash of this process within a run
+    note: str  # what the table shows beside this node: "3 hands"
+    empty: Callable[..., np.ndarray]  # like numpy.empty, but in the shared slot that is sent next: no copy
+    process: Callable[..., Any]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        dataclass(kw_only=True, eq=False)(cls)
+
+    def __new__(cls, *_: object, **__: object) -> Self:
+        node = super().__new__(cls)
+        node.log = logging.getLogger(cls.__name__.lower())
+        node.kept, node.note, node.empty = {}, "", np.empty
+        return node
+
+    def start(self) -> None:
+        """Opens what `process` needs. A failure here at the start of a graph ends the run, with its line."""
+
+    def idle(self) -> None:
+        """Called again and again, every 0.25 s, while no message comes."""
+
+    def stop(self) -> None:
+        """Lets go of what `start` took."""
+
+
+class Stopped(BaseException):
+    """Raised in the main thread by a signal to stop, wherever it is: also in a wait inside somebody's `process`."""
+
+
+@dataclass
+class Inputs:
+    """What one call of `process` is given. A source is given none, once."""
+
+    values: dict[str, Message | None]
+    driving: Message | None = None
+    received_ns: int = 0
+    intact: Callable[[], bool] = lambda: True  # whether the arrays are still what was sent
+
+
+class Sender(Protocol):
+    def send(self, message: Message) -> None: ...
+
+
+def run_node(
+    node: Node,
+    name: str,
+    inbox: Iterable[Inputs | None],
+    outbox: Sender,
+    profile: Profile,
+    remember: Callable[[dict[str, Any]], None] = lambda kept: None,
+) -> None:
+    """Drives a started node until its inbox ends. `remember` stores `node.kept` before what depends on it is sent."""
+    stream = now_ns()
+    seq = 0
+    kept = dict(node.kept)
+    for inputs in inbox:
+        if inputs is None:
+            node.idle()
+            continue
+        profile.begin(inputs.received_ns)
+        whole: bool | None = None
+        for message in each(node.process(**inputs.values)):
+            if message is None:
+                profile.note = node.note
+                continue
+            if inputs.driving is not None:
+                whole = inputs.intact()
+                if not whole:
+                    break
+                message.stream, message.seq = inputs.driving.stream, inputs.driving.seq
+                message.captured_ns = inputs.driving.captured_ns
+                hops, received_ns = inputs.driving.hops, inputs.received_ns
+            else:
+                seq += 1
+                message.stream = message.stream or stream
+                message.seq = message.seq or seq
+                message.captured_ns = message.captured_ns or now_ns()
+                hops, received_ns = message.hops, message.captured_ns
+            if node.kept != kept:
+                kept = dict(node.kept)
+                remember(kept)
+            message.hops = [*hops, Hop(name, received_ns, now_ns())]
+            outbox.send(message)
+            profile.note = node.note
+            profile.sent(message)
+        profile.note = node.note
+        profile.end(inputs.driving, inputs.intact() if whole is None else whole)
+
+
+def each(result: Message | Iterable[Message | None] | None) -> Iterable[Message | None]:
+    """What `process` returned, as the messages in it."""
+    return () if result is None else (result,) if isinstance(result, Message) else result
+
+
+def ticks(fps: float) -> Iterator[float]:
+    """Seconds since the first tick, `fps` times a second by the monotonic clock. Late ticks are skipped."""
+    start = time.monotonic()
+    number = 0
+    while True:
+        wait = start + number / fps - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        yield number / fps
+        number = max(number + 1, math.floor((time.monotonic() - start) * fps))

@@ -1,0 +1,165 @@
+"""One node in a process of its own: what `handflow node NAME` runs, by hand or under the supervisor."""
+
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgpack
+import zmq
+
+from ..messages import Clock
+from .graph import Graph, Stage, resolve
+from .node import Inputs, Node, SetupError, Stopped, run_node
+from .profile import Profile
+from .ring import Rings
+from .rundir import RunDir
+from .wire import Inbox, Outbox
+
+LISTENERS_S = 3.0  # how long a starting node holds its first message back for those that listen to it
+STATUS_S = 1.0
+FAILED_TO_START = 3  # the exit status that tells the supervisor so
+
+
+def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bool = False) -> int:
+    """Runs the node until its input ends or a signal stops it; the exit status. GraphError."""
+    _stop_by_signals()
+    directory = RunDir(graph.file)
+    profile = Profile(name, os.getpid())
+    context = zmq.Context()
+    ended, done = threading.Event(), threading.Event()
+    if supervised:
+        threading.Thread(target=_obey, args=(ended,), daemon=True).start()
+    teller = threading.Thread(target=_tell, args=(context, directory, profile, done), daemon=True)
+    teller.start()
+    logging.basicConfig(format=f"{name}: %(message)s", level=logging.INFO, force=True)
+    try:
+        stage = _stage(graph, name)
+        Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
+        if directory.lock(name, wait_s=3 if supervised else 0) is None:
+            raise SetupError(f"node {name!r} of {graph.file} already runs (process {directory.holder(name)})")
+        _run(stage, graph, directory, context, profile, ended, restarted)
+        profile.state = "ended"
+    except Stopped:
+        pass
+    except SetupError as error:
+        logging.error("%s", error)
+        return FAILED_TO_START if supervised else 1
+    finally:
+        done.set()
+        teller.join(0.5)
+        context.term()
+    return 0
+
+
+def _run(
+    stage: Stage,
+    graph: Graph,
+    directory: RunDir,
+    context: zmq.Context,
+    profile: Profile,
+    ended: threading.Event,
+    restarted: bool,
+) -> None:
+    rings = Rings()
+    endpoints = {name: directory.endpoint(name) for name in graph.entries}
+    node = stage.node(**stage.settings)
+    node.log = logging.getLogger(stage.name)
+    node.empty = rings.empty
+    kept = directory.kept(stage.name)
+    with contextlib.suppress(FileNotFoundError):
+        node.kept.update(msgpack.unpackb(kept.read_bytes()))
+    with contextlib.ExitStack() as open_:
+        outbox = Outbox(context, endpoints[stage.name], rings)
+        open_.callback(outbox.close)
+        _start(node)
+        open_.callback(node.stop)
+        inbox = None
+        if stage.edges:
+            unwired = set(stage.what.inputs) - {edge.argument for edge in stage.edges}
+            inbox = Inbox(context, stage.edges, unwired, endpoints, rings, profile, ended)
+            open_.callback(inbox.close)
+
+        def inputs() -> Iterator[Inputs | None]:
+            outbox.wait_for(len(stage.listeners), 0 if restarted else LISTENERS_S)
+            profile.state = "running"
+            yield from inbox if inbox is not None else [Inputs({})]
+
+        run_node(node, stage.name, inputs(), outbox, profile, lambda values: _remember(kept, values))
+
+
+def _stage(graph: Graph, name: str) -> Stage:
+    stages = resolve(graph)
+    if name not in stages:
+        raise SetupError(f"{graph.file} has no node {name!r}; it has {', '.join(stages)}")
+    return stages[name]
+
+
+def _start(node: Node) -> None:
+    """Starts the node; whatever it cannot get (a file, a port, a device) is one line."""
+    try:
+        node.start()
+    except SetupError:
+        raise
+    except Exception as error:
+        if not isinstance(error, OSError | zmq.ZMQError | ImportError):
+            traceback.print_exc()
+        raise SetupError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+
+
+def _remember(file: Path, values: dict[str, object]) -> None:
+    """Written beside and renamed: a kill in the middle leaves what was there."""
+    part = file.with_suffix(".part")
+    part.write_bytes(msgpack.packb(values))
+    part.replace(file)
+
+
+def _running_clock(directory: RunDir) -> int | None:
+    """A node started by hand beside a running graph shares its clock."""
+    if not directory.running():
+        return None
+    return json.loads(directory.graph.read_text("utf-8"))["clock_offset_ns"]
+
+
+def _stop_by_signals() -> None:
+    def stop(*_: object) -> None:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_IGN)  # once is enough: what stops must not be torn out of stopping
+        raise Stopped
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, stop)
+
+
+def _obey(ended: threading.Event) -> None:
+    """Reads the supervisor's lines. Its end, however it came, ends this process too: no orphan keeps a camera."""
+    for line in sys.stdin:
+        if "ended" in json.loads(line):
+            ended.set()
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(2)
+    os._exit(1)
+
+
+def _tell(context: zmq.Context, directory: RunDir, profile: Profile, done: threading.Event) -> None:
+    """Sends the status once a second, also while the node starts or hangs."""
+    socket = context.socket(zmq.PUSH)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RECONNECT_IVL, 100)
+    socket.connect(directory.status)
+    told = ""
+    due = 0.0
+    while not done.wait(0.1):
+        # A change of state is told at once: the supervisor's table and its judgement of a crash rest on it.
+        if time.monotonic() >= due or told != profile.state:
+            due, told = time.monotonic() + STATUS_S, profile.state
+            with contextlib.suppress(zmq.Again):
+                socket.send(msgpack.packb(profile.status()), zmq.NOBLOCK)
+    socket.close()

@@ -1,0 +1,100 @@
+"""How a node does: counters and times, gathered while it runs and told once a second."""
+
+from collections import deque
+from typing import Any, TypedDict
+
+import numpy as np
+
+from ..messages import Message, now_ns
+
+SAMPLES = 300  # the percentiles span the last ten seconds at 30 fps
+
+
+class Spread(TypedDict):
+    p50: float
+    p99: float
+
+
+class Status(TypedDict):
+    """What a node tells its supervisor once a second."""
+
+    node: str
+    pid: int
+    state: str  # starting, running, ended
+    fps_in: float
+    fps_out: float
+    work_ms: Spread  # process(); for a source from the capture to the sending
+    age_ms: Spread  # captured to this node's sending (a sink: to the end of its work)
+    skipped: int  # messages that its inputs passed over, since it started
+    lost: int  # read too late: the ring had gone round, or the writer had ended
+    refused: int  # no message of the expected kind
+    note: str  # what the node itself says: "3 hands"
+    busy_s: float  # how long process() has been at the present message
+
+
+class Profile:
+    """The counters of one node. One thread writes, another may take a status: torn reads only misjudge one second."""
+
+    def __init__(self, node: str, pid: int) -> None:
+        self.node, self.pid = node, pid
+        self.state, self.note = "starting", ""
+        self.skipped = self.lost = self.refused = 0
+        self._in = self._out = 0
+        self._work: deque[int] = deque(maxlen=SAMPLES)  # ns
+        self._age: deque[int] = deque(maxlen=SAMPLES)  # ns
+        self._began_ns = 0
+        self._sent_ns = 0
+        self._told = (now_ns(), 0, 0)
+
+    def begin(self, received_ns: int) -> None:
+        """`process` is called. A source is called once, so it is never busy by this measure."""
+        self._began_ns = now_ns() if received_ns else 0
+
+    def sent(self, message: Message) -> None:
+        now = now_ns()
+        self._out += 1
+        self._age.append(now - message.captured_ns)
+        if not self._began_ns:
+            self._work.append(now - message.captured_ns)
+        self._sent_ns = now
+
+    def end(self, driving: Message | None, whole: bool) -> None:
+        """`process` is done with `driving`. Not `whole`: its picture was overwritten meanwhile."""
+        if driving is None:
+            return
+        now = now_ns()
+        self._in += 1
+        self._work.append(now - self._began_ns)
+        if self._sent_ns < self._began_ns:
+            self._age.append(now - driving.captured_ns)
+        self.lost += not whole
+        self._began_ns = 0
+
+    def status(self) -> Status:
+        now, came, went = now_ns(), self._in, self._out
+        since, came_before, went_before = self._told
+        self._told = (now, came, went)
+        seconds = max(1e-3, (now - since) / 1e9)
+        began = self._began_ns
+        return Status(
+            node=self.node,
+            pid=self.pid,
+            state=self.state,
+            fps_in=round((came - came_before) / seconds, 2),
+            fps_out=round((went - went_before) / seconds, 2),
+            work_ms=spread_ms(self._work),
+            age_ms=spread_ms(self._age),
+            skipped=self.skipped,
+            lost=self.lost,
+            refused=self.refused,
+            note=self.note,
+            busy_s=round((now - began) / 1e9, 3) if began else 0.0,
+        )
+
+
+def spread_ms(samples_ns: "deque[int] | list[Any]") -> Spread:
+    """Median and 99th percentile in ms; 0 where there is no sample."""
+    if not samples_ns:
+        return Spread(p50=0.0, p99=0.0)
+    p50, p99 = np.percentile(np.array(samples_ns), [50, 99]) / 1e6
+    return Spread(p50=round(float(p50), 3), p99=round(float(p99), 3))

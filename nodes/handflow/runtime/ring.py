@@ -1,0 +1,160 @@
+"""Shared memory for big arrays: a ring of slots that one process writes and any process of the same user reads.
+
+The memory is a memfd that readers open through /proc/<pid>/fd/<n>, so a kill -9 leaves nothing behind. Each slot has a
+generation (a seqlock): odd while it is drawn, even once it is sent. A reader looks at it before and after its work.
+"""
+
+import mmap
+import os
+import secrets
+import struct
+import threading
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+SLOTS = 8  # 0.27 s of pictures at 30 fps: time for a reader to finish with one
+_HEADER = struct.Struct("<8sQQQ")  # magic, ring id, slots, bytes per slot; then one generation (uint64) per slot
+_MAGIC = b"handflow"
+_PAGE = 4096  # header and slots begin on pages, so that arrays are aligned for every dtype
+
+
+class Ref(NamedTuple):
+    """Names one sent array: what a message carries instead of the array."""
+
+    pid: int
+    fd: int
+    ring: int  # random: a file descriptor's number is used again, this is not
+    slot: int
+    generation: int
+
+
+class Gone(LookupError):  # noqa: N818 (an everyday event, not an error)
+    """The memory or slot that a message names is not there (its writer ended, or went round the ring)."""
+
+
+class _Mapping:
+    """One ring's memory as mapped in this process."""
+
+    def __init__(self, memory: mmap.mmap) -> None:
+        magic, self.ring, slots, self.slot_bytes = _HEADER.unpack_from(memory)
+        if magic != _MAGIC or len(memory) < _PAGE + slots * self.slot_bytes or slots > (_PAGE - _HEADER.size) // 8:
+            raise Gone("not a handflow ring")
+        self.memory = memory
+        self.generations = np.frombuffer(memory, np.uint64, slots, _HEADER.size)
+        self.first = np.frombuffer(memory, np.uint8, 1, _PAGE).__array_interface__["data"][0]
+        self.known: dict[int, Ref] = {}  # what was last sent from, or read in, each slot
+
+    def array(self, slot: int, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        return np.ndarray(shape, dtype, self.memory, _PAGE + slot * self.slot_bytes)
+
+    def slot_at(self, address: int) -> int | None:
+        """The slot that begins at `address`, if any does."""
+        slot, rest = divmod(address - self.first, self.slot_bytes)
+        return slot if rest == 0 and 0 <= slot < len(self.generations) else None
+
+
+class Rings:
+    """This process's own ring, and the others' rings that it reads."""
+
+    def __init__(self, slots: int = SLOTS) -> None:
+        self._slots = slots
+        self._own: _Mapping | None = None
+        self._own_fd = -1
+        self._next = 0
+        self._read: dict[tuple[int, int, int], _Mapping] = {}  # by pid, fd and ring id
+        self._barrier = threading.Lock()
+
+    def empty(self, shape: int | Sequence[int], dtype: np.typing.DTypeLike = float) -> np.ndarray:
+        """Like numpy.empty, but lying in the slot that is sent next. To be drawn now and sent soon."""
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        dtype = np.dtype(dtype)
+        own = self._grown(int(np.prod(shape)) * dtype.itemsize)
+        slot, self._next = self._next, (self._next + 1) % self._slots
+        own.known.pop(slot, None)
+        own.generations[slot] |= np.uint64(1)  # odd: readers of what lay here see that it goes
+        return own.array(slot, shape, dtype)
+
+    def ref(self, array: np.ndarray) -> Ref:
+        """Names `array` for sending: where it lies if that is a ring (drawn in place or passed on), else copied in."""
+        if array.flags.c_contiguous:
+            address = array.__array_interface__["data"][0]
+            if self._own is not None and (slot := self._own.slot_at(address)) is not None:
+                return self._own.known.get(slot) or self._sent(self._own, slot)
+            for mapping in self._read.values():
+                if (slot := mapping.slot_at(address)) is not None and slot in mapping.known:
+                    return mapping.known[slot]
+        copy = self.empty(array.shape, array.dtype)
+        copy[...] = array
+        return self.ref(copy)
+
+    def view(self, ref: Ref, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
+        """The array that `ref` names, read-only and without a copy. Gone if it is not there any more."""
+        mapping = self._mapping(ref)
+        if not 0 <= ref.slot < len(mapping.generations) or np.prod(shape) * dtype.itemsize > mapping.slot_bytes:
+            raise Gone("no such slot")
+        if mapping.generations[ref.slot] != ref.generation:
+            raise Gone("overwritten")
+        mapping.known[ref.slot] = ref
+        array = mapping.array(ref.slot, shape, dtype)
+        array.flags.writeable = False
+        return array
+
+    def intact(self, ref: Ref) -> bool:
+        """Whether the slot still holds what `ref` names: to be asked after the work on it."""
+        with self._barrier:  # on ARM the reads before this line must be done before the generation is read
+            mapping = self._mapping(ref)
+            return bool(mapping.generations[ref.slot] == ref.generation)
+
+    def _sent(self, own: _Mapping, slot: int) -> Ref:
+        with self._barrier:
+            own.generations[slot] += np.uint64(1)  # even: whole
+        ref = Ref(os.getpid(), self._own_fd, own.ring, slot, int(own.generations[slot]))
+        own.known[slot] = ref
+        return ref
+
+    def _grown(self, nbytes: int) -> _Mapping:
+        """The own ring, made anew if its slots are smaller than `nbytes`; readers of the old one keep their mapping."""
+        if self._own is None or self._own.slot_bytes < nbytes:
+            if self._own_fd >= 0:
+                os.close(self._own_fd)
+            slot_bytes = -(-nbytes // _PAGE) * _PAGE
+            self._own_fd = os.memfd_create("handflow")
+            os.ftruncate(self._own_fd, _PAGE + self._slots * slot_bytes)
+            memory = mmap.mmap(self._own_fd, 0)
+            _HEADER.pack_into(memory, 0, _MAGIC, secrets.randbits(63), self._slots, slot_bytes)
+            self._own, self._next = _Mapping(memory), 0
+        return self._own
+
+    def _mapping(self, ref: Ref) -> _Mapping:
+        if self._own is not None and ref.ring == self._own.ring:
+            return self._own
+        key = (ref.pid, ref.fd, ref.ring)
+        mapping = self._read.get(key)
+        if mapping is None:
+            mapping = _open(ref)
+            # A writer has one ring at a time: what was mapped of it before (a smaller picture) can go.
+            self._read = {k: m for k, m in self._read.items() if k[0] != ref.pid}
+            self._read[key] = mapping
+        return mapping
+
+
+def _open(ref: Ref) -> _Mapping:
+    try:
+        fd = os.open(f"/proc/{int(ref.pid)}/fd/{int(ref.fd)}", os.O_RDONLY)
+    except OSError as error:
+        raise Gone(f"its writer {ref.pid} has ended") from error
+    try:
+        # Only a memfd of this user's: a message must not make us map whatever its writer has open.
+        status = os.fstat(fd)
+        if status.st_uid != os.getuid() or status.st_nlink != 0:
+            raise Gone("not this user's shared memory")
+        if status.st_size < _PAGE:
+            raise Gone("not a handflow ring")
+        mapping = _Mapping(mmap.mmap(fd, 0, prot=mmap.PROT_READ))
+    finally:
+        os.close(fd)
+    if mapping.ring != ref.ring:
+        raise Gone("another ring has taken its place")
+    return mapping

@@ -1,0 +1,279 @@
+"""Starts every process of a graph and watches over them: a table and a loop. Holds no picture and no model."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import msgpack
+import psutil
+import zmq
+
+from ..messages import Clock
+from .graph import Graph, Stage, write
+from .node import Stopped
+from .process import FAILED_TO_START
+from .profile import Status
+from .rundir import RunDir
+
+PAUSES_S = (0.1, 0.5, 1, 2, 5, 10)  # before a restart, growing while the node keeps dying
+HEALTHY_S = 30  # a node that ran so long starts again with the shortest pause
+LATE_S = 10  # silent, or at one message, for so long: hung
+KILL_S = 2  # what has not stopped by then is killed
+LOOP_MS = 100
+
+Row = dict[str, Any]  # one line of `top`
+
+
+class RunError(Exception):
+    """The graph cannot run, or cannot go on: one line."""
+
+
+@dataclass
+class Child:
+    """One node's process."""
+
+    stage: Stage
+    process: subprocess.Popen[bytes] | None = None
+    watched: psutil.Process | None = None
+    status: Status | None = None
+    heard: float = 0.0  # monotonic seconds
+    started: float = 0.0
+    restarts: int = 0
+    pauses: int = 0  # into PAUSES_S
+    due: float = 0.0  # when it is to be started
+    ran: bool = False  # has got through its start once
+    ended: bool = False
+    text: bytes = b""  # of its stderr, up to the next end of line
+    last: str = ""  # line of its stderr
+    mute: bool = False  # stderr has ended
+
+
+class Supervisor:
+    """Runs a checked graph. `say` is given each line for the user, `show` the table once a second."""
+
+    def __init__(
+        self,
+        graph: Graph,
+        stages: Mapping[str, Stage],
+        say: Callable[[str], None],
+        show: Callable[[list[Row]], None],
+    ) -> None:
+        self.graph, self.say, self.show = graph, say, show
+        self.directory = RunDir(graph.file)
+        self.children = {name: Child(stage) for name, stage in stages.items()}
+
+    def run(self, for_s: float | None = None) -> None:
+        """Until all nodes have ended, `for_s` is over or a signal comes. RunError."""
+        lock = self.directory.hold()
+        if lock is None:
+            raise RunError(f"{self.graph.file} already runs (process {(self.directory.path / 'pid').read_text()})")
+        self.graph.clock_offset_ns = Clock.offset_ns
+        write(self.graph, {name: child.stage for name, child in self.children.items()}, self.directory.graph)
+        for file in self.directory.path.glob("*.kept"):
+            file.unlink()  # of an earlier run: ids start again
+        context = zmq.Context()
+        with _signals_stop():
+            try:
+                self._loop(context, for_s)
+            except Stopped:
+                pass
+            finally:
+                self._stop()
+                context.destroy(linger=0)
+                os.close(lock)
+
+    def rows(self) -> list[Row]:
+        """The table: a row per node, as `top --json` has it."""
+        return [_row(child) for child in self.children.values()]
+
+    def _loop(self, context: zmq.Context, for_s: float | None) -> None:
+        control, statuses = context.socket(zmq.REP), context.socket(zmq.PULL)
+        control.bind(self.directory.control)
+        statuses.bind(self.directory.status)
+        started = shown = time.monotonic()
+        while not all(child.ended for child in self.children.values()):
+            now = time.monotonic()
+            if for_s is not None and now - started >= for_s:
+                return
+            for child in self.children.values():
+                self._tend(child, now)
+            if now - shown >= 1:
+                shown = now
+                self.show(self.rows())
+            poller = zmq.Poller()
+            poller.register(control, zmq.POLLIN)
+            poller.register(statuses, zmq.POLLIN)
+            for child in self.children.values():
+                if child.process and child.process.stderr and not child.mute:
+                    poller.register(child.process.stderr.fileno(), zmq.POLLIN)
+            ready = dict(poller.poll(LOOP_MS))
+            if statuses in ready:
+                self._hear(statuses)
+            if control in ready:
+                self._answer(control)
+            for child in self.children.values():
+                if child.process and child.process.stderr and child.process.stderr.fileno() in ready:
+                    self._relay(child)
+
+    def _tend(self, child: Child, now: float) -> None:
+        """Starts, restarts or gives up one node."""
+        if child.ended:
+            return
+        if child.process is None:
+            if now >= child.due:
+                self._start(child, now)
+            return
+        code = child.process.poll()
+        if code is None:
+            self._judge(child, now)
+            return
+        self._relay(child)
+        self._reap(child)
+        name = child.stage.name
+        if code == 0:
+            child.ended = True
+            for other in self.children.values():
+                if other.stage.edges and other.stage.edges[0].node == name:
+                    self._tell_ended(other, name)
+            return
+        if code == FAILED_TO_START and not child.ran:
+            raise RunError("")  # the node has said why
+        if now - child.started > HEALTHY_S:
+            child.pauses = 0
+        pause = PAUSES_S[min(child.pauses, len(PAUSES_S) - 1)]
+        child.pauses += 1
+        child.restarts += 1
+        child.due = now + pause
+        why = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed ({child.last or code})"
+        self.say(f"{name} {why}; restart {child.restarts} in {pause:g} s")
+
+    def _start(self, child: Child, now: float) -> None:
+        command = [sys.executable, "-m", "handflow", "node", child.stage.name, "--supervised"]
+        command += ["--graph", str(self.directory.graph)] + ["--restarted"] * bool(child.restarts)
+        # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops all in order.
+        child.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, bufsize=0
+        )
+        assert child.process.stderr is not None
+        os.set_blocking(child.process.stderr.fileno(), False)
+        child.watched = psutil.Process(child.process.pid)
+        child.started = child.heard = now
+        child.status, child.last, child.mute = None, "", False
+        driver = child.stage.edges[0].node if child.stage.edges else None
+        if driver and self.children[driver].ended:
+            self._tell_ended(child, driver)
+
+    def _judge(self, child: Child, now: float) -> None:
+        """Kills a node that hangs; its end is then dealt with like any other."""
+        busy = child.status["busy_s"] if child.status else 0.0
+        why = f"has been at one message for {busy:.0f} s" if busy > LATE_S else ""
+        if now - child.heard > LATE_S:
+            why = f"has been silent for {now - child.heard:.0f} s"
+        if why and child.process:
+            self.say(f"{child.stage.name} {why}; killing it")
+            child.process.kill()
+            child.process.wait()
+
+    def _tell_ended(self, child: Child, driver: str) -> None:
+        if child.process and child.process.stdin:
+            with contextlib.suppress(BrokenPipeError):
+                child.process.stdin.write(json.dumps({"ended": driver}).encode() + b"\n")
+
+    def _hear(self, statuses: zmq.Socket) -> None:
+        with contextlib.suppress(zmq.Again):
+            while True:
+                status: Status = msgpack.unpackb(statuses.recv(zmq.NOBLOCK))
+                child = self.children.get(status["node"])
+                if child and child.process and child.process.pid == status["pid"]:
+                    child.status, child.heard = status, time.monotonic()
+                    child.ran |= status["state"] == "running"
+
+    def _answer(self, control: zmq.Socket) -> None:
+        request = control.recv()
+        control.send(json.dumps(self.rows()).encode() if request == b"top" else b"{}")
+
+    def _relay(self, child: Child) -> None:
+        """Passes on what the node wrote to stderr, whole lines at a time."""
+        assert child.process is not None
+        assert child.process.stderr is not None
+        while part := child.process.stderr.read(65536):
+            child.text += part
+        child.mute = part == b""  # an ended pipe is always ready: polling it would spin
+        *lines, child.text = child.text.split(b"\n")
+        for line in lines:
+            child.last = line.decode(errors="replace")
+            self.say(child.last)
+
+    def _reap(self, child: Child) -> None:
+        if child.process:
+            child.process.wait()
+            for pipe in (child.process.stdin, child.process.stderr):
+                if pipe:
+                    pipe.close()
+            child.process = None
+
+    def _stop(self) -> None:
+        running = [child for child in self.children.values() if child.process]
+        for child in running:
+            assert child.process is not None
+            child.process.terminate()
+        deadline = time.monotonic() + KILL_S
+        for child in running:
+            assert child.process is not None
+            try:
+                child.process.wait(max(0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                self.say(f"{child.stage.name} did not stop in {KILL_S} s; killing it")
+                child.process.kill()
+            self._relay(child)
+            self._reap(child)
+
+
+def _row(child: Child) -> Row:
+    status: Mapping[str, Any] = child.status or {}
+    cpu = rss = 0.0
+    if child.process and child.watched:
+        with contextlib.suppress(psutil.Error):
+            cpu, rss = child.watched.cpu_percent(), child.watched.memory_info().rss / 2**20
+    nothing = {"p50": 0.0, "p99": 0.0}
+    state = "ended" if child.ended else status.get("state", "starting") if child.process else "restarting"
+    return {
+        "node": child.stage.name,
+        "pid": child.process.pid if child.process else None,
+        "state": state,
+        "fps_in": status.get("fps_in", 0.0),
+        "fps_out": status.get("fps_out", 0.0),
+        "work_ms": status.get("work_ms", nothing),
+        "age_ms": status.get("age_ms", nothing),
+        "skipped": status.get("skipped", 0),
+        "lost": status.get("lost", 0),
+        "refused": status.get("refused", 0),
+        "restarts": child.restarts,
+        "note": status.get("note", ""),
+        "cpu_percent": round(cpu, 1),
+        "rss_mb": round(rss, 1),
+    }
+
+
+@contextlib.contextmanager
+def _signals_stop() -> Iterator[None]:
+    """The first SIGINT, SIGTERM or closed terminal raises Stopped in the block; what follows cannot disturb the end."""
+
+    def stop(*_: object) -> None:
+        for each in before:
+            signal.signal(each, signal.SIG_IGN)
+        raise Stopped
+
+    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -1,0 +1,213 @@
+"""Messages over real sockets: newest wins, the same frame is found, a dead input costs nothing."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import NamedTuple
+
+import msgpack
+import numpy as np
+import pytest
+import zmq
+
+from handflow import Flow, Frame, Hands
+from handflow.messages import Hop
+from handflow.runtime.profile import Profile
+from handflow.runtime.ring import Rings
+from handflow.runtime.wire import Edge, Inbox, Outbox, WireError, decode, encode
+
+
+class Ends(NamedTuple):
+    """A reader's end of each edge, a writer's end for each of their nodes."""
+
+    inbox: Inbox
+    out: dict[str, Outbox]
+    profile: Profile
+    ended: threading.Event
+
+
+@pytest.fixture
+def ends(tmp_path: Path) -> Iterator[Callable[..., Ends]]:
+    with zmq.Context() as context, ExitStack() as close:
+
+        def make(*edges: Edge, slots: int = 8) -> Ends:
+            endpoints = {edge.node: f"ipc://{tmp_path}/{edge.node}" for edge in edges}
+            out = {name: Outbox(context, end, Rings(slots)) for name, end in endpoints.items()}
+            profile, ended = Profile("test", 1), threading.Event()
+            inbox = Inbox(context, edges, (), endpoints, Rings(), profile, ended)
+            for each in (inbox, *out.values()):
+                close.callback(each.close)
+            for outbox in out.values():
+                outbox.wait_for(1, 5)
+            return Ends(inbox, out, profile, ended)
+
+        yield make
+
+
+def frame(seq: int, stream: int = 1, size: tuple[int, int] = (4, 6)) -> Frame:
+    return Frame(image=np.full((*size, 3), seq % 256, np.uint8), stream=stream, seq=seq, captured_ns=seq * 1000)
+
+
+def flow(seq: int, stream: int = 1) -> Flow:
+    return Flow(vectors=np.zeros((2, 3, 2)), since_ns=0, stream=stream, seq=seq, captured_ns=seq * 1000)
+
+
+def test_a_message_comes_back_as_it_went() -> None:
+    rings = Rings()
+    sent = Hands(
+        id=[4, 9], state=[1, 2], xy=[[0.1, 0.2], [0.3, 0.4]], velocity=[[0, 0], [1, -1]], radius=[0.1, 0.2],
+        score=[0.9, 0.8], open=[1, 0], is_open=[True, False], age=[0.5, 3], width=640, height=480,
+        stream=3, seq=7, captured_ns=123456789012345678, sent=2, hops=[Hop("a", 1, 2)],
+    )  # fmt: skip
+    got, refs = decode(encode(sent, rings), Hands, rings)
+    assert refs == []
+    assert isinstance(got, Hands)
+    assert (got.stream, got.seq, got.captured_ns, got.sent, got.hops) == (3, 7, 123456789012345678, 2, [Hop("a", 1, 2)])
+    assert got.xy.tolist() == sent.xy.tolist()
+    assert got.is_open.tolist() == [True, False]
+    assert not got.xy.flags.writeable
+
+
+def test_a_picture_lies_in_the_ring_and_not_in_the_message() -> None:
+    writer, reader = Rings(), Rings()
+    data = encode(frame(5, size=(200, 300)), writer)
+    got, refs = decode(data, Frame, reader)
+    assert len(data) < 500
+    assert len(refs) == 1
+    assert isinstance(got, Frame)
+    assert (got.image == 5).all()
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\xc1",
+        b"hello",
+        msgpack.packb([1, 2]),
+        msgpack.packb({"v": 99, "type": "Frame"}),
+        msgpack.packb({"v": 1, "type": "Hands"}),
+        msgpack.packb({"v": 1, "type": "Frame", "image": ["|u1", [9, 9, 3], b"short"]}),
+        encode(frame(1), Rings())[:-3],
+    ],
+)
+def test_bytes_that_are_no_message_are_refused(data: bytes) -> None:
+    with pytest.raises(WireError):
+        decode(data, Frame, Rings())
+
+
+def test_the_reader_skips_to_the_newest_and_counts_what_it_passed_over(ends: Callable[..., Ends]) -> None:
+    inbox, out, profile, _ = ends(Edge("frame", "camera", Frame))
+    for seq in (1, 2, 3):
+        out["camera"].send(frame(seq))
+    time.sleep(0.05)
+    first = next(iter(inbox))
+    for seq in (4, 5, 6, 7):
+        out["camera"].send(frame(seq))
+    time.sleep(0.05)
+    second = next(iter(inbox))
+    assert first.driving.seq == 3
+    assert second.driving.seq == 7
+    assert profile.skipped == 3  # 4, 5 and 6: what was sent before the first look is nobody's loss
+
+
+def test_a_second_input_brings_the_message_of_the_same_frame(ends: Callable[..., Ends]) -> None:
+    inbox, out, _, _ = ends(Edge("frame", "camera", Frame), Edge("flow", "flow", Flow, optional=True, keep="same"))
+    for seq in (1, 2, 3):
+        out["flow"].send(flow(seq))
+    out["flow"].send(flow(2, stream=9))
+    out["camera"].send(frame(2))
+    inputs = next(iter(inbox))
+    assert inputs.values["flow"].seq == 2
+    assert inputs.values["flow"].stream == 1
+
+
+def test_a_late_second_input_is_waited_for(ends: Callable[..., Ends]) -> None:
+    inbox, out, _, _ = ends(
+        Edge("frame", "camera", Frame), Edge("flow", "flow", Flow, optional=True, keep="same", wait_ms=2000)
+    )
+    out["camera"].send(frame(1))
+    late = threading.Timer(0.1, lambda: out["flow"].send(flow(1)))
+    late.start()
+    inputs = next(iter(inbox))
+    late.join()
+    assert inputs.values["flow"].seq == 1
+
+
+def test_a_dead_second_input_is_waited_for_three_times_only(ends: Callable[..., Ends]) -> None:
+    inbox, out, _, _ = ends(
+        Edge("frame", "camera", Frame), Edge("flow", "flow", Flow, optional=True, keep="same", wait_ms=100)
+    )
+    read = iter(inbox)
+    waited = []
+    for seq in range(1, 11):
+        out["camera"].send(frame(seq))
+        started = time.monotonic()
+        assert next(read).values["flow"] is None
+        waited.append(time.monotonic() - started > 0.09)
+    assert waited == [True] * 3 + [False] * 7
+
+
+def test_a_needed_input_that_is_missing_skips_the_frame(ends: Callable[..., Ends]) -> None:
+    inbox, out, profile, _ = ends(Edge("frame", "camera", Frame), Edge("flow", "flow", Flow, keep="same", wait_ms=1))
+    out["camera"].send(frame(1))
+    time.sleep(0.05)
+    assert next(iter(inbox)) is None
+    assert profile.skipped == 1
+
+
+def test_feedback_is_the_newest_there_is_until_it_is_a_second_old(ends: Callable[..., Ends]) -> None:
+    inbox, out, _, _ = ends(
+        Edge("frame", "camera", Frame), Edge("prior", "tracker", Hands, optional=True, keep="newest")
+    )
+    read = iter(inbox)
+    for seq in (1, 2):
+        out["tracker"].send(Hands(seq=seq, captured_ns=seq * 1000))
+    for seq, expected in ((3, 2), (4, 2)):
+        out["camera"].send(frame(seq))
+        assert next(read).values["prior"].seq == expected
+    late = frame(5)
+    late.captured_ns = 2_000_000_000
+    out["camera"].send(late)
+    assert next(read).values["prior"] is None
+
+
+def test_nothing_for_a_while_is_told_as_none(ends: Callable[..., Ends]) -> None:
+    inbox, _, _, _ = ends(Edge("frame", "camera", Frame))
+    assert next(iter(inbox)) is None
+
+
+def test_work_on_an_overwritten_picture_is_noticed_and_then_pictures_are_copied(ends: Callable[..., Ends]) -> None:
+    inbox, out, _, _ = ends(Edge("frame", "camera", Frame), slots=2)
+    read = iter(inbox)
+    size = (200, 300)
+    out["camera"].send(frame(1, size=size))
+    slow = next(read)
+    for seq in (2, 3):
+        out["camera"].send(frame(seq, size=size))
+    assert not slow.intact()
+    copied = next(read)
+    for seq in (4, 5, 6):
+        out["camera"].send(frame(seq, size=size))
+    assert copied.intact()
+    assert (copied.values["frame"].image == 3).all()
+
+
+def test_garbage_on_the_wire_is_counted_and_passed_over(ends: Callable[..., Ends]) -> None:
+    inbox, out, profile, _ = ends(Edge("frame", "camera", Frame))
+    read = iter(inbox)
+    out["camera"]._socket.send(b"garbage")
+    time.sleep(0.05)
+    assert next(read) is None
+    out["camera"].send(frame(1))
+    assert next(read).driving.seq == 1
+    assert profile.refused == 1
+
+
+def test_an_ended_input_is_read_to_its_end_and_then_ends_the_inbox(ends: Callable[..., Ends]) -> None:
+    inbox, out, _, ended = ends(Edge("frame", "camera", Frame))
+    out["camera"].send(frame(1))
+    ended.set()
+    assert [inputs.driving.seq for inputs in inbox] == [1]
