@@ -136,6 +136,12 @@ def detect(args: argparse.Namespace) -> int:
     return detect_paths(args)
 
 
+def bench(args: argparse.Namespace) -> int:
+    from .bench import run
+
+    return run(args)
+
+
 def _training(verb: str) -> Callable[[argparse.Namespace], int]:
     def do(args: argparse.Namespace) -> int:
         import importlib
@@ -191,7 +197,19 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--csv", metavar="OUT", help="a line per hand")
     one.add_argument("--no-track", action="store_true", help="every peak above the threshold; no identities")
     one.add_argument("--profile", choices=("near", "mid", "far"), default="near")
+    one.add_argument("--precision", choices=("auto", "fp32", "int8"), default="auto", help="auto: the faster one here")
     one.add_argument("--min-score", type=float, metavar="S", help="lets weaker peaks through")
+
+    one = verb("bench", bench, "measures the whole graph on this machine")
+    one.add_argument("--source", default="demo", help="a clip (looped) or demo")
+    one.add_argument("--fps", type=float, default=30.0)
+    one.add_argument("--seconds", type=_seconds, default=15.0, help="counted for each variant in each round")
+    one.add_argument("--rounds", type=int, default=3, help="the variants take turns so often")
+    one.add_argument("--variant", metavar="PROFILE-PRECISION", help="only this one: near-int8")
+    one.add_argument(
+        "--slow", type=float, default=0, metavar="SECONDS", help="also: a stage at a third of the frame rate"
+    )
+    one.add_argument("--json", action="store_true")
 
     for name, help_ in (
         ("train", "trains the network on labelled pictures"),

@@ -16,7 +16,7 @@ import msgpack
 import zmq
 
 from ..messages import Clock
-from .graph import Graph, Stage, resolve
+from .graph import Graph, GraphError, Stage, resolve
 from .node import Inputs, Node, SetupError, Stopped, run_node
 from .profile import Profile
 from .ring import Rings
@@ -52,6 +52,12 @@ def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bo
     except SetupError as error:
         logging.error("%s", error)
         return FAILED_TO_START if supervised else 1
+    except GraphError:
+        raise
+    except Exception as error:  # of the node's own code: where, for whoever wrote it, and what, in one line
+        traceback.print_exc()
+        logging.error("%s", _line(error))
+        return 1
     finally:
         done.set()
         teller.join(0.5)
@@ -111,7 +117,11 @@ def _start(node: Node) -> None:
     except Exception as error:
         if not isinstance(error, OSError | zmq.ZMQError | ImportError):
             traceback.print_exc()
-        raise SetupError(f"{type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise SetupError(_line(error)) from error
+
+
+def _line(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _remember(file: Path, values: dict[str, object]) -> None:

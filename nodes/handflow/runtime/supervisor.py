@@ -208,8 +208,9 @@ class Supervisor:
         child.mute = part == b""  # an ended pipe is always ready: polling it would spin
         *lines, child.text = child.text.split(b"\n")
         for line in lines:
-            child.last = line.decode(errors="replace")
-            self.say(child.last)
+            text = line.decode(errors="replace")
+            child.last = text.removeprefix(f"{child.stage.name}: ")
+            self.say(text)
 
     def _reap(self, child: Child) -> None:
         if child.process:

@@ -1,0 +1,210 @@
+"""`handflow bench`: how fast, how light and how steady the whole graph is on this machine, measured from outside.
+
+A real `handflow run` sends to this process, which stands for the game: the latency is from the picture's capture to the
+datagram's arrival here. Machines are noisy: variants take turns, medians are told.
+"""
+
+import argparse
+import json
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import psutil
+from pythonosc.osc_bundle import OscBundle
+from pythonosc.osc_message import OscMessage
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from .runtime.rundir import RunDir
+
+VARIANTS = (("near", "int8"), ("near", "fp32"), ("mid", "int8"), ("mid", "fp32"), ("far", "int8"), ("far", "fp32"))
+WARM_S = 3.0  # after the first datagram, before anything is counted
+Figures = dict[str, Any]
+
+SLOW = '''
+import time
+from handflow import Frame, Node, now_ns
+
+
+class Slow(Node):
+    """Works for three frame intervals; writes down how old what it read was."""
+
+    file: str
+    fps: float
+
+    def start(self) -> None:
+        self.ages: list[float] = []
+
+    def process(self, frame: Frame) -> None:
+        self.ages.append((now_ns() - frame.captured_ns) / 1e6)
+        time.sleep(3 / self.fps)
+
+    def stop(self) -> None:
+        with open(self.file, "w") as out:
+            out.write(repr(self.ages))
+'''
+
+
+class Arrival(NamedTuple):
+    at: float  # monotonic seconds
+    captured: float  # seconds of the stream clock
+    seq: int
+    hands: int
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command."""
+    variants = [v for v in VARIANTS if args.variant in (None, f"{v[0]}-{v[1]}")]
+    results: dict[tuple[str, str], list[Figures]] = {v: [] for v in variants}
+    for _ in range(args.rounds):
+        for variant in variants:
+            results[variant].append(whole_graph(args.source, args.fps, args.seconds, *variant))
+    rows = [{"profile": p, "precision": q, **_median(runs)} for (p, q), runs in results.items()]
+    behind = slow_reader(args.source, args.fps, args.slow) if args.slow else None
+    if args.json:
+        print(json.dumps({"graph": rows, "slow_reader": behind}))
+        return 0
+    console = Console(highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, title=f"{args.source}, {args.fps:g} fps; medians of {args.rounds} rounds")
+    for column in rows[0]:
+        table.add_column(column.replace("_", " "))
+    for row in rows:
+        table.add_row(*map(str, row.values()))
+    console.print(table)
+    if behind:
+        console.print(f"behind a stage at a third of the frame rate: {behind}")
+    return 0
+
+
+def whole_graph(source: str, fps: float, seconds: float, profile: str, precision: str) -> Figures:
+    """Camera to game, 1280x720: latency, processor, memory, start and stop."""
+    with _receiver() as (sock, port):
+        settings = [f"heatmap.profile={profile}", f"heatmap.precision={precision}"]
+        with _running(source, fps, port, settings) as (process, directory):
+            begun = time.monotonic()
+            first = _arrivals(sock, until=begun + 30, most=1)
+            if not first:
+                raise RuntimeError("no datagram came within 30 s")
+            offset = json.loads(directory.graph.read_text())["clock_offset_ns"] / 1e9
+            _arrivals(sock, until=time.monotonic() + WARM_S)
+            tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+            cpu, since = _cpu_s(tree), time.monotonic()
+            came = _arrivals(sock, until=since + seconds)
+            lasted = time.monotonic() - since
+            used = _cpu_s(tree) - cpu
+            pss = sum(each.memory_full_info().pss for each in tree) / 2**20
+            stopping = time.monotonic()
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+            stopped = time.monotonic() - stopping
+    late = np.array([(a.at + offset - a.captured) * 1000 for a in came])
+    return {
+        "fps": round(len(came) / lasted, 1),
+        "p50_ms": round(float(np.percentile(late, 50)), 2),
+        "p99_ms": round(float(np.percentile(late, 99)), 2),
+        "cpu_percent": round(100 * used / lasted, 1),
+        "pss_mb": round(pss, 1),
+        "hands": round(statistics.mean(a.hands for a in came), 2),
+        "start_s": round(first[0].at - begun, 2),
+        "stop_s": round(stopped, 2),
+    }
+
+
+def slow_reader(source: str, fps: float, seconds: float) -> Figures:
+    """A stage that works for three frame intervals: how old what it reads is at the end, and how the memory grew."""
+    with tempfile.TemporaryDirectory() as folder, _receiver() as (sock, port):
+        (Path(folder) / "slow.py").write_text(SLOW)
+        out = Path(folder) / "ages"
+        extra = f"  slow: {{run: slow.py, in: camera, with: {{file: {out}, fps: {fps}}}}}\n"
+        with _running(source, fps, port, [], Path(folder), extra) as (process, _):
+            _arrivals(sock, until=time.monotonic() + 30, most=1)
+            _arrivals(sock, until=time.monotonic() + WARM_S)
+            tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+            before = sum(each.memory_info().rss for each in tree)
+            _arrivals(sock, until=time.monotonic() + seconds)
+            after = sum(each.memory_info().rss for each in tree)
+            process.send_signal(signal.SIGTERM)
+            process.wait(10)
+        ages = json.loads(out.read_text())[-30:]
+    return {
+        "age_ms_p50": round(statistics.median(ages), 1),
+        "age_ms_max": round(max(ages), 1),
+        "frame_interval_ms": round(1000 / fps, 1),
+        "memory_growth_mb": round((after - before) / 2**20, 1),
+    }
+
+
+@contextmanager
+def _running(
+    source: str, fps: float, port: int, settings: list[str], folder: Path | None = None, extra: str = ""
+) -> Iterator[tuple["subprocess.Popen[bytes]", RunDir]]:
+    """A `handflow run` of the usual graph, from a file of its own so that no other run is disturbed."""
+    with tempfile.TemporaryDirectory() as made:
+        file = (folder or Path(made)) / "bench.yaml"
+        camera = {"source": source, "size": [1280, 720], "fps": fps, "loop": True}
+        targets = [{"protocol": "hands", "host": "127.0.0.1", "port": port}]
+        file.write_text(
+            f"nodes:\n"
+            f"  camera: {{run: camera, with: {json.dumps(camera)}}}\n"
+            f"  flow: {{run: flow, in: camera}}\n"
+            f"  heatmap: {{run: heatmap, in: {{frame: camera, prior: tracker}}}}\n"
+            f"  tracker: {{run: tracker, in: {{heatmap: heatmap, flow: flow}}}}\n"
+            f"  osc: {{run: osc, in: tracker, with: {{targets: {json.dumps(targets)}}}}}\n" + extra
+        )
+        command = [sys.executable, "-m", "handflow", "run", str(file)]
+        for setting in settings:
+            command += ["--set", setting]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=os.getcwd())
+        try:
+            yield process, RunDir(file)
+        finally:
+            process.terminate()
+            process.wait(10)
+
+
+@contextmanager
+def _receiver() -> Iterator[tuple[socket.socket, int]]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        sock.bind(("127.0.0.1", 0))
+        yield sock, sock.getsockname()[1]
+
+
+def _arrivals(sock: socket.socket, until: float, most: int = 1_000_000) -> list[Arrival]:
+    """The frames' datagrams that come until then, with the time of their arrival; of a split frame the first part."""
+    came: list[Arrival] = []
+    while len(came) < most and (left := until - time.monotonic()) > 0:
+        sock.settimeout(left)
+        try:
+            data = sock.recv(65536)
+        except TimeoutError:
+            break
+        at = time.monotonic()
+        if not data.startswith(b"#bundle"):
+            continue
+        head = next(iter(OscBundle(data)))
+        if isinstance(head, OscMessage) and head.address.endswith("/frame"):
+            seq, count, _, seconds, micros = list(head.params)[:5]
+            if not came or came[-1].seq != seq:
+                came.append(Arrival(at, seconds + micros / 1e6, seq, count))
+    return came
+
+
+def _cpu_s(tree: list[psutil.Process]) -> float:
+    return sum(sum(each.cpu_times()[:2]) for each in tree)
+
+
+def _median(runs: list[Figures]) -> Figures:
+    return {key: round(statistics.median(run[key] for run in runs), 2) for key in runs[0]}
