@@ -10,7 +10,9 @@ import pytest
 
 from handflow.__main__ import main
 from handflow.runtime import drawing
-from handflow.runtime.graph import GraphError, read, resolve, schema, value, write
+from handflow.runtime.graph import GraphError, copied, resolve, write
+from handflow.runtime.reader import read, value
+from handflow.runtime.schema import schema
 
 OWN = """
 from collections.abc import Iterator
@@ -206,7 +208,7 @@ def test_the_copy_for_the_processes_says_the_same_as_the_file(folder: Path) -> N
     graph.set("track", "reach", 0.3, "--set")
     graph.clock_offset_ns = 17
     write(graph, resolve(graph), folder / "graph.json")
-    copy = read(folder / "graph.json")
+    copy = copied(folder / "graph.json")
     stages = resolve(copy)
     assert copy.clock_offset_ns == 17
     assert copy.file == folder / "graph.yaml"

@@ -77,6 +77,15 @@ def test_bigger_pictures_make_a_new_ring() -> None:
     assert (seen == 8).all()
 
 
+def test_a_slot_of_a_ring_that_was_replaced_is_not_intact() -> None:
+    writer, reader = Rings(), Rings()
+    small = writer.ref(drawn(writer, 1))
+    reader.view(small, SHAPE, np.dtype(np.uint8))
+    big = writer.ref(writer.empty((300, 400, 3), np.uint8))
+    reader.view(big, (300, 400, 3), np.dtype(np.uint8))
+    assert not reader.intact(small)
+
+
 def test_a_slot_that_does_not_exist_is_refused() -> None:
     writer, reader = Rings(), Rings()
     ref = writer.ref(drawn(writer, 1))

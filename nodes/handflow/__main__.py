@@ -69,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    from .runtime.graph import resolve, schema
+    from .runtime.graph import resolve
+    from .runtime.schema import schema
 
     if args.schema:
         print(json.dumps(schema(), indent=2))
@@ -96,9 +97,10 @@ def graph(args: argparse.Namespace) -> int:
 
 
 def node(args: argparse.Namespace) -> int:
+    from .runtime.graph import copied
     from .runtime.process import run_process
 
-    loaded = _graph(args.graph)
+    loaded = copied(Path(args.graph)) if args.supervised else _graph(args.graph)
     for setting in args.set:
         _set(loaded, setting)
     return run_process(loaded, args.name, args.supervised, args.restarted)
@@ -230,10 +232,11 @@ def _seconds(text: str) -> float:
 
 
 def _graph(given: str | None) -> "Graph":
-    from .runtime.graph import read
-
     here = Path("pipeline.yaml")
-    return read(Path(given) if given else here if here.exists() else packaged("pipeline.yaml"))
+    file = Path(given) if given else here if here.exists() else packaged("pipeline.yaml")
+    from .runtime.reader import read
+
+    return read(file)
 
 
 def packaged(name: str) -> Path:
@@ -243,7 +246,8 @@ def packaged(name: str) -> Path:
 
 
 def _set(graph: "Graph", text: str) -> None:
-    from .runtime.graph import GraphError, value
+    from .runtime.graph import GraphError
+    from .runtime.reader import value
 
     target, equals, given = text.partition("=")
     name, dot, key = target.partition(".")

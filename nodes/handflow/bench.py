@@ -35,10 +35,11 @@ Figures = dict[str, Any]
 
 SLOW = '''
 import time
-from handflow import Frame, Node, now_ns
+import handflow
+from handflow import Frame, now_ns
 
 
-class Slow(Node):
+class Slow(handflow.Node):
     """Works for three frame intervals; writes down how old what it read was."""
 
     file: str

@@ -104,8 +104,10 @@ class Rings:
     def intact(self, ref: Ref) -> bool:
         """Whether the slot still holds what `ref` names: to be asked after the work on it."""
         with self._barrier:  # on ARM the reads before this line must be done before the generation is read
-            mapping = self._mapping(ref)
-            return bool(mapping.generations[ref.slot] == ref.generation)
+            try:
+                return bool(self._mapping(ref).generations[ref.slot] == ref.generation)
+            except Gone:  # its writer has made a new ring meanwhile (a picture of another size), or has ended
+                return False
 
     def _sent(self, own: _Mapping, slot: int) -> Ref:
         with self._barrier:

@@ -56,6 +56,8 @@ def load(run: str, folder: Path) -> type[Node]:
     except StageError:
         raise
     except Exception as error:  # whatever a user's module does when it is imported
+        if isinstance(error, ImportError) and run in names():
+            raise  # not the graph's fault: a library of ours is missing
         where = f" ({Path(error.filename or '').name}:{error.lineno})" if isinstance(error, SyntaxError) else ""
         raise StageError(f"{run} cannot be loaded: {type(error).__name__}: {_one_line(error)}{where}") from error
     found = [c for c in vars(module).values() if inspect.isclass(c) and issubclass(c, Node)]
@@ -115,13 +117,11 @@ def settings(what: Declared, values: dict[str, Any]) -> tuple[dict[str, Any], di
     return good, faults
 
 
-def setting_schema(annotation: Any) -> dict[str, Any]:
-    """The JSON Schema of one setting; the text in its annotation becomes the description."""
+def setting_schema(annotation: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The JSON Schema of one setting, and of the types that it refers to; the annotation's text is the description."""
     (schema,), parts = msgspec.json.schema_components([annotation], ref_template="#/$defs/{name}")
-    if parts:
-        schema = {**schema, "$defs": parts}
     help_ = [mark for mark in getattr(annotation, "__metadata__", ()) if isinstance(mark, str)]
-    return {**schema, "description": help_[0]} if help_ else schema
+    return ({**schema, "description": help_[0]} if help_ else schema), parts
 
 
 def hint(word: object, known: Sequence[str]) -> str:

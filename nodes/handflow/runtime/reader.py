@@ -1,0 +1,151 @@
+"""The text of a graph, as people write it -> its entries, with the place of all that may turn out to be wrong."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from .graph import KEEPS, Entry, Graph, GraphError
+from .stage import hint
+
+KEYS = ("run", "in", "with")
+EDGE_KEYS = ("from", "keep", "wait_ms")
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")  # a node's name is also its endpoint's and a word in tables
+
+
+def read(file: Path) -> Graph:
+    """Reads a graph file. GraphError."""
+    try:
+        text = file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise GraphError([f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from error
+    return Graph(file.absolute(), Reader(str(file)).entries(text))
+
+
+def value(text: str) -> Any:
+    """One value as YAML 1.2 reads it (for --set). GraphError."""
+    try:
+        return _plain(YAML().load(text))
+    except YAMLError as error:
+        raise GraphError([f"{text!r} is not YAML"]) from error
+
+
+class Reader:
+    """One graph's text; `faults` gathers what is wrong with its form."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.faults: list[str] = []
+
+    def entries(self, text: str) -> dict[str, Entry]:
+        try:
+            whole = YAML().load(text)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            place = f"{self.file}:{mark.line + 1}:{mark.column + 1}" if mark else self.file
+            problem = re.sub(r" with value .*", " is given twice", str(error.problem).replace("found duplicate ", ""))
+            raise GraphError([f"{place}: {problem}"]) from error
+        except YAMLError as error:
+            raise GraphError([f"{self.file}: not YAML: {' '.join(str(error).split())}"]) from error
+        if whole is None:
+            raise GraphError([f"{self.file}: the graph is empty; 'nodes:' with at least one node expected"])
+        if not isinstance(whole, CommentedMap):
+            raise GraphError([f"{self.file}:1:1: {_found(whole)} found, 'nodes:' expected"])
+        self.known(whole, ("nodes",), "the graph")
+        nodes = whole.get("nodes")
+        if not isinstance(nodes, CommentedMap) or not nodes:
+            place = self.key(whole, "nodes") if "nodes" in whole else f"{self.file}:1:1"
+            self.faults.append(f"{place}: nodes: {_found(nodes)} found, a map of at least one node expected")
+            nodes = CommentedMap()
+        entries = {str(name): entry for name in nodes if (entry := self.entry(nodes, name)) is not None}
+        if self.faults:
+            raise GraphError(self.faults)
+        return entries
+
+    def entry(self, nodes: CommentedMap, name: Any) -> Entry | None:
+        place, body = self.key(nodes, name), nodes[name]
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            self.faults.append(f"{place}: {name!r} is no name for a node; small letters, digits, - and _ expected")
+            return None
+        if not isinstance(body, CommentedMap):
+            self.faults.append(f"{place}: {name}: {_found(body)} found, a map with {', '.join(KEYS)} expected")
+            return None
+        self.known(body, KEYS, name)
+        places = {"": place} | {key: self.at(body, key) for key in body}
+        run = body.get("run")
+        if not isinstance(run, str):
+            self.faults.append(f"{places.get('run', place)}: {name}: run is {_found(run)}; a stage's name expected")
+            return None
+        with_ = body.get("with") or CommentedMap()
+        if not isinstance(with_, CommentedMap):
+            self.faults.append(f"{places['with']}: {name}: with is {_found(with_)}; a map of settings expected")
+            return None
+        places |= {f"with.{key}": self.at(with_, key) for key in with_}
+        inputs = self.inputs(name, body, places)
+        return None if inputs is None else Entry(name, run, inputs, _plain(with_), places)
+
+    def inputs(self, name: str, body: CommentedMap, places: dict[str, str]) -> dict[str, dict[str, Any]] | None:
+        given = body.get("in")
+        if given is None:
+            return {}
+        if isinstance(given, str) or (isinstance(given, CommentedMap) and "from" in given):
+            named = {"": given}
+        elif isinstance(given, CommentedMap):
+            named = dict(given)
+            places |= {f"in.{argument}": self.at(given, argument) for argument in given}
+        else:
+            self.faults.append(f"{places['in']}: {name}: in is {_found(given)}; a node or a map of nodes expected")
+            return None
+        edges: dict[str, dict[str, Any]] = {}
+        for argument, node in named.items():
+            place = places.get(f"in.{argument}", places["in"])
+            if isinstance(node, CommentedMap):
+                self.known(node, EDGE_KEYS, f"{name}: in")
+            edge: Any = {"from": node} if isinstance(node, str) else _plain(node)
+            wait = edge.get("wait_ms", 0) if isinstance(edge, dict) else 0
+            if not isinstance(edge, dict) or not isinstance(edge.get("from"), str):
+                self.faults.append(f"{place}: {name}: {_found(edge)} found, the name of a node expected")
+            elif edge.get("keep", "same") not in KEEPS:
+                self.faults.append(f"{place}: {name}: keep is {edge['keep']!r}; {' or '.join(KEEPS)} expected")
+            elif isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait <= 1000:
+                self.faults.append(f"{place}: {name}: wait_ms is {wait!r}; a number from 0 to 1000 expected")
+            else:
+                edges[str(argument)] = edge
+        return edges
+
+    def known(self, given: CommentedMap, allowed: tuple[str, ...], what: str) -> None:
+        for key in given:
+            if key not in allowed:
+                self.faults.append(
+                    f"{self.key(given, key)}: {what}: no key {key!r}{hint(key, allowed)}; it has {', '.join(allowed)}"
+                )
+
+    def key(self, given: CommentedMap, key: Any) -> str:
+        line, column = given.lc.key(key)
+        return f"{self.file}:{line + 1}:{column + 1}"
+
+    def at(self, given: CommentedMap, key: Any) -> str:
+        line, column = given.lc.value(key)
+        return f"{self.file}:{line + 1}:{column + 1}"
+
+
+def _plain(given: Any) -> Any:
+    """Builtin types for ruamel's, so that strict checks and JSON see what was meant."""
+    if isinstance(given, Mapping):
+        return {str(key): _plain(item) for key, item in given.items()}
+    if isinstance(given, CommentedSeq | list):
+        return [_plain(item) for item in given]
+    for kind in (bool, int, float, str):
+        if isinstance(given, kind):
+            return kind(given)
+    return given
+
+
+def _found(given: Any) -> str:
+    if given is None:
+        return "nothing"
+    return "a map" if isinstance(given, Mapping) else "a list" if isinstance(given, list) else repr(_plain(given))

@@ -1,0 +1,59 @@
+"""The JSON Schema of graph files, from the classes of our own stages, for editors to complete and check by."""
+
+from pathlib import Path
+from typing import Any
+
+from .graph import KEEPS
+from .stage import declared, load, names, setting_schema
+
+
+def schema() -> dict[str, Any]:
+    """A schema (draft 2020-12) that refuses what `handflow check` refuses of a file's own form and our settings."""
+    edge = {
+        "anyOf": [
+            {"type": "string"},
+            {
+                "type": "object",
+                "properties": {
+                    "from": {"type": "string"},
+                    "keep": {"enum": list(KEEPS)},
+                    "wait_ms": {"type": "number", "minimum": 0, "maximum": 1000},
+                },
+                "required": ["from"],
+                "additionalProperties": False,
+            },
+        ]
+    }
+    rules = []
+    parts: dict[str, Any] = {}
+    for name in names():
+        what = declared(load(name, Path()))
+        properties = {}
+        for key, annotation in what.settings.items():
+            properties[key], more = setting_schema(annotation)
+            parts |= more
+        own = {
+            "type": "object",
+            "properties": properties,
+            "required": sorted(what.required),
+            "additionalProperties": False,
+        }
+        ins = {"type": "object", "properties": dict.fromkeys(what.inputs, edge), "additionalProperties": False}
+        rules.append(
+            {
+                "if": {"properties": {"run": {"const": name}}},
+                "then": {"properties": {"with": own, "in": {"anyOf": [edge, ins]}}},
+            }
+        )
+    run = {"anyOf": [{"enum": names()}, {"type": "string", "pattern": r"\.py$|\."}]}
+    keys = {"run": run, "in": {}, "with": {}}
+    node = {"type": "object", "properties": keys, "required": ["run"], "additionalProperties": False, "allOf": rules}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "handflow graph",
+        "type": "object",
+        "properties": {"nodes": {"type": "object", "additionalProperties": node, "minProperties": 1}},
+        "required": ["nodes"],
+        "additionalProperties": False,
+        "$defs": parts,
+    }

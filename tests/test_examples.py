@@ -1,0 +1,72 @@
+"""What the READMEs and examples show is run."""
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import Game, Run, until
+
+from handflow import Hands
+from handflow.__main__ import main
+
+TOP = Path(__file__).parents[1]
+EXAMPLES = TOP / "nodes" / "examples"
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.name)
+def test_every_example_graph_is_right(file: Path) -> None:
+    assert main(["check", str(file)]) == 0
+
+
+def test_mirror_flips_places_and_velocities() -> None:
+    sys.path.insert(0, str(EXAMPLES))
+    try:
+        from mirror import Mirror  # type: ignore[import-not-found]
+    finally:
+        sys.path.remove(str(EXAMPLES))
+    hands = Hands(
+        id=[1], state=[1], xy=[[0.2, 0.3]], velocity=[[1, 2]], radius=[0.1], score=[1], open=[0], is_open=[False],
+        age=[1],
+    )  # fmt: skip
+    flipped = Mirror().process(hands)
+    np.testing.assert_allclose(flipped.xy, [[0.8, 0.3]], atol=1e-6)
+    assert flipped.velocity.tolist() == [[-1.0, 2.0]]
+
+
+def test_the_mirror_example_delivers_and_stops(run: Callable[..., Run], game: Game) -> None:
+    targets = json.dumps([{"protocol": "hands", "port": game.port}])
+    started = run(
+        "run", EXAMPLES / "mirror.yaml", "--source", "demo",
+        "--set", f"osc.targets={targets}", "--set", "camera.size=[640, 360]",
+    )  # fmt: skip
+    until(lambda: game.ids(), "no hands arrive")
+    assert started.stop() == 0
+
+
+def test_the_graph_in_the_readme_is_the_shipped_one() -> None:
+    """The README's Mermaid picture is what `handflow graph` prints."""
+    (picture,) = re.findall(r"```mermaid\n(.*?)```", (TOP / "README.md").read_text("utf-8"), re.DOTALL)
+    done = subprocess.run(
+        [sys.executable, "-m", "handflow", "graph", TOP / "pipeline.yaml"], capture_output=True, text=True, check=True
+    )
+    assert picture.strip() == done.stdout.strip()
+
+
+def test_the_node_in_the_nodes_readme_is_the_example() -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", (TOP / "nodes" / "README.md").read_text("utf-8"), re.DOTALL)[:1]
+    assert code == (EXAMPLES / "mirror.py").read_text("utf-8")
+
+
+def test_every_handflow_command_in_a_readme_is_one_that_exists() -> None:
+    for readme in (TOP / "README.md", TOP / "nodes" / "README.md", TOP / "models" / "README.md"):
+        for line in re.findall(r"^\s*(?:\$ )?handflow (.+)$", readme.read_text("utf-8"), re.MULTILINE):
+            verb = line.split()[0]
+            done = subprocess.run([sys.executable, "-m", "handflow", verb, "--help"], capture_output=True, text=True)
+            assert done.returncode == 0, f"{readme.name}: handflow {line}"
+            for option in re.findall(r"(?<= )--[a-z][a-z-]*", line):
+                assert option in done.stdout, f"{readme.name}: handflow {line}"
