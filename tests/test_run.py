@@ -293,17 +293,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     file = tmp_path_factory.mktemp("clip") / "demo.mp4"
     scene = Scene(seed=5, hands=3, size=(640, 360))
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), 15, (640, 360))
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), 10, (640, 360))
     image = np.empty((360, 640, 3), np.uint8)
-    for frame in range(60):
-        scene.draw(2 + frame / 15, image)
+    for frame in range(40):
+        scene.draw(2 + frame / 10, image)
         writer.write(image)
     writer.release()
     return file
 
 
 def pipeline(clip: Path, game: Game, *lines: str) -> list[str]:
-    camera = {"source": str(clip), "loop": True, "size": [640, 360], "fps": 15}
+    camera = {"source": str(clip), "loop": True, "size": [640, 360], "fps": 10}
     targets = [{"protocol": "hands", "host": "127.0.0.1", "port": game.port}]
     return [
         f"camera: {{run: camera, with: {json.dumps(camera)}}}",
@@ -349,7 +349,7 @@ def test_kill_9_of_any_stage(run: Callable[..., Run], folder: Path, clip: Path, 
     ]
     started = run("run", graph(folder, *pipeline(clip, game, *taps)), cwd=folder)
     until(lambda: len(game.frames()) > 10 and game.ids(), "nothing is delivered")
-    interval = 1 / 15
+    interval = 1 / 10
     for node, fed in AFTER.items():
         time.sleep(0.5)
         ids, killed = set(game.ids()), time.monotonic()

@@ -1,6 +1,7 @@
 """The command line: each verb imports what it needs inside its own function, so that `handflow --help` is quick."""
 
 import argparse
+import importlib
 import json
 import sys
 from collections.abc import Callable
@@ -12,13 +13,17 @@ from . import __version__
 if TYPE_CHECKING:
     from .runtime.graph import Graph
 
+TRAINING = {
+    "train": "trains the network on labelled pictures",
+    "evaluate": "scores a model on labelled pictures and clips",
+    "export": "writes a trained network as ONNX models",
+}
 SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib")  # what opencv-python's wheel does not bring
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; the exit status: 0 done or stopped, 2 a usage or graph error, 1 any other failure."""
-    parser = _parser()
-    args = parser.parse_args(arguments)
+    args = _parsed(sys.argv[1:] if arguments is None else arguments)
     from .runtime.graph import GraphError
     from .runtime.node import SetupError
     from .runtime.supervisor import RunError
@@ -144,13 +149,19 @@ def bench(args: argparse.Namespace) -> int:
     return run(args)
 
 
-def _training(verb: str) -> Callable[[argparse.Namespace], int]:
-    def do(args: argparse.Namespace) -> int:
-        import importlib
-
-        return importlib.import_module(f".training.{verb}", __package__).main(args.arguments)
-
-    return do
+def _parsed(arguments: list[str]) -> argparse.Namespace:
+    """The arguments, and what to do with them in `do`."""
+    if not arguments or arguments[0] not in TRAINING:
+        return _parser().parse_args(arguments)
+    # Its own module knows the verb's arguments; it loads torch, which the other verbs must not wait for.
+    try:
+        module = importlib.import_module(f".training.{arguments[0]}", __package__)
+    except ImportError as error:
+        sys.exit(_missing(error))
+    parser = argparse.ArgumentParser(f"handflow {arguments[0]}", description=module.__doc__)
+    module.add_arguments(parser)
+    parser.set_defaults(do=module.run)
+    return parser.parse_args(arguments[1:])
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -213,14 +224,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--json", action="store_true")
 
-    for name, help_ in (
-        ("train", "trains the network on labelled pictures"),
-        ("evaluate", "scores a model on labelled pictures and clips"),
-        ("export", "writes a trained network as ONNX models"),
-    ):
-        one = verbs.add_parser(name, help=help_, add_help=False)
-        one.add_argument("arguments", nargs=argparse.REMAINDER)
-        one.set_defaults(do=_training(name))
+    for name, help_ in TRAINING.items():
+        verbs.add_parser(name, help=help_)
     return parser
 
 
