@@ -41,6 +41,11 @@ def test_a_cast_that_loses_meaning_is_refused() -> None:
         Pair(left=[[1, 2]], right=[0.5])
 
 
+def test_a_number_too_large_for_its_dtype_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"Pair\.right: 2147483648 does not fit into int32"):
+        Pair(left=[[1, 2]], right=[2**31])
+
+
 def test_an_array_of_the_right_kind_is_not_copied() -> None:
     image = np.zeros((4, 6, 3), np.uint8)
     assert Frame(image=image).image is image

@@ -76,7 +76,10 @@ def conform(what: str, value: Any, declared: Array, sizes: dict[str, int]) -> np
         # The empty list is float64 to numpy, but "no ids" to us.
         if array.size and not np.can_cast(array.dtype, declared.dtype, casting="same_kind"):
             raise TypeError(f"{what}: {array.dtype} found, {declared.dtype} expected")
-        array = array.astype(declared.dtype)
+        cast = array.astype(declared.dtype)
+        if cast.dtype.kind in "iu" and not np.array_equal(cast, array):
+            raise ValueError(f"{what}: {array.max()} does not fit into {declared.dtype}")
+        array = cast
     if array.shape == (0,):
         array = array.reshape([0 if isinstance(size, str) else size for size in declared.shape])
     fits = array.ndim == len(declared.shape) and all(
