@@ -95,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def scaled(clip: str, fps: float, folder: Path) -> Path:
-    """The clip's pictures filling 1280x720 (what is over is cut off), at `fps`: every clip costs the pipeline the same."""
+    """The clip's pictures filling 1280x720 (what is over is cut off), at `fps`: every clip costs the same to read."""
     file = folder / "clip.mp4"
     writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), fps, SIZE)
     for picture in pictures(clip):

@@ -110,11 +110,11 @@ class Flow(Message):
 
 
 class Heatmap(Message):
-    """The network's maps. The middle of cell (row, column) lies at (column + 0.5, row + 0.5) * scale + shift in the picture."""
+    """The network's maps. Cell (row, column) has its middle at (column + 0.5, row + 0.5) * scale + shift."""
 
     values: Annotated[np.ndarray, Array("float32", ("rows", "columns"))]  # 0..1, lit up at any hand
     open: Annotated[np.ndarray, Array("float32", ("rows", "columns"))]  # 0..1, lit up at open palms facing the camera
-    radius: Annotated[np.ndarray, Array("float32", ("rows", "columns"))]  # cells (of the map's width), at hands' centres
+    radius: Annotated[np.ndarray, Array("float32", ("rows", "columns"))]  # cells across, at hands' centres
     offset: Annotated[np.ndarray, Array("float32", ("rows", "columns", 2))]  # cells, x then y, cell's middle to centre
     scale: Annotated[np.ndarray, Array("float64", (2,))]  # 0..1 of the picture's width and height per cell
     shift: Annotated[np.ndarray, Array("float64", (2,))]  # where the map's corner lies in the picture (letterbox: < 0)
