@@ -56,12 +56,14 @@ class Camera(Node):
     pace: Annotated[Literal["real", "max"], "of files: as a camera would give them, or every picture at once"] = "real"
     loop: Annotated[bool, "files start again at their end"] = False
 
-    def start(self) -> None:
-        cv2.setNumThreads(1)
-        quiet()
+    def __post_init__(self) -> None:
         left, top, width, height = self.crop
         if left + width > 1 or top + height > 1 or width * height == 0:
             raise SetupError(f"crop {list(self.crop)} leaves the picture: left, top, width, height in 0..1 expected")
+
+    def start(self) -> None:
+        cv2.setNumThreads(1)
+        quiet()
         self.feed: Iterable[Picture | None] = ()
         self.reader: Reader | None = None
         self.player: Player | None = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from .node import Node
+from .node import Node, SetupError
 from .stage import Declared, StageError, declared, hint, load, settings
 from .wire import Edge
 
@@ -116,7 +116,7 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
         if not wrong:
             try:
                 node(**good)
-            except (ValueError, TypeError) as error:  # settings that do not go together, as the class has it
+            except (ValueError, TypeError, SetupError) as error:  # settings that do not go together, as the class has it
                 faults.append(f"{entry.place('with')}: {entry.name}: {error}")
         run = str((graph.file.parent / entry.run).resolve()) if entry.run.endswith(".py") else entry.run
         listeners = [e.name for e in graph.entries.values() for i in e.inputs.values() if i["from"] == entry.name]

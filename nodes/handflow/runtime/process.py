@@ -59,6 +59,7 @@ def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bo
         logging.error("%s", _line(error))
         return 1
     finally:
+        _ignore_signals()
         done.set()
         teller.join(0.5)
         context.term()
@@ -140,12 +141,17 @@ def _running_clock(directory: RunDir) -> int | None:
 
 def _stop_by_signals() -> None:
     def stop(*_: object) -> None:
-        for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, signal.SIG_IGN)  # once is enough: what stops must not be torn out of stopping
+        _ignore_signals()
         raise Stopped
 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, stop)
+
+
+def _ignore_signals() -> None:
+    """Once is enough: what stops must not be torn out of stopping."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
 
 
 def _obey(ended: threading.Event) -> None:
