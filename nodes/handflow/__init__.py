@@ -1,4 +1,4 @@
-"""handflow finds people's hands in a camera picture and tells games about them: a streaming dataflow of small processes."""
+"""handflow finds people's hands in a camera picture and tells games about them: a dataflow of small processes."""
 
 __version__ = "0.1.0"
 

@@ -116,7 +116,7 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
         if not wrong:
             try:
                 node(**good)
-            except (ValueError, TypeError, SetupError) as error:  # settings that do not go together, as the class has it
+            except (ValueError, TypeError, SetupError) as error:  # what does not go together
                 faults.append(f"{entry.place('with')}: {entry.name}: {error}")
         run = str((graph.file.parent / entry.run).resolve()) if entry.run.endswith(".py") else entry.run
         listeners = [e.name for e in graph.entries.values() for i in e.inputs.values() if i["from"] == entry.name]
