@@ -135,6 +135,7 @@ class Camera(Node):
 
         self.note = "demo"
         scene, grain = Scene(size=self.size), Grain(2.5, self.size)
+        scene.paint()
         for t in ticks(self.fps):
             image = self.empty((self.size[1], self.size[0], 3), "uint8")
             captured_ns = now_ns()

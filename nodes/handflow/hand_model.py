@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 LEFT, RIGHT, BOTTOM, TOP = -0.50, 0.62, -1.00, 1.10  # what a sprite shows, in hand lengths
-PIXELS = 160  # of a sprite, per hand length: a hand two steps from a 720p camera
+PIXELS = 112  # of a sprite, per hand length: a hand three steps from a 720p camera; 160 took 2 s to paint at the start
 
 
 class Part(IntEnum):

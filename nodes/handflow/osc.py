@@ -214,7 +214,7 @@ class Osc(Node):
         for outlet in self.outlets:
             outlet.send(outlet.layout.frame(sheet, outlet.style))
         failing = [outlet.name for outlet in self.outlets if outlet.failing]
-        self.note = f"{', '.join(failing)} fails" if failing else ""
+        self.note = f"{', '.join(failing)} fails" if failing else ", ".join(outlet.name for outlet in self.outlets)
 
     def _each_second(self) -> None:
         """The status; and while there is no input the empty picture once more, for who came late or lost a datagram."""

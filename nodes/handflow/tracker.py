@@ -44,7 +44,10 @@ class Tracker(Node):
     def process(self, heatmap: Heatmap, flow: Flow | None) -> Hands:
         peaks = find_peaks(heatmap, self.keep_score, self.subpixel)
         size = (heatmap.width, heatmap.height)
-        return self.update(peaks, heatmap.captured_ns, flow, size, float(heatmap.scale[0]))
+        hands = self.update(peaks, heatmap.captured_ns, flow, size, float(heatmap.scale[0]))
+        there = np.count_nonzero(hands.state != State.LEAVING)
+        self.note = f"{there} hand{'' if there == 1 else 's'}"
+        return hands
 
     def update(
         self, peaks: Peaks, captured_ns: int, flow: Flow | None, size: tuple[int, int], cell: float = 1 / 80
