@@ -83,7 +83,7 @@ class Camera(Node):
         for picture in self.feed:
             if self.reader is not None:
                 self.note = "" if self.reader.state == "fine" else self.reader.state
-            yield self._frame(picture) if picture is not None else None
+            yield Frame(image=picture.image, captured_ns=picture.captured_ns) if picture is not None else None
         if self.source == "auto":
             self.log.warning("no camera opens: the demo is drawn in its place")
         if self.source in ("auto", "demo"):
@@ -114,10 +114,12 @@ class Camera(Node):
 
         # A camera that was there once is waited for: nobody wants the demo in the middle of a show.
         give_up = source == "auto" and not self.kept.get("camera")
-        self.feed = self.reader = Reader(connect, self.log, Health(self.frozen_s), give_up)
+        self.reader = Reader(connect, self.log, Health(self.frozen_s), give_up)
+        self.feed = (picture and self._placed(picture) for picture in self.reader)
 
     def _start_file(self, source: str) -> None:
-        found = (looped if self.loop else pictures)(source, self.fps)
+        # A played file's pictures are placed ahead, by the player's thread: when one is due, it has only to be sent.
+        found = map(self._placed, (looped if self.loop else pictures)(source, self.fps))
         if self.pace == "max":
             # The clip's own steps in time, however fast it is read: speeds stay what they were.
             start_ns = now_ns()
@@ -125,9 +127,9 @@ class Camera(Node):
         else:
             self.feed = self.player = Player(found)
 
-    def _frame(self, picture: Picture) -> Frame:
+    def _placed(self, picture: Picture) -> Picture:
         image = place(picture.image, self.empty, self.crop, self.size, self.rotate, self.mirror)
-        return Frame(image=image, captured_ns=picture.captured_ns)
+        return picture._replace(image=image)
 
     def _draw(self) -> Iterator[Frame]:
         """The demo, drawn as it is to be seen: not mirrored, turned or cut."""
