@@ -1,6 +1,7 @@
 """One node in a process of its own: what `handflow node NAME` runs, by hand or under the supervisor."""
 
 import contextlib
+import gc
 import json
 import logging
 import os
@@ -97,6 +98,8 @@ def _run(
         def inputs() -> Iterator[Inputs | None]:
             outbox.wait_for(len(stage.listeners), 0 if restarted else LISTENERS_S)
             profile.state = "running"
+            gc.collect()
+            gc.freeze()  # modules and models are here to stay: looking through them again would cost milliseconds
             yield from inbox if inbox is not None else [Inputs({})]
 
         run_node(node, stage.name, inputs(), outbox, profile, lambda values: _remember(kept, values))
