@@ -385,6 +385,7 @@ def test_a_target_that_fails_is_counted_and_said_once_and_the_next_one_is_served
     assert osc.outlets[0].failed == 3
     assert caplog.text.count("fails") == 1
     assert "tuio11" in osc.note
+    assert "fails" in osc.note
     assert [m[1] for m in mailbox.messages() if m[0] == "/hands/frame"] == [1, 2, 3]
 
 
