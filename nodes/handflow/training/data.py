@@ -1,0 +1,183 @@
+"""Labels on disk -> pictures with hand boxes. JSON lines, one picture (or one frame of a clip) a line.
+
+    {"image", "width", "height", "hands": [{"box": [x, y, w, h], "kind": "open"}], "source", "group", "licence"}
+
+`image` is relative to the label file. A clip's frames are lines {"frame", "width", "height", "hands"} in a file named
+as the clip is; `clips.jsonl` beside it lists clips by {"clip", "labels", "group"}.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from ..runtime.node import SetupError
+from .targets import IGNORE, KINDS, ROUGH, UNKNOWN
+
+
+class LabelError(SetupError):
+    """What is wrong with which line of which label file, in one line."""
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """One labelled picture, not yet read."""
+
+    path: Path
+    width: int
+    height: int
+    boxes: np.ndarray  # (n, 4) float32: x, y, width, height in pixels
+    kinds: np.ndarray  # (n,) int: targets.OPEN, OTHER, UNKNOWN, IGNORE, ROUGH
+    source: str
+    group: str  # pictures of one group never lie on both sides of a split
+    frame: int | None = None  # number of the frame, where `path` is a clip
+    polygons: list[np.ndarray | None] = field(default_factory=list)  # (21, 2) points on the hand where known
+
+    @property
+    def hands(self) -> np.ndarray:
+        """Which of the boxes are hands and not ignored regions, (n,) bool."""
+        return self.kinds != IGNORE
+
+    def read(self) -> np.ndarray:
+        """The picture, (height, width, 3) BGR. Shared: do not write into it."""
+        if self.frame is None:
+            image = read_image(self.path)
+        else:
+            frames = read_clip(self.path)
+            if not 0 <= self.frame < len(frames):
+                raise LabelError(f"{self.path}: no frame {self.frame}; the clip has {len(frames)}")
+            image = frames[self.frame]
+        if image.shape[:2] != (self.height, self.width):
+            found, expected = f"{image.shape[1]}x{image.shape[0]}", f"{self.width}x{self.height}"
+            raise LabelError(f"{self.path}: the picture is {found}, its label says {expected}")
+        return image
+
+
+@lru_cache(maxsize=8000)  # decoding costs more than anything else in making a sample; 8000 pictures are about 3 GB
+def read_image(path: Path) -> np.ndarray:
+    if not path.is_file():
+        raise LabelError(f"{path}: no such picture")
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise LabelError(f"{path}: not a picture that OpenCV can read")
+    return np.asarray(image)
+
+
+@lru_cache(maxsize=16)
+def read_clip(path: Path) -> list[np.ndarray]:
+    clip = cv2.VideoCapture(str(path))
+    frames: list[np.ndarray] = []
+    while True:
+        good, frame = clip.read()
+        if not good:
+            break
+        frames.append(np.asarray(frame))
+    if not frames:
+        raise LabelError(f"{path}: no such clip, or not one OpenCV can read")
+    return frames
+
+
+def read_labels(paths: Iterable[Path | str]) -> list[Picture]:
+    """Every picture of label files, or of folders of them (with their clips). Raises LabelError."""
+    pictures: list[Picture] = []
+    for path in map(Path, paths):
+        if not path.exists():
+            raise LabelError(f"{path}: no such file or folder")
+        files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+        if path.is_dir() and (path / "clips" / "clips.jsonl").exists():
+            files.append(path / "clips" / "clips.jsonl")
+        if not files:
+            raise LabelError(f"{path}: no label files (*.jsonl) in this folder")
+        for file in files:
+            pictures += read_file(file)
+    if not pictures:
+        raise LabelError(f"{', '.join(map(str, paths))}: no labelled pictures found")
+    return pictures
+
+
+def read_file(file: Path, clip: dict | None = None) -> list[Picture]:
+    """The pictures of one label file; a list of clips brings its clips' frames."""
+    pictures: list[Picture] = []
+    for number, text in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+        if not text.strip():
+            continue
+        where = f"{file}:{number}"
+        try:
+            line = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise LabelError(f"{where}: not JSON: {error}") from None
+        if not isinstance(line, dict):
+            raise LabelError(f"{where}: an object was expected, found {text[:40]!r}")
+        if "clip" in line:
+            name = Path(line["clip"]).stem
+            pictures += read_file(file.parent / f"{name}.jsonl", {**line, "path": file.parent / f"{name}.mp4"})
+        elif line.get("labelled", True) and not between_moves(line):
+            pictures.append(read_line(line, where, file, clip))
+    return pictures
+
+
+def between_moves(line: dict) -> bool:
+    """Whether a clip's frame has a hand whose box was interpolated through a fast move: it may lie anywhere near."""
+    return any(hand.get("fast_segment") and not hand.get("exact") for hand in line.get("hands", ()))
+
+
+def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Picture:
+    """One line of a label file, checked."""
+    needed = ("frame", "width", "height", "hands") if "frame" in line else ("image", "width", "height", "hands")
+    for name in needed:
+        if name not in line:
+            raise LabelError(f"{where}: no {name!r} in this line; it has {', '.join(line)}")
+    width, height = line["width"], line["height"]
+    if not isinstance(width, int) or not isinstance(height, int) or not isinstance(line["hands"], list):
+        raise LabelError(f"{where}: width and height must be whole numbers of pixels and hands a list")
+    boxes, kinds, polygons = [], [], []
+    for hand in line["hands"]:
+        kind, box = hand.get("kind"), hand.get("box")
+        if kind not in KINDS:
+            raise LabelError(f"{where}: unknown kind {kind!r}; one of {', '.join(KINDS)} was expected")
+        if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, int | float) for v in box):
+            raise LabelError(f"{where}: box {box} found, [x, y, width, height] expected")
+        x, y, w, h = box
+        if not (w > 0 and h > 0):
+            raise LabelError(f"{where}: box {box} is empty")
+        if not (x < width and y < height and x + w > 0 and y + h > 0):  # in part outside is fine: the hand leaves
+            raise LabelError(f"{where}: box {box} lies outside its picture of {width}x{height} pixels")
+        boxes.append(box)
+        # A box derived from a person's joints is off by up to half a hand.
+        guessed = KINDS[kind] == UNKNOWN and (hand.get("labelled_by") == "derived" or hand.get("auto") == "pose")
+        kinds.append(ROUGH if guessed else KINDS[kind])
+        polygons.append(np.array(hand["landmarks"], np.float32) if "landmarks" in hand else None)
+    path = clip["path"] if clip else file.with_suffix(".mp4") if "frame" in line else file.parent / line["image"]
+    source = f"clips/{path.stem}" if "frame" in line else line.get("source", file.stem)
+    return Picture(
+        path=path,
+        width=width,
+        height=height,
+        boxes=np.array(boxes, np.float32).reshape(-1, 4),
+        kinds=np.array(kinds, np.int64),
+        source=source,
+        group=(clip or line).get("group", f"{file}:{line.get('image', '')}"),
+        frame=line.get("frame"),
+        polygons=polygons,
+    )
+
+
+def split(pictures: list[Picture], share: float) -> tuple[list[Picture], list[Picture]]:
+    """(the rest, about `share` of the pictures): whole groups, chosen by their names, so a new picture moves none."""
+    held = [int(hashlib.sha256(p.group.encode()).hexdigest()[:8], 16) / 2**32 < share for p in pictures]
+    return [p for p, h in zip(pictures, held, strict=True) if not h], [
+        p for p, h in zip(pictures, held, strict=True) if h
+    ]
+
+
+def fingerprint(pictures: list[Picture]) -> str:
+    """A short hash of all labels, so that a model can say what it was trained on."""
+    digest = hashlib.sha256()
+    for p in sorted(pictures, key=lambda p: (str(p.path.name), p.frame or 0)):
+        digest.update(f"{p.path.name} {p.frame} {p.boxes.tolist()} {p.kinds.tolist()}".encode())
+    return digest.hexdigest()[:16]

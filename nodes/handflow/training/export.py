@@ -1,0 +1,206 @@
+"""`handflow export CHECKPOINT`: a trained network -> `hands.onnx` (fp32) and `hands-int8.onnx` for the heatmap stage.
+
+Height and width stay free in the files: that costs 3 % of time, and one file serves every profile and camera shape.
+"""
+
+import argparse
+import json
+import logging
+import os
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from torch import Tensor, nn
+
+from .. import __version__
+from ..heatmap import OUTPUTS, PROFILES, Model, open_model
+from ..runtime.node import SetupError
+from .data import read_labels
+from .evaluate import evaluate
+from .network import STRIDE, Network, read_checkpoint
+
+SIZES = {"near": (320, 180), "mid": (428, 240), "far": (512, 288)}  # multiples of the stride
+
+
+class Deployed(nn.Module):
+    """The network as a stage wants it: bytes in; probabilities, cells and no batch to think of out."""
+
+    def __init__(self, network: Network) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        maps = self.network(image.float())
+        return (
+            torch.sigmoid(maps["any"])[:, 0],  # (1, rows, columns)
+            torch.sigmoid(maps["open"])[:, 0],
+            torch.exp(maps["radius"].clamp(-3, 6))[:, 0],
+            maps["offset"].permute(0, 2, 3, 1),  # (1, rows, columns, 2)
+        )
+
+
+def write(network: Network, path: Path, facts: dict[str, str]) -> None:
+    """The fp32 file."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter warns of its own successor, which needs one more package
+        torch.onnx.export(
+            Deployed(network).eval(),
+            (torch.zeros(1, 3, SIZES["near"][1], SIZES["near"][0], dtype=torch.uint8),),
+            str(path),
+            input_names=["image"],
+            output_names=OUTPUTS,
+            dynamic_axes={
+                "image": {2: "height", 3: "width"},
+                **{name: {1: "rows", 2: "columns"} for name in OUTPUTS},
+            },
+            opset_version=17,
+            dynamo=False,
+        )
+    describe(path, facts)
+
+
+def describe(path: Path, facts: dict[str, str]) -> None:
+    """Writes metadata into an ONNX file."""
+    model = onnx.load(path)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(model, facts)
+    onnx.save(model, path)
+
+
+def quantise(path: Path, out: Path, pictures: np.ndarray, facts: dict[str, str]) -> None:
+    """int8 weights and activations, per channel; the heads stay fp32: with them in int8, AP fell from .82 to .71."""
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            self.pictures: Iterator[np.ndarray] = iter(pictures)
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            picture = next(self.pictures, None)
+            return None if picture is None else {"image": picture[None]}
+
+    log = logging.getLogger()
+    level = log.level
+    log.setLevel(logging.ERROR)  # it advises a preparation that has just been done
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            prepared = Path(folder) / "prepared.onnx"
+            quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
+            graph = onnx.load(prepared).graph
+            heads = [n.name for n in graph.node if "/out/" in n.name]
+            quantize_static(
+                str(prepared),
+                str(out),
+                Reader(),
+                quant_format=QuantFormat.QDQ,
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                activation_type=QuantType.QUInt8,
+                op_types_to_quantize=["Conv", "Relu", "Add", "Resize", "Slice"],
+                nodes_to_exclude=heads,
+            )
+    finally:
+        log.setLevel(level)
+    describe(out, facts)
+
+
+def compare(network: Network, model: Model, pictures: np.ndarray, most: float) -> float:
+    """How far a file's maps stray from torch's, on average where there is a hand. Raises SetupError beyond `most`."""
+    strayed = []
+    for picture in pictures:
+        with torch.no_grad():
+            expected = Deployed(network)(torch.from_numpy(picture[None]))
+        found = model.run(np.ascontiguousarray(picture[None]))
+        for mine, theirs in zip(found[:2], expected[:2], strict=True):
+            lit = (theirs[0].numpy() > 0.2) | (mine > 0.2)
+            strayed += abs(mine - theirs[0].numpy())[lit].tolist()
+    mean = float(np.mean(strayed)) if strayed else 0.0
+    if mean > most:
+        raise SetupError(
+            f"{model.path} strays from torch by {mean:.4f} on average where there is a hand; {most} is allowed"
+        )
+    return mean
+
+
+def commit() -> str:
+    """The commit of this code, or its version where it lies in no repository."""
+    folder = Path(__file__).parent
+    try:
+        asked = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True
+        )
+    except OSError:
+        return __version__
+    return asked.stdout.strip() if asked.returncode == 0 else __version__
+
+
+def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] | None = None) -> list[Path]:
+    """Writes both files into `out`, checked against torch; `labels` are scored, and the scores go into the files."""
+    saved = read_checkpoint(checkpoint)
+    network = Network(**saved["network"])
+    network.load_state_dict(saved["mean"])
+    network.eval()
+    pictures = saved["calibration"].numpy()  # (80, 3, h, w) uint8
+    facts = {
+        "stride": str(STRIDE),
+        "profiles": json.dumps({profile: SIZES[profile] for profile in PROFILES}),
+        "data": saved["data"],
+        "pictures": str(saved["pictures"]),
+        "steps": str(saved["step"]),
+        "settings": json.dumps({name: value for name, value in saved["settings"].items() if name != "out"}),
+        "network": json.dumps(saved["network"]),
+        "commit": commit(),
+        "version": __version__,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out) as folder:  # nothing is replaced before both files are good
+        made = {"fp32": Path(folder) / f"{name}.onnx", "int8": Path(folder) / f"{name}-int8.onnx"}
+        write(network, made["fp32"], facts)
+        quantise(made["fp32"], made["int8"], pictures, facts)
+        for precision, most in (("fp32", 1e-4), ("int8", 0.08)):
+            strayed = compare(network, open_model(made[precision]), pictures[:16], most)
+            mine = {**facts, "precision": precision, "strays": f"{strayed:.6f}"}
+            if labels:
+                mine["scores"] = json.dumps(scores(open_model(made[precision]), labels))
+            describe(made[precision], mine)
+        for path in made.values():
+            os.replace(path, out / path.name)
+    return [out / path.name for path in made.values()]
+
+
+def scores(model: Model, labels: list[str]) -> dict:
+    """AP by profile, mode and source."""
+    pictures = read_labels(labels)
+    found = {profile: evaluate(model, profile, pictures) for profile in PROFILES}
+    return {
+        profile: {
+            mode: {
+                source: round(row["ap"], 4) for source, row in result[mode]["sources"].items() if row["ap"] is not None
+            }
+            for mode in ("all", "native")
+        }
+        for profile, result in found.items()
+    }
+
+
+def run(args: argparse.Namespace) -> int:
+    for path in export(Path(args.checkpoint), Path(args.out), args.name, args.labels):
+        facts = open_model(path).facts
+        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays from torch by {facts['strays']}")
+    return 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint.pt of `handflow train`")
+    parser.add_argument("-o", "--out", default="models", help="folder for the files (default models)")
+    parser.add_argument("--name", default="hands", help="name of the model (default hands)")
+    parser.add_argument(
+        "--labels", nargs="*", metavar="LABELS", help="score the files on these and keep the scores in them"
+    )

@@ -1,0 +1,310 @@
+"""`handflow train DATA…`: labelled pictures in, a checkpoint out. Reads straight down the page.
+
+The learning rate follows the share of `minutes` that has passed, so a run ends well whatever the machine.
+Stopped runs go on where they were when the command is given again.
+"""
+
+import argparse
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+import cv2
+import numpy as np
+import torch
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor
+from torch.nn import functional
+from torch.utils.data import DataLoader, IterableDataset
+
+from ..heatmap import input_size
+from ..runtime.node import SetupError
+from .augment import Pool, compose
+from .data import fingerprint, read_labels, split
+from .network import STRIDE, Network, read_checkpoint
+from .targets import draw_targets
+
+
+@dataclass(frozen=True)
+class Settings:
+    out: str = "runs/hands"  # folder of checkpoint, log and curves
+    minutes: float = 60.0  # training time; the learning rate falls to nothing at its end
+    steps: int = 0  # end after so many batches instead (0: `minutes` counts); the same steps give the same weights
+    batch: int = 16  # pictures of 320x180 a step; larger sizes get fewer
+    lr: float = 2e-3  # highest learning rate; a guess that held
+    decay: float = 0.02  # weight decay of AdamW
+    ema: float = 0.998  # the weights that are kept are a running mean over about 1 / (1 - ema) steps
+    large: float = 0.2  # share of steps at 512x288 pixels, so that very large hands are seen too
+    target: Literal["gauss", "disc"] = "gauss"  # disc: 2017's, see the model card for what it costs
+    loss: Literal["focal", "mse", "bce"] = "focal"  # mse and bce: 2017's
+    other_weight: float = 0.0  # of hands not open in the loss of the open map; 0: they may light up, they need not
+    holdout: float = 0.05  # share of the groups kept for the validation loss
+    seed: int = 1  # of weights and samples
+    threads: int = 1  # of torch
+    workers: int = 1  # processes that make samples
+    device: str = "cpu"  # or cuda
+    bf16: bool = False  # half the time per step on processors with AMX and on GPUs
+    widths: str = "32,64,128,128"  # channels at /4 /8 /16 /32
+    blocks: str = "1,1,1,2"  # residual blocks there
+    neck: int = 48  # channels of the pyramid
+
+
+def run(args: argparse.Namespace) -> int:
+    settings = Settings(**{f.name: getattr(args, f.name) for f in fields(Settings)})
+    out = Path(settings.out)
+    out.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(settings.seed)
+    torch.set_num_threads(settings.threads)
+    cv2.setNumThreads(1)
+
+    # data
+    pictures = read_labels(args.data)
+    training, held = split(pictures, settings.holdout)
+    if not any(p.hands.any() for p in training):
+        raise SetupError(f"{', '.join(args.data)}: no picture with a hand is left to train on")
+    pool = Pool(training)
+    rng = np.random.default_rng(settings.seed)
+    samples = [compose(rng, pool, 320, 180).image.transpose(2, 0, 1) for _ in range(80)]
+    calibration = torch.from_numpy(np.stack(samples))  # (80, 3, 180, 320), for `handflow export`
+    validation = [make_batch(Pool(held), settings, -n - 1) for n in range(8)] if len(held) > 20 else []
+
+    # model
+    device = torch.device(settings.device)
+    widths, blocks = (tuple(int(n) for n in text.split(",")) for text in (settings.widths, settings.blocks))
+    model = Network(widths, blocks, settings.neck)
+    model.to(device)
+    mean = Network(**model.settings).to(device)  # running mean of the weights
+    mean.load_state_dict(model.state_dict())
+    mean.requires_grad_(False).eval()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.decay)
+    step, spent, log = 0, 0.0, []
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists():
+        saved = read_checkpoint(checkpoint, settings.device)
+        if saved["network"] != model.settings:
+            found, wanted = saved["network"], model.settings
+            raise SetupError(f"{checkpoint}: holds a network of {found}, {wanted} is asked for; choose another --out")
+        model.load_state_dict(saved["model"])
+        mean.load_state_dict(saved["mean"])
+        optimizer.load_state_dict(saved["optimizer"])
+        step, spent, log = saved["step"], saved["spent"], saved["log"]
+
+    def save() -> None:
+        state = {
+            "network": model.settings,
+            "model": model.state_dict(),
+            "mean": mean.state_dict(),
+            "optimizer": optimizer.state_dict(),
+            "step": step,
+            "spent": spent,
+            "log": log,
+            "settings": asdict(settings),
+            "data": fingerprint(pictures),
+            "pictures": len(pictures),
+            "calibration": calibration,
+        }
+        torch.save(state, out / "checkpoint.pt.part")
+        if checkpoint.exists():
+            os.replace(checkpoint, out / "previous.pt")
+        os.replace(out / "checkpoint.pt.part", checkpoint)
+        (out / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in log))
+        draw_curves(log, out / "curves.png")
+
+    # loop
+    batches = iter(
+        DataLoader(Batches(pool, settings, step), batch_size=None, num_workers=settings.workers, prefetch_factor=8)
+        if settings.workers
+        else Batches(pool, settings, step)
+    )
+    sums: dict[str, float] = {}
+    logged = step
+    saved_at = time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task("training", total=1.0, note="")
+        while (done := step / settings.steps if settings.steps else spent / (60 * settings.minutes)) < 1:
+            began = time.monotonic()
+            batch = {name: tensor.to(device) for name, tensor in next(batches).items()}
+            rate = settings.lr * min(1, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * done))
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
+                maps = model(batch["image"].float().contiguous(memory_format=torch.channels_last))
+            losses = loss_of({name: m.float() for name, m in maps.items()}, batch, settings.loss)
+            total = sum(losses.values(), torch.zeros((), device=device))
+            if not torch.isfinite(total):
+                kept_at = f"{checkpoint} holds the last good state" if checkpoint.exists() else "nothing was saved yet"
+                raise SetupError(f"the loss is {total.item()} at step {step}, {kept_at}; try a smaller --lr ({rate:g})")
+            optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
+            optimizer.step()
+            keep = min(settings.ema, (step + 1) / (step + 10))
+            for kept, new in zip(mean.state_dict().values(), model.state_dict().values(), strict=True):
+                if kept.is_floating_point():
+                    kept.lerp_(new, 1 - keep)
+                else:
+                    kept.copy_(new)
+            step += 1
+            spent += time.monotonic() - began
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value.item()
+            if step - logged == 100 or (step - logged and settings.steps == step):
+                entry: dict[str, Any] = {"step": step, "minutes": round(spent / 60, 2), "lr": rate}
+                entry |= {name: round(value / (step - logged), 5) for name, value in sums.items()}
+                if validation:
+                    entry["validation"] = round(validate(mean, validation, settings, device), 5)
+                log.append(entry)
+                sums, logged = {}, step
+                if not bar.console.is_terminal:
+                    bar.console.print(json.dumps(entry), soft_wrap=True)
+                note = f"step {step}  loss {sum(entry[name] for name in losses):.3f}"
+                bar.update(task, note=note + (f"  validation {entry['validation']:.3f}" if validation else ""))
+            bar.update(task, completed=done)
+            if time.monotonic() - saved_at > 120:
+                save()
+                saved_at = time.monotonic()
+        save()
+        bar.update(task, completed=1.0)
+    return 0
+
+
+class Batches(IterableDataset):
+    """Batches without end, each made from its own number: the same whoever makes it."""
+
+    def __init__(self, pool: Pool, settings: Settings, first: int) -> None:
+        self.pool, self.settings, self.first = pool, settings, first
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        cv2.setNumThreads(1)
+        worker = torch.utils.data.get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        step = self.first + number
+        while True:
+            yield make_batch(self.pool, self.settings, step)
+            step += workers
+
+
+SHAPES = ((16, 9), (4, 3), (1, 1), (3, 4))  # of cameras and pictures
+
+
+def make_batch(pool: Pool, settings: Settings, step: int) -> dict[str, Tensor]:
+    """Samples and targets of one step, stacked."""
+    rng = np.random.default_rng((settings.seed, step % 2**32))
+    profile, count = (320, 180), settings.batch
+    if rng.random() < settings.large:
+        profile, count = (512, 288), max(1, settings.batch * 2 // 5)
+    shape = SHAPES[int(rng.choice(len(SHAPES), p=[0.5, 0.3, 0.15, 0.05]))]
+    width, height = input_size(profile, *shape, STRIDE)  # as the stage will, whatever the camera
+    samples = [compose(rng, pool, width, height) for _ in range(count)]
+    drawn = [
+        draw_targets(
+            s.boxes / STRIDE, s.kinds, width // STRIDE, height // STRIDE, settings.target, settings.other_weight
+        )
+        for s in samples
+    ]
+    images = np.stack([s.image.transpose(2, 0, 1) for s in samples])  # (B, 3, h, w)
+    maps = {name: np.stack([getattr(t, name) for t in drawn]) for name in drawn[0]._fields}  # (B, c, h/4, w/4)
+    return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in {"image": images, **maps}.items()}
+
+
+def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+    """The parts of the loss, each already weighted."""
+    parts = {}
+    for channel, name in enumerate(("any", "open")):
+        logit, heat = maps[name][:, 0], batch["heat"][:, channel]  # (B, rows, columns)
+        mask, centre = batch["mask"][:, channel], batch["centre"][:, channel]
+        if kind == "focal":
+            parts[name] = focal(logit, heat, mask, centre)
+        elif kind == "mse":
+            parts[name] = 50 * ((torch.sigmoid(logit) - heat) ** 2 * mask).mean()
+        else:
+            parts[name] = (
+                20 * (functional.binary_cross_entropy_with_logits(logit, heat, reduction="none") * mask).mean()
+            )
+    counts, size = batch["weight"], batch["size"]
+    parts["radius"] = (
+        0.5 * ((maps["radius"][:, 0] - size[:, 0]).abs() * counts[:, 0]).sum() / counts[:, 0].sum().clamp(min=1)
+    )
+    off = (maps["offset"] - size[:, 1:]).abs().sum(1)  # (B, rows, columns)
+    parts["offset"] = 0.5 * (off * counts[:, 1]).sum() / counts[:, 1].sum().clamp(min=1)
+    return parts
+
+
+def focal(logit: Tensor, heat: Tensor, mask: Tensor, centre: Tensor) -> Tensor:
+    """Penalty-reduced focal loss, CenterNet (arXiv 1904.07850) eq. 1, times the mask; per hand."""
+    p = torch.sigmoid(logit)
+    hit = (1 - p) ** 2 * functional.logsigmoid(logit) * centre
+    miss = (1 - heat) ** 4 * p**2 * functional.logsigmoid(-logit) * (1 - centre)
+    return -((hit + miss) * mask).sum() / (centre * mask).sum().clamp(min=1)
+
+
+def validate(model: Network, batches: list[dict[str, Tensor]], settings: Settings, device: torch.device) -> float:
+    total = 0.0
+    with torch.no_grad():
+        for batch in batches:
+            there = {name: tensor.to(device) for name, tensor in batch.items()}
+            total += sum(v.item() for v in loss_of(model(there["image"].float()), there, settings.loss).values())
+    return total / len(batches)
+
+
+def draw_curves(log: list[dict[str, Any]], path: Path) -> None:
+    """The losses over the minutes, as a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    for name in ("any", "open", "radius", "offset", "validation"):
+        if any(name in entry for entry in log):
+            axes.plot([e["minutes"] for e in log], [e.get(name, math.nan) for e in log], label=name)
+    if log:
+        axes.legend()
+    axes.set(xlabel="minutes", ylabel="loss", yscale="log", title="handflow train")
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def progress_bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>5.1f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[note]}"),
+    )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("data", nargs="+", metavar="DATA", help="label files (JSON lines) or folders of them")
+    comments = setting_comments()
+    hints = get_type_hints(Settings)
+    for f in fields(Settings):
+        kind = hints[f.name]
+        text = f"{comments[f.name]} (default {f.default})".replace("%", "%%")
+        if kind is bool:
+            parser.add_argument(f"--{f.name}", action=argparse.BooleanOptionalAction, default=f.default, help=text)
+        elif choices := get_args(kind):
+            parser.add_argument(f"--{f.name}", choices=choices, default=f.default, help=text)
+        else:
+            parser.add_argument(f"--{f.name}", type=kind, default=f.default, help=text)
+
+
+def setting_comments() -> dict[str, str]:
+    """What the comment behind each setting says: help is written once."""
+    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
+    names = {f.name for f in fields(Settings)}
+    found = {}
+    for line in lines:
+        name, _, rest = line.strip().partition(":")
+        if name in names and "#" in rest and name not in found:
+            found[name] = rest.split("#", 1)[1].strip()
+    return found

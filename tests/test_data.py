@@ -1,0 +1,240 @@
+"""Label files, good and bad, and the samples made from them."""
+
+import json
+
+import cv2
+import numpy as np
+import pytest
+
+from handflow.training.augment import Layer, Pool, compose, merge, mirror, place, turn_boxes, visible
+from handflow.training.data import LabelError, Picture, fingerprint, read_labels, split
+from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
+
+
+def line(**changes):
+    hand = {"box": [10, 20, 30, 40], "kind": "open", "kind_by": "eye", "labelled_by": "eye"}
+    return {
+        "image": "a.png",
+        "width": 160,
+        "height": 120,
+        "hands": [hand],
+        "source": "desk",
+        "group": "anna",
+        **changes,
+    }
+
+
+def write(folder, *lines, name="desk.jsonl", picture=True):
+    if picture:
+        cv2.imwrite(str(folder / "a.png"), np.full((120, 160, 3), 90, np.uint8))
+    path = folder / name
+    path.write_text("".join(json.dumps(entry) + "\n" for entry in lines))
+    return path
+
+
+def test_a_line_becomes_a_picture(tmp_path):
+    (picture,) = read_labels([write(tmp_path, line())])
+    assert picture.boxes.tolist() == [[10, 20, 30, 40]]
+    assert picture.kinds.tolist() == [OPEN]
+    assert (picture.source, picture.group, picture.width, picture.height) == ("desk", "anna", 160, 120)
+    assert picture.read().shape == (120, 160, 3)
+
+
+def test_every_kind_has_its_number(tmp_path):
+    hands = [{"box": [1, 1, 5, 5], "kind": kind} for kind in ("open", "other", "unknown", "ignore")]
+    (picture,) = read_labels([write(tmp_path, line(hands=hands))])
+    assert picture.kinds.tolist() == [OPEN, OTHER, UNKNOWN, IGNORE]
+    assert picture.hands.tolist() == [True, True, True, False]
+
+
+def test_a_box_guessed_from_a_persons_joints_is_rough(tmp_path):
+    guesses = [{"kind": "unknown", "labelled_by": "derived"}, {"kind": "unknown", "auto": "pose"}]
+    sure = [{"kind": "open", "labelled_by": "derived"}, {"kind": "unknown", "auto": "hands"}]
+    hands = [{"box": [1, 1, 5, 5], **hand} for hand in guesses + sure]
+    (picture,) = read_labels([write(tmp_path, line(hands=hands))])
+    assert picture.kinds.tolist() == [ROUGH, ROUGH, OPEN, UNKNOWN]
+    assert picture.hands.all()
+
+
+def test_a_folder_is_all_its_label_files(tmp_path):
+    write(tmp_path, line(), name="one.jsonl")
+    write(tmp_path, line(), line(), name="two.jsonl")
+    assert len(read_labels([tmp_path])) == 3
+
+
+def test_a_clip_is_its_labelled_frames(tmp_path):
+    clips = tmp_path / "clips"
+    clips.mkdir()
+    writer = cv2.VideoWriter(str(clips / "wave.mp4"), cv2.VideoWriter.fourcc(*"mp4v"), 30, (160, 120))
+    for brightness in (40, 120, 200):
+        writer.write(np.full((120, 160, 3), brightness, np.uint8))
+    writer.release()
+    frame = {"width": 160, "height": 120, "hands": []}
+    fast = {"box": [10, 20, 30, 40], "kind": "unknown", "fast_segment": True, "exact": False}
+    frames = [{"frame": 0, **frame}, {"frame": 1, "labelled": False, **frame}, {"frame": 2, "labelled": True, **frame}]
+    frames += [{"frame": 1, **frame, "hands": [fast]}]  # interpolated through a fast move: not to be relied on
+    write(clips, *frames, name="wave.jsonl")
+    write(clips, {"clip": "clips/wave.mp4", "labels": "clips/wave.jsonl", "group": "ben"}, name="clips.jsonl")
+    write(tmp_path, line())
+    still, first, last = read_labels([tmp_path])
+    assert still.frame is None
+    assert (first.frame, last.frame) == (0, 2)
+    assert (first.group, first.source) == ("ben", "clips/wave")
+    assert abs(first.read().mean() - 40) < 8
+    assert abs(last.read().mean() - 200) < 8
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"hands": [{"box": [170, 20, 30, 40], "kind": "open"}]}, r"desk\.jsonl:1: box .* lies outside .*160x120"),
+        ({"hands": [{"box": [10, 20, 0, 40], "kind": "open"}]}, r"desk\.jsonl:1: box .* is empty"),
+        ({"hands": [{"box": [10, 20, 30], "kind": "open"}]}, r"desk\.jsonl:1: box .*\[x, y, width, height\] expected"),
+        (
+            {"hands": [{"box": [10, "x", 30, 4], "kind": "open"}]},
+            r"desk\.jsonl:1: box .*\[x, y, width, height\] expected",
+        ),
+        (
+            {"hands": [{"box": [10, 20, 30, 40], "kind": "fist"}]},
+            r"desk\.jsonl:1: unknown kind 'fist'; one of open, other",
+        ),
+    ],
+)
+def test_a_bad_label_is_named_with_its_line(tmp_path, change, said):
+    with pytest.raises(LabelError, match=said) as caught:
+        read_labels([write(tmp_path, line(**change))])
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_field_is_named(tmp_path):
+    bad = line()
+    del bad["width"]
+    with pytest.raises(LabelError, match=r"desk\.jsonl:2: no 'width'"):
+        read_labels([write(tmp_path, line(), bad)])
+
+
+def test_what_is_not_json_is_named_with_its_line(tmp_path):
+    path = write(tmp_path, line())
+    path.write_text(path.read_text() + "{oops\n")
+    with pytest.raises(LabelError, match=r"desk\.jsonl:2: not JSON"):
+        read_labels([path])
+
+
+def test_a_hand_that_leaves_the_picture_is_fine(tmp_path):
+    hands = [{"box": [-10, 100, 30, 40], "kind": "open"}]
+    assert len(read_labels([write(tmp_path, line(hands=hands))])) == 1
+
+
+def test_a_missing_picture_is_named(tmp_path):
+    (picture,) = read_labels([write(tmp_path, line(), picture=False)])
+    with pytest.raises(LabelError, match=r"a\.png: no such picture"):
+        picture.read()
+
+
+def test_a_picture_of_another_size_than_its_label_is_refused(tmp_path):
+    (picture,) = read_labels([write(tmp_path, line(width=320, height=240))])
+    with pytest.raises(LabelError, match="the picture is 160x120, its label says 320x240"):
+        picture.read()
+
+
+def test_no_labels_are_refused(tmp_path):
+    with pytest.raises(LabelError, match="no label files"):
+        read_labels([tmp_path])
+    with pytest.raises(LabelError, match="no labelled pictures"):
+        read_labels([write(tmp_path)])
+    with pytest.raises(LabelError, match="no such file or folder"):
+        read_labels([tmp_path / "elsewhere"])
+
+
+def picture(group="anna", boxes=((40, 30, 30, 40),), kinds=(OPEN,), path="nowhere.png"):
+    return Picture(path, 160, 120, np.array(boxes, np.float32).reshape(-1, 4), np.array(kinds, int), "desk", group)
+
+
+def test_a_group_is_never_split():
+    pictures = [picture(group=f"person {n % 50}") for n in range(500)]
+    rest, held = split(pictures, 0.3)
+    assert len(rest) + len(held) == 500
+    assert not {p.group for p in rest} & {p.group for p in held}
+    assert 50 < len(held) < 250
+
+
+def test_a_changed_box_changes_the_fingerprint(tmp_path):
+    pictures = read_labels([write(tmp_path, line())])
+    before = fingerprint(pictures)
+    pictures[0].boxes[0, 0] += 1
+    assert fingerprint(pictures) != before
+
+
+def test_mirroring_moves_a_box_to_the_other_side():
+    image = np.zeros((120, 160, 3), np.uint8)
+    image[30:70, 40:70] = 255
+    mirrored, boxes = mirror(image, np.array([[40.0, 30, 30, 40]]))
+    assert boxes.tolist() == [[90, 30, 30, 40]]
+    assert mirrored[50, 95].tolist() == [255, 255, 255]
+
+
+def test_a_box_turned_by_a_quarter_lies_on_its_side():
+    turn = np.array([[0.0, -1], [1, 0]])
+    boxes = turn_boxes(np.array([[10.0, 20, 30, 40]]), turn, 2.0, np.array([200.0, 0]))
+    assert boxes == pytest.approx(np.array([[80, 20, 80, 60]]))  # centre (25, 40) -> (-40, 25) * 2 + (200, 0)
+
+
+def test_a_hand_cut_off_by_the_edge_is_ignored_and_one_outside_is_gone():
+    boxes = np.array([[-20, 10, 30, 30], [-8, 10, 30, 30], [200, 10, 30, 30], [50, 50, 4, 4]])
+    left, kinds = visible(boxes, np.array([OPEN, OPEN, OPEN, OTHER]), 160, 120)
+    assert kinds.tolist() == [IGNORE, OPEN, IGNORE]  # a third is left; most is left; too small to tell
+    assert left.tolist() == [[0, 10, 10, 30], [0, 10, 22, 30], [50, 50, 4, 4]]
+
+
+def test_a_covered_hand_is_gone():
+    def layer(alpha, box):
+        return Layer(np.zeros((120, 160, 3), np.uint8), alpha, np.array([box], np.float32), np.array([OPEN]))
+
+    cover = np.zeros((120, 160), np.float32)
+    cover[:, :80] = 1
+    _, boxes, kinds = merge([layer(np.ones((120, 160), np.float32), [20, 20, 30, 30]), layer(cover, [60, 60, 10, 10])])
+    assert boxes.tolist() == [[60, 60, 10, 10]]
+    assert kinds.tolist() == [OPEN]
+
+
+def hand_picture(folder):
+    """A red square for a hand on a grey wall."""
+    image = np.full((120, 160, 3), 90, np.uint8)
+    image[30:70, 40:70] = [30, 60, 220]
+    path = folder / "hand.png"
+    cv2.imwrite(str(path), image)
+    return picture(path=path)
+
+
+def redness(image):
+    return image[..., 2].astype(int) - image[..., 0]
+
+
+@pytest.mark.parametrize("cut", [False, True])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_placed_hand_lies_in_its_box(tmp_path, cut, seed):
+    rng = np.random.default_rng(seed)
+    layer = place(rng, hand_picture(tmp_path), 40.0, 320, 180, cut=cut)
+    boxes, kinds = visible(layer.boxes, layer.kinds, 320, 180)
+    if IGNORE in kinds or not len(kinds):
+        pytest.skip("this draw put the hand over the edge")
+    x, y, w, h = boxes[0]
+    lit = np.argwhere((redness(layer.image) > 100) & (layer.alpha > 0.5))
+    assert lit.mean(axis=0) == pytest.approx([y + h / 2, x + w / 2], abs=2.5)
+
+
+def test_the_same_seed_makes_the_same_sample(tmp_path):
+    pool = Pool([hand_picture(tmp_path)])
+    one, two = (compose(np.random.default_rng(5), pool, 320, 180) for _ in range(2))
+    other = compose(np.random.default_rng(6), pool, 320, 180)
+    assert (one.image == two.image).all()
+    assert (one.boxes == two.boxes).all()
+    assert one.image.shape != other.image.shape or (one.image != other.image).any()
+
+
+def test_samples_hold_hands_down_to_a_fiftieth_of_the_width(tmp_path):
+    pool = Pool([hand_picture(tmp_path)])
+    samples = [compose(np.random.default_rng(n), pool, 320, 180) for n in range(80)]
+    sizes = np.concatenate([s.boxes[s.kinds != IGNORE, 2:].max(axis=1, initial=0) for s in samples]) / 320
+    assert sizes.min() < 0.035
+    assert sizes.max() > 0.2

@@ -1,0 +1,151 @@
+"""The counting, on pictures with few hands and detections, worked out by hand."""
+
+import argparse
+import json
+import math
+
+import cv2
+import numpy as np
+import pytest
+from test_heatmap import FACTS, brightness_model
+
+from handflow import SetupError
+from handflow.peaks import Peaks
+from handflow.training import evaluate
+from handflow.training.data import Picture
+from handflow.training.evaluate import Found, best_threshold, match, score
+from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
+
+
+def picture(*hands):
+    """A picture of 200x100 with hands (x, y, width, height, kind)."""
+    boxes = np.array([hand[:4] for hand in hands], np.float32).reshape(-1, 4)
+    return Picture("nowhere.png", 200, 100, boxes, np.array([hand[4] for hand in hands], int), "desk", "anna")
+
+
+def peaks(*found):
+    """Detections (x, y in pixels, score, open)."""
+    table = np.array(found, np.float32).reshape(-1, 4)
+    return Peaks(table[:, :2] / [200, 100], table[:, 2], table[:, 3], np.full(len(table), 0.05, np.float32))
+
+
+def hits(*arguments):
+    return match(*arguments).hit.tolist()
+
+
+def test_a_detection_within_half_of_the_longer_side_hits():
+    hand = picture((60, 30, 40, 40, OTHER))  # centre (80, 50), half of the longer side 20
+    assert hits(hand, peaks((99, 50, 0.9, 0)), "all") == [0]
+    assert hits(hand, peaks((101, 50, 0.9, 0)), "all") == [-1]
+
+
+def test_a_detection_must_lie_inside_the_box_grown_by_a_quarter():
+    hand = picture((60, 40, 40, 20, OTHER))  # centre (80, 50); grown: x 55..105, y 37.5..62.5
+    assert hits(hand, peaks((80, 62, 0.9, 0)), "all") == [0]
+    assert hits(hand, peaks((80, 63, 0.9, 0)), "all") == [-1]  # 13 away, under 20, but outside
+
+
+def test_one_detection_per_hand_and_the_best_score_comes_first():
+    found = match(picture((60, 30, 40, 40, OTHER)), peaks((82, 50, 0.5, 0), (80, 50, 0.9, 0)), "all")
+    assert found.score.tolist() == pytest.approx([0.9, 0.5])
+    assert found.hit.tolist() == [0, -1]
+
+
+def test_two_detections_between_two_hands_take_one_each():
+    hands = picture((60, 30, 40, 40, OTHER), (75, 30, 40, 40, OTHER))  # centres 80 and 95
+    assert hits(hands, peaks((82, 50, 0.9, 0), (84, 50, 0.8, 0)), "all") == [0, 1]
+
+
+def test_a_detection_in_an_ignored_region_counts_neither_way():
+    assert hits(picture((60, 30, 40, 40, IGNORE)), peaks((62, 32, 0.9, 0), (120, 50, 0.8, 0)), "all") == [-1]
+
+
+def test_a_box_guessed_from_joints_is_hit_within_one_hand_width():
+    rough, sure = picture((60, 30, 40, 40, ROUGH)), picture((60, 30, 40, 40, UNKNOWN))
+    assert hits(rough, peaks((119, 50, 0.9, 0)), "all") == [0]
+    assert hits(rough, peaks((121, 50, 0.9, 0)), "all") == [-1]
+    assert hits(sure, peaks((119, 50, 0.9, 0)), "all") == [-1]
+
+
+def test_native_requires_open_palms_and_ranks_by_the_open_map():
+    hands = picture((10, 30, 40, 40, OPEN), (100, 30, 40, 40, OTHER))
+    found = match(hands, peaks((30, 50, 0.5, 0.8), (120, 50, 0.9, 0.3), (180, 90, 0.4, 0.6)), "native")
+    assert found.score.tolist() == pytest.approx([0.8, 0.6])  # the fist was hit: neither required nor false
+    assert found.hit.tolist() == [0, -1]
+    assert len(found.size) == 1
+
+
+def test_the_centre_error_is_a_part_of_the_hands_size():
+    assert match(picture((60, 30, 40, 20, OTHER)), peaks((84, 40, 0.9, 0)), "all").error == pytest.approx([0.1])
+
+
+def found(score, hit, hands, size=0.15):
+    scores = np.array(score, float)
+    hit = np.array(hit, int)
+    return Found(scores, hit, np.where(hit >= 0, 0.1, math.nan), np.full(hands, size))
+
+
+def test_average_precision_is_the_area_under_the_curve():
+    # Hit, false, hit, with 4 hands: precision 1, 1/2, 2/3 at recall 1/4, 1/4, 2/4.
+    one = found([0.9, 0.8, 0.7], [0, -1, 1], 4)
+    assert score([one], 0.0).ap == pytest.approx(1 / 4 * 1 + 1 / 4 * 2 / 3)
+
+
+def test_precision_recall_and_f1_are_those_at_the_threshold():
+    one = found([0.9, 0.8, 0.7], [0, -1, 1], 4)
+    at = score([one], 0.75)
+    assert (at.precision, at.recall) == (0.5, 0.25)
+    assert at.f1 == pytest.approx(2 * 0.5 * 0.25 / 0.75)
+
+
+def test_the_best_threshold_is_where_f1_is_highest():
+    assert best_threshold([found([0.9, 0.8, 0.7, 0.2], [0, -1, 1, -1], 2)]) == pytest.approx(0.7)
+
+
+def test_recall_at_precision_nine_tenths():
+    # Nine hits, a false alarm (precision 9/10), a tenth hit (10/11), another false alarm (10/12).
+    one = found(np.linspace(0.9, 0.5, 12), [*range(9), -1, 9, -1], 20)
+    assert score([one], 0.0).recall_at_p90 == pytest.approx(10 / 20)
+
+
+def test_recall_is_told_by_size():
+    small = found([0.9], [0], 2, size=0.02)
+    large = found([0.9, 0.1], [0, 1], 2, size=0.3)
+    by_size = score([small, large], 0.5).recall_by_size
+    assert by_size == {"<3%": 0.5, "3-5%": None, "5-10%": None, "10-20%": None, ">20%": 0.5}
+
+
+def test_false_alarms_are_counted_on_pictures_without_hands():
+    empty = [found([0.9, 0.6, 0.3], [-1, -1, -1], 0), found([], [], 0)]
+    at = score(empty, 0.5)
+    assert at.false_alarms == 1.0
+    assert at.ap is None
+
+
+def test_the_command_finds_a_lit_hand_in_a_file(tmp_path, capsys):
+    image = np.zeros((180, 320, 3), np.uint8)
+    image[60:100, 100:140, 0] = 255
+    image = cv2.GaussianBlur(image, (0, 0), 8)
+    cv2.imwrite(str(tmp_path / "a.png"), image)
+    hand = {"box": [100, 60, 40, 40], "kind": "other"}
+    labels = {"image": "a.png", "width": 320, "height": 180, "hands": [hand], "source": "desk", "group": "anna"}
+    (tmp_path / "desk.jsonl").write_text(json.dumps(labels))
+    model = brightness_model(tmp_path / "light.onnx", FACTS)
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    arguments = [str(tmp_path / "desk.jsonl"), "--model", str(model), "--draw", str(tmp_path / "drawn")]
+    assert evaluate.run(parser.parse_args([*arguments, "--json"])) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["all"]["sources"]["desk"]["ap"] == 1.0
+    assert result["all"]["total"]["centre_error"] < 3
+    assert result["native"]["total"]["ap"] is None
+    assert len(list((tmp_path / "drawn").glob("*.png"))) == 1
+    assert evaluate.run(parser.parse_args(arguments)) == 0
+    assert "desk" in capsys.readouterr().out
+
+
+def test_a_model_that_is_missing_is_one_line(tmp_path):
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    with pytest.raises(SetupError, match=r"no gone\.onnx"):
+        evaluate.run(parser.parse_args([str(tmp_path), "--model", str(tmp_path / "gone.onnx")]))

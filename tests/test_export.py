@@ -1,0 +1,134 @@
+"""Model files say what torch says, and say what they are."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from handflow import Frame, SetupError
+from handflow.heatmap import HeatmapNode, open_model
+from handflow.training.export import Deployed, compare, export
+from handflow.training.network import Network, read_checkpoint
+
+SMALL = {"widths": (16, 16, 16, 16), "neck": 16, "stem": 8}
+
+
+@pytest.fixture(scope="module")
+def network():
+    """Random, but with maps that light up here and there, as a trained one's do."""
+    torch.manual_seed(1)
+    network = Network(**SMALL)
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            torch.nn.init.normal_(module.bias, 0, 0.2)
+            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
+    torch.nn.init.constant_(network.out.bias[:2], -1)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return np.random.default_rng(0).integers(0, 255, (8, 3, 180, 320), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def exported(network, pictures, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("export")
+    saved = {"network": network.settings, "mean": network.state_dict(), "calibration": torch.from_numpy(pictures)}
+    saved |= {"data": "abc", "pictures": 8, "step": 5, "settings": {"lr": 0.1, "out": "/home/somebody"}}
+    torch.save(saved, folder / "checkpoint.pt")
+    return export(folder / "checkpoint.pt", folder / "models")
+
+
+@pytest.mark.parametrize(("width", "height"), [(320, 180), (276, 208), (512, 288)])
+def test_onnxruntime_says_what_torch_says_at_every_size(exported, network, width, height):
+    picture = np.random.default_rng(1).integers(0, 255, (1, 3, height, width), np.uint8)
+    with torch.no_grad():
+        expected = Deployed(network)(torch.from_numpy(picture))
+    for mine, theirs in zip(open_model(exported[0]).run(picture), expected, strict=True):
+        assert mine.shape[:2] == (height // 4, width // 4)
+        assert mine == pytest.approx(theirs[0].numpy(), abs=1e-4)
+
+
+def test_the_int8_file_comes_close(exported, network):
+    picture = np.random.default_rng(2).integers(0, 255, (1, 3, 180, 320), np.uint8)
+    plain, quantised = (open_model(path).run(picture)[0] for path in exported)
+    assert abs(plain - quantised).mean() < 0.02
+    assert (plain != quantised).any()
+
+
+def test_the_last_convolution_of_the_int8_file_is_not_int8(exported):
+    graph = onnx.load(exported[1]).graph
+    quantised = {output for n in graph.node if n.op_type == "DequantizeLinear" for output in n.output}
+    convolutions = {n.name: quantised.issuperset(n.input[:2]) for n in graph.node if n.op_type == "Conv"}
+    assert [name for name, q in convolutions.items() if not q] == ["/network/out/Conv"]
+    assert len(convolutions) > 10
+
+
+def test_the_files_say_what_they_are(exported):
+    for path, precision in zip(exported, ("fp32", "int8"), strict=True):
+        facts = open_model(path).facts
+        assert facts["stride"] == "4"
+        assert json.loads(facts["profiles"]) == {"near": [320, 180], "mid": [428, 240], "far": [512, 288]}
+        assert json.loads(facts["settings"]) == {"lr": 0.1}
+        assert (facts["data"], facts["pictures"], facts["steps"], facts["precision"]) == ("abc", "8", "5", precision)
+        assert facts["commit"]
+
+
+def test_the_stage_runs_them(exported):
+    for precision in ("fp32", "int8", "auto"):
+        node = HeatmapNode(model=str(exported[0]), precision=precision)
+        node.start()
+        heatmap = node.process(Frame(image=np.zeros((720, 1280, 3), np.uint8)), None)
+        assert heatmap.values.shape == (45, 80)
+        assert (heatmap.radius > 0).all()
+
+
+def test_a_file_that_strays_from_torch_is_refused(exported, pictures):
+    torch.manual_seed(2)
+    another = Network(**SMALL)
+    torch.nn.init.constant_(another.out.bias[:1], 3)
+    with pytest.raises(SetupError, match=r"hands\.onnx strays from torch by 0\.\d+ .* 0\.0001 is allowed"):
+        compare(another.eval(), open_model(exported[0]), pictures[:1], 1e-4)
+
+
+def test_a_failed_export_leaves_the_old_files(exported, monkeypatch):
+    before = exported[0].read_bytes()
+    monkeypatch.setattr("handflow.training.export.quantise", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export(exported[0].parent.parent / "checkpoint.pt", exported[0].parent)
+    assert exported[0].read_bytes() == before
+    assert sorted(p.name for p in exported[0].parent.iterdir()) == ["hands-int8.onnx", "hands.onnx"]
+
+
+def test_what_is_not_a_checkpoint_is_refused_in_one_line(tmp_path):
+    (tmp_path / "bad.pt").write_text("nothing")
+    with pytest.raises(SetupError, match=r"bad\.pt is not a whole checkpoint of `handflow train`") as caught:
+        read_checkpoint(tmp_path / "bad.pt")
+    assert "\n" not in str(caught.value)
+    with pytest.raises(SetupError, match=r"no checkpoint .*gone\.pt"):
+        read_checkpoint(tmp_path / "gone.pt")
+
+
+SHIPPED = Path(__file__).parent.parent / "models"
+
+
+def test_the_shipped_files_are_small_and_of_one_training():
+    files = sorted(SHIPPED.glob("*.onnx"))
+    assert [file.name for file in files] == ["hands-int8.onnx", "hands.onnx"]
+    assert sum(file.stat().st_size for file in files) < 8e6
+    facts = [open_model(file).facts for file in files]
+    assert [f["precision"] for f in facts] == ["int8", "fp32"]
+    assert facts[0]["data"] == facts[1]["data"]
+    assert facts[0]["steps"] == facts[1]["steps"]
+
+
+def test_the_shipped_files_agree_and_see_no_hand_in_an_empty_room():
+    room = np.full((1, 3, 180, 320), 120, np.uint8)
+    room[:, :, 120:] = 70  # the floor
+    plain, quantised = (open_model(SHIPPED / name).run(room)[0] for name in ("hands.onnx", "hands-int8.onnx"))
+    assert plain.max() < 0.2
+    assert quantised == pytest.approx(plain, abs=0.1)

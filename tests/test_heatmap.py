@@ -1,0 +1,237 @@
+"""The stage with a network made by hand: it shows how bright each 4x4 block of the picture is."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from handflow import Frame, Hands, Heatmap, SetupError, State
+from handflow.heatmap import HeatmapNode, input_size, model_path, open_model, prepare, raise_expected
+from handflow.peaks import find_peaks
+
+FACTS = {"stride": "4", "profiles": json.dumps({"near": [320, 180], "mid": [428, 240], "far": [512, 288]})}
+
+
+def brightness_model(path: Path, facts: dict[str, str]) -> Path:
+    """An ONNX file with a model's inputs and outputs: any = mean of blue, open = mean of red, radius = 2."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["bytes"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["bytes", "unit"], ["light"]),
+        helper.make_node("AveragePool", ["light"], ["cells"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("Gather", ["cells", "blue"], ["any"], axis=1),
+        helper.make_node("Gather", ["cells", "red"], ["open"], axis=1),
+        helper.make_node("Mul", ["any", "zero"], ["nothing"]),
+        helper.make_node("Add", ["nothing", "two"], ["radius"]),
+        helper.make_node("Unsqueeze", ["nothing", "last"], ["column"]),
+        helper.make_node("Concat", ["column", "column"], ["offset"], axis=3),
+    ]
+    constants = {"unit": np.float32(1 / 255), "zero": np.float32(0), "two": np.float32(2)}
+    constants |= {"blue": np.int64(0), "red": np.int64(2), "last": np.array([3], np.int64)}
+    graph = helper.make_graph(
+        nodes,
+        "brightness",
+        [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, 3, "h", "w"])],
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, "r", "c"]) for n in ("any", "open", "radius")]
+        + [helper.make_tensor_value_info("offset", TensorProto.FLOAT, [1, "r", "c", 2])],
+        [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    helper.set_model_props(model, facts)
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture
+def model(tmp_path):
+    return str(brightness_model(tmp_path / "light.onnx", FACTS))
+
+
+def spot(width, height, x, y):
+    """A black picture with a soft blue spot around (x, y), a twelfth of the shorter side wide."""
+    image = np.zeros((height, width, 3), np.uint8)
+    dx, dy = np.arange(width) + 0.5 - x, np.arange(height)[:, None] + 0.5 - y
+    image[..., 0] = 255 * np.exp(-(dx**2 + dy**2) / (2 * (min(width, height) / 24) ** 2))
+    return image
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (640, 480), (480, 640), (333, 333), (1920, 400)])
+def test_a_spot_is_found_where_it_is_whatever_the_pictures_shape(model, width, height):
+    node = HeatmapNode(model=model)
+    node.start()
+    x, y = width * 0.7, height * 0.3
+    heatmap = node.process(Frame(image=spot(width, height, x, y)), None)
+    peaks = find_peaks(heatmap, 0.2)
+    cell = heatmap.scale * [width, height]  # pixels
+    assert len(peaks.xy) == 1
+    assert (abs(peaks.xy[0] * [width, height] - [x, y]) < 0.2 * cell).all()
+
+
+def test_the_size_of_the_picture_is_passed_on(model):
+    node = HeatmapNode(model=model)
+    node.start()
+    heatmap = node.process(Frame(image=np.zeros((480, 640, 3), np.uint8)), None)
+    assert (heatmap.width, heatmap.height) == (640, 480)
+
+
+def test_blue_stays_blue(model):
+    node = HeatmapNode(model=model)
+    node.start()
+    heatmap = node.process(Frame(image=spot(1280, 720, 640, 360)), None)
+    assert heatmap.values.max() > 0.8
+    assert heatmap.open.max() == 0
+
+
+def test_a_finer_profile_gives_a_finer_map(model):
+    shapes = []
+    for profile in ("near", "mid", "far"):
+        node = HeatmapNode(model=model, profile=profile)
+        node.start()
+        shapes.append(node.process(Frame(image=np.zeros((720, 1280, 3), np.uint8)), None).values.shape)
+    assert shapes == [(45, 80), (60, 107), (72, 128)]
+
+
+def test_profile_auto_takes_the_finest_when_there_is_time(model):
+    node = HeatmapNode(model=model, profile="auto", fps=1)
+    node.start()
+    assert node.size == (512, 288)
+
+
+def test_profile_auto_takes_near_when_nothing_else_keeps_up(model, monkeypatch):
+    monkeypatch.setattr("handflow.heatmap.Model.seconds", lambda self, profile: 1.0)
+    node = HeatmapNode(model=model, profile="auto", fps=30)
+    node.start()
+    assert node.size == (320, 180)
+
+
+def test_precision_auto_takes_the_faster_file(model, monkeypatch):
+    brightness_model(Path(model).with_name("light-int8.onnx"), FACTS)
+    for slow, taken in (("light.onnx", "light-int8.onnx"), ("light-int8.onnx", "light.onnx")):
+        monkeypatch.setattr("handflow.heatmap.Model.seconds", lambda self, _, slow=slow: float(self.path.name == slow))
+        node = HeatmapNode(model=model)
+        node.start()
+        assert node.network.path.name == taken
+
+
+def test_int8_without_such_a_file_is_refused(model):
+    with pytest.raises(SetupError, match=r"there is no light-int8\.onnx in .*models there: light"):
+        HeatmapNode(model=model, precision="int8").start()
+
+
+def test_a_model_that_is_not_packaged_is_refused_with_those_that_are(monkeypatch, tmp_path):
+    brightness_model(tmp_path / "fists.onnx", FACTS)
+    monkeypatch.setattr("handflow.heatmap.models_folder", lambda: tmp_path)
+    assert model_path("fists") == tmp_path / "fists.onnx"
+    with pytest.raises(SetupError, match=r"there is no feet\.onnx in .*models there: fists") as caught:
+        model_path("feet")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_file_that_is_not_onnx_is_refused_in_one_line(tmp_path):
+    path = tmp_path / "bad.onnx"
+    path.write_text("not a model")
+    with pytest.raises(SetupError, match=r"bad\.onnx is not an ONNX file") as caught:
+        open_model(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_somebody_elses_onnx_is_refused_in_one_line(tmp_path):
+    path = brightness_model(tmp_path / "alien.onnx", {"author": "somebody"})
+    with pytest.raises(SetupError, match=r"alien\.onnx is an ONNX file but not a model of handflow") as caught:
+        open_model(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_square_picture_gets_black_bars_left_and_right():
+    tensor, scale, shift = prepare(np.full((360, 360, 3), 200, np.uint8), 320, 180)
+    assert (tensor[0, :, :, :70] == 0).all()
+    assert (tensor[0, :, :, 70:250] == 200).all()
+    assert (tensor[0, :, :, 250:] == 0).all()
+    assert scale == pytest.approx([1 / 180, 1 / 180])  # of the picture, per pixel of the tensor
+    assert shift == pytest.approx([-70 / 180, 0])
+
+
+def test_old_bars_do_not_stay_when_the_shape_changes():
+    tensor = prepare(np.full((180, 320, 3), 200, np.uint8), 320, 180).tensor
+    again = prepare(np.full((360, 360, 3), 100, np.uint8), 320, 180, tensor).tensor
+    assert again is tensor
+    assert set(np.unique(tensor)) == {0, 100}
+
+
+def test_a_shape_off_by_a_pixel_is_stretched_and_not_barred():
+    tensor, scale, shift = prepare(np.full((720, 1280, 3), 200, np.uint8), 428, 240)
+    assert (tensor == 200).all()
+    assert scale == pytest.approx([1 / 428, 1 / 240])
+    assert (shift == 0).all()
+
+
+def test_shrinking_a_picture_skips_no_pixel():
+    image = np.zeros((720, 1280, 3), np.uint8)
+    image[:, ::4] = 200  # one column in four is lit: the mean is 50, wherever one looks
+    tensor = prepare(image, 320, 180).tensor
+    assert abs(tensor.astype(int) - 50).max() <= 1
+
+
+def test_the_network_looks_at_the_cameras_shape():
+    assert input_size((320, 180), 1280, 720, 4) == (320, 180)
+    assert input_size((320, 180), 640, 480, 4) == (276, 208)  # 57408 pixels instead of 57600
+    assert input_size((320, 180), 480, 640, 4) == (208, 276)
+    assert input_size((320, 180), 500, 500, 4) == (240, 240)
+
+
+def prior(**changes):
+    hand = {"id": [7], "state": [State.TRACKED], "xy": [[0.5, 0.5]], "velocity": [[0, 0]], "radius": [0.05]}
+    return Hands(**{**hand, "score": [1], "open": [0], "is_open": [False], "age": [1.0], **changes})
+
+
+def flat(value, rows=11, columns=11):
+    maps = np.full((rows, columns), value, np.float32)
+    return Heatmap(
+        values=maps,
+        open=maps,
+        radius=maps,
+        offset=np.zeros((rows, columns, 2)),
+        scale=np.array([1 / columns, 1 / rows]),
+        shift=np.zeros(2),
+        width=110,
+        height=110,
+    )
+
+
+def test_a_prior_raises_the_map_at_its_hand_and_not_far_away():
+    raised = raise_expected(flat(0.2), prior(), 0.0, 1.0)
+    assert raised[5, 5] == pytest.approx(0.4)  # 0.2 * (1 + 1)
+    assert raised[5, 6] == pytest.approx(0.2 * (1 + np.exp(-0.5)))  # sigma is one cell for so small a hand
+    assert raised[0, 0] == pytest.approx(0.2, abs=1e-5)
+
+
+def test_a_raised_map_does_not_pass_one():
+    assert raise_expected(flat(0.7), prior(), 0.0, 4.0).max() == 1.0
+
+
+def test_a_prior_hand_is_expected_where_its_velocity_takes_it():
+    raised = raise_expected(flat(0.2), prior(velocity=[[2 / 11 / 0.1, 0]]), 0.1, 1.0)  # two cells in 0.1 s
+    assert np.unravel_index(raised.argmax(), raised.shape) == (5, 7)
+
+
+def test_a_hand_that_is_leaving_is_not_expected():
+    assert raise_expected(flat(0.2), prior(state=[State.LEAVING]), 0.0, 1.0) == pytest.approx(0.2)
+
+
+def test_the_stage_uses_the_prior_only_when_told_to(model):
+    frame = Frame(image=np.full((720, 1280, 3), 50, np.uint8))
+    outcomes = []
+    for gain in (0.0, 1.0):
+        node = HeatmapNode(model=model, prior_gain=gain)
+        node.start()
+        outcomes.append(float(node.process(frame, prior()).values.max()))
+    assert outcomes == pytest.approx([50 / 255, 100 / 255], rel=0.02)
+
+
+def test_opencv_works_in_one_thread(model):
+    node = HeatmapNode(model=model)
+    node.start()
+    assert cv2.getNumThreads() == 1
