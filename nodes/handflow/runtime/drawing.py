@@ -45,19 +45,24 @@ def svg(stages: Mapping[str, Stage]) -> str:
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
         '<path d="M0 0 8 4 0 8z" fill="#555"/></marker></defs>',
     ]
+    texts = []
     for name, stage in stages.items():
         for place, edge in enumerate(stage.edges):
             dash = ' stroke-dasharray="5 4"' if place else ""
             left, right = x[edge.node] + WIDTH, x[name]
             top, bottom = y[edge.node] + HEIGHT // 2, y[name] + HEIGHT // 2
             if left <= right:
-                path = f"M{left} {top} L{right} {bottom}"
-                text = f'x="{(left + right) // 2}" y="{(top + bottom) // 2 - 6}" text-anchor="middle" fill="#555"'
-                out.append(f"<text {text}>{edge.kind.__name__}</text>")
+                path, middle = f"M{left} {top} L{right} {bottom}", ((left + right) // 2, (top + bottom) // 2 - 6)
             else:  # back: below the boxes
                 low = max(y.values()) + HEIGHT + 20
                 path = f"M{left - WIDTH // 2} {y[edge.node] + HEIGHT} V{low} H{right + WIDTH // 2} V{y[name] + HEIGHT}"
+                middle = ((left + right) // 2, low - 6)
             out.append(f'<path d="{path}" fill="none" stroke="#555"{dash} marker-end="url(#tip)"/>')
+            where = f'x="{middle[0]}" y="{middle[1]}" text-anchor="middle" fill="#555"'
+            texts.append(
+                f'<text {where} stroke="#fff" stroke-width="5" paint-order="stroke">{edge.kind.__name__}</text>'
+            )
+    out += texts  # above the lines, with a white rim
     for name, stage in stages.items():
         box = f'x="{x[name]}" y="{y[name]}" width="{WIDTH}" height="{HEIGHT}"'
         middle = f'x="{x[name] + WIDTH // 2}" y="{y[name] + HEIGHT // 2 + 5}" text-anchor="middle"'
