@@ -252,6 +252,22 @@ def test_top_tells_of_every_stage(run: Callable[..., Run], folder: Path) -> None
     assert "passer" in "".join(table.out)
 
 
+def test_two_graphs_do_not_disturb_each_other_and_top_asks_which(run: Callable[..., Run], tmp_path: Path) -> None:
+    files = []
+    for name in ("one", "two"):
+        folder = tmp_path / name
+        folder.mkdir()
+        for node, text in NODES.items():
+            (folder / node.replace("tap", "tap_frame")).write_text(text.replace("{kind}", "Frame"))
+        files.append(graph(folder, "ticker: {run: ticker.py}", PASSER, TAP))
+        run("run", files[-1], cwd=folder)
+    until(lambda: all(len(tapped(file.parent)) > 3 for file in files), "one of them delivers nothing")
+    top = run("top", "--once")
+    assert top.end() == 1
+    assert len(top.err) == 1
+    assert all(str(file) in top.err[0] for file in files)
+
+
 def test_top_without_a_running_graph_is_one_line(run: Callable[..., Run], folder: Path) -> None:
     top = run("top", "--once", "--graph", graph(folder, TICKER))
     assert top.end() == 1
