@@ -60,6 +60,14 @@ def test_the_int8_file_comes_close(exported, network):
     assert (plain != quantised).any()
 
 
+def test_the_int8_file_reads_the_pictures_bytes_as_they_are(exported):
+    graph = onnx.load(exported[1]).graph
+    (first,) = [node for node in graph.node if "image" in node.input]
+    assert first.op_type == "DequantizeLinear"
+    values = {i.name: onnx.numpy_helper.to_array(i) for i in graph.initializer}
+    assert [float(values[name]) for name in first.input[1:]] == [1 / 64, 0]
+
+
 def test_the_last_convolution_of_the_int8_file_is_not_int8(exported):
     graph = onnx.load(exported[1]).graph
     quantised = {output for n in graph.node if n.op_type == "DequantizeLinear" for output in n.output}

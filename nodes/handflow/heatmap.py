@@ -1,7 +1,7 @@
-"""Frame -> Heatmap: the network's maps of where hands are. One thread; 3 ms at `near` with VNNI, 6 ms without.
+"""Frame -> Heatmap: the network's maps of where hands are. One thread, 720p, `near`: 3.3 ms in int8, 6.9 in fp32.
 
-The model file takes pictures of any size. A profile says how many pixels the network may look at; the shape follows the
-camera's, so that no pixel is spent on letterbox bars.
+The model file takes pictures of any size; a profile names one of the sizes it was made for. Pictures of another shape
+get black bars, which measured better than giving those pixels to the picture: hands that touch the frame are found.
 """
 
 import json
@@ -67,10 +67,9 @@ class Model:
         self.tensor: np.ndarray | None = None  # filled again at every picture
 
     def look(self, image: np.ndarray, size: tuple[int, int]) -> Heatmap:
-        """The maps of a picture (height, width, 3), looked at with about `size` pixels."""
+        """The maps of a picture (height, width, 3), shown to the network at `size` (width, height)."""
         height, width = image.shape[:2]
-        columns, rows = input_size(size, width, height, self.stride)
-        self.tensor, scale, shift = prepare(image, columns, rows, self.tensor)
+        self.tensor, scale, shift = prepare(image, *size, self.tensor)
         values, opens, radius, offset = self.run(self.tensor)
         return Heatmap(
             values=values,
@@ -180,15 +179,6 @@ def prepare(image: np.ndarray, width: int, height: int, tensor: np.ndarray | Non
     tensor[0, :, top : top + inner_height, left : left + inner_width] = image.transpose(2, 0, 1)
     inner = np.array([inner_width, inner_height])
     return Prepared(tensor, 1 / inner, -np.array([left, top]) / inner)
-
-
-def input_size(profile: tuple[int, int], width: int, height: int, stride: int) -> tuple[int, int]:
-    """The network's input for pictures of `width` x `height`: their shape, about the profile's pixels, whole cells."""
-    pixels = profile[0] * profile[1]
-    rows = math.sqrt(pixels * height / width)
-    best = max(stride, round(rows / stride) * stride)
-    across = max(stride, round(best * width / height / stride) * stride)
-    return across, best
 
 
 def raise_expected(heatmap: Heatmap, prior: Hands, elapsed_s: float, gain: float) -> np.ndarray:

@@ -65,8 +65,8 @@ def svg(stages: Mapping[str, Stage]) -> str:
     out += texts  # above the lines, with a white rim
     for name, stage in stages.items():
         box = f'x="{x[name]}" y="{y[name]}" width="{WIDTH}" height="{HEIGHT}"'
-        middle = f'x="{x[name] + WIDTH // 2}" y="{y[name] + HEIGHT // 2 + 5}" text-anchor="middle"'
-        out.append(f'<rect {box} rx="6" fill="#eef" stroke="#335"/><text {middle}>{escape(_label(stage))}</text>')
+        where = f'x="{x[name] + WIDTH // 2}" y="{y[name] + HEIGHT // 2 + 5}" text-anchor="middle"'
+        out.append(f'<rect {box} rx="6" fill="#eef" stroke="#335"/><text {where}>{escape(_label(stage))}</text>')
     return "\n".join([*out, "</svg>"])
 
 

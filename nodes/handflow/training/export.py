@@ -108,7 +108,32 @@ def quantise(path: Path, out: Path, pictures: np.ndarray, facts: dict[str, str])
             )
     finally:
         log.setLevel(level)
+    feed_bytes(out)
     describe(out, facts)
+
+
+def feed_bytes(path: Path) -> None:
+    """Lets the first convolution of an int8 file read the picture's bytes as they are: 0.2 ms less at near.
+
+    The network scales bytes by 1/64. Quantised at scale 1/64 and zero point 0 that is the very bytes again: the three
+    steps between can go, and nothing is lost to a calibration that saw no white.
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    made_by = {output: node for node in graph.node for output in node.output}
+    quantised = next(node for node in graph.node if node.op_type == "QuantizeLinear")
+    scaled = made_by[quantised.input[0]]
+    cast = made_by[scaled.input[0]]
+    assert [node.op_type for node in (cast, scaled)] == ["Cast", "Mul"]
+    assert cast.input[0] == "image"
+    for name, value in zip(quantised.input[1:], (np.float32(1 / 64), np.uint8(0)), strict=True):
+        old = next(values for values in graph.initializer if values.name == name)
+        old.CopyFrom(onnx.numpy_helper.from_array(np.array(value), name))
+    for node in graph.node:
+        node.input[:] = ["image" if name == quantised.output[0] else name for name in node.input]
+    for node in (cast, scaled, quantised):
+        graph.node.remove(node)
+    onnx.save(model, path)
 
 
 def compare(network: Network, model: Model, pictures: np.ndarray, most: float) -> float:

@@ -22,7 +22,6 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
-from ..heatmap import input_size
 from ..runtime.node import SetupError
 from .augment import Pool, compose
 from .data import fingerprint, read_labels, split
@@ -189,17 +188,16 @@ class Batches(IterableDataset):
             step += workers
 
 
-SHAPES = ((16, 9), (4, 3), (1, 1), (3, 4))  # of cameras and pictures
+# Width and height of a batch, near and far: not all of one shape, so that the network does not count on bars.
+SHAPES = (((320, 180), (276, 208), (240, 240), (208, 276)), ((512, 288), (444, 332), (384, 384), (332, 444)))
 
 
 def make_batch(pool: Pool, settings: Settings, step: int) -> dict[str, Tensor]:
     """Samples and targets of one step, stacked."""
     rng = np.random.default_rng((settings.seed, step % 2**32))
-    profile, count = (320, 180), settings.batch
-    if rng.random() < settings.large:
-        profile, count = (512, 288), max(1, settings.batch * 2 // 5)
-    shape = SHAPES[int(rng.choice(len(SHAPES), p=[0.5, 0.3, 0.15, 0.05]))]
-    width, height = input_size(profile, *shape, STRIDE)  # as the stage will, whatever the camera
+    large = rng.random() < settings.large
+    count = max(1, settings.batch * 2 // 5) if large else settings.batch
+    width, height = SHAPES[large][rng.choice(4, p=[0.5, 0.3, 0.15, 0.05])]
     samples = [compose(rng, pool, width, height) for _ in range(count)]
     drawn = [
         draw_targets(
