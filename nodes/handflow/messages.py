@@ -11,11 +11,11 @@ from typing import Annotated, Any, NamedTuple, dataclass_transform, get_type_hin
 import numpy as np
 
 
-class Array(NamedTuple):
+class Array:
     """The dtype and shape an array field must have; a name such as "n" stands for the same size in all fields."""
 
-    dtype: str
-    shape: tuple[int | str, ...]
+    def __init__(self, dtype: str, shape: tuple[int | str, ...]) -> None:
+        self.dtype, self.shape = np.dtype(dtype), shape
 
 
 class Hop(NamedTuple):
@@ -47,26 +47,31 @@ class Message:
 
     def __post_init__(self) -> None:
         sizes: dict[str, int] = {}
-        for name, declared in arrays_of(type(self)).items():
-            array = conform(f"{type(self).__name__}.{name}", getattr(self, name), declared, sizes)
-            object.__setattr__(self, name, array)
+        for name, declared in layout_of(type(self)).arrays.items():
+            setattr(self, name, conform(f"{type(self).__name__}.{name}", getattr(self, name), declared, sizes))
 
 
-def arrays_of(kind: type[Message]) -> dict[str, Array]:
-    """The array fields of a message class by name, in the order of their declaration."""
-    found = _ARRAYS.get(kind)
+class Layout(NamedTuple):
+    """What a message class consists of."""
+
+    arrays: dict[str, Array]  # by name, in the order of their declaration
+    plain: list[str]  # the other fields
+
+
+def layout_of(kind: type[Message]) -> Layout:
+    """The fields of a message class."""
+    found = _LAYOUTS.get(kind)
     if found is None:
-        hints = get_type_hints(kind, include_extras=True)
-        found = _ARRAYS[kind] = {
-            f.name: mark
-            for f in fields(kind)
-            for mark in getattr(hints[f.name], "__metadata__", ())
-            if isinstance(mark, Array)
+        marks = {
+            name: getattr(hint, "__metadata__", ()) for name, hint in get_type_hints(kind, include_extras=True).items()
         }
+        names = [f.name for f in fields(kind)]
+        arrays = {name: mark for name in names for mark in marks[name] if isinstance(mark, Array)}
+        found = _LAYOUTS[kind] = Layout(arrays, [name for name in names if name not in arrays])
     return found
 
 
-_ARRAYS: dict[type[Message], dict[str, Array]] = {}  # reading the annotations at every frame would cost 0.1 ms
+_LAYOUTS: dict[type[Message], Layout] = {}  # reading the annotations at every frame would cost 0.1 ms
 
 
 def conform(what: str, value: Any, declared: Array, sizes: dict[str, int]) -> np.ndarray:

@@ -7,14 +7,14 @@ names their slot.
 import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import msgpack
 import numpy as np
 import zmq
 
-from ..messages import Hop, Message, arrays_of, now_ns
+from ..messages import Hop, Message, layout_of, now_ns
 from .node import Inputs
 from .profile import Profile
 from .ring import Gone, Ref, Rings
@@ -25,6 +25,8 @@ HELD = 8  # messages kept of an input that is looked up by frame
 HIGH_WATER = 64  # messages a silent reader may leave waiting; small ones: pictures lie in the ring
 RECONNECT_MS = 10  # a restarted node is heard again in 5 ms instead of ZeroMQ's 150
 MAX_BYTES = 16 * 1024 * 1024  # nothing we send comes near; more is not ours
+READABLE = int(zmq.POLLIN)  # arithmetic on pyzmq's enumerations costs microseconds
+LAST_S = 0.05  # after its sender has ended: what was sent has been read by then
 IDLE_S = 0.25  # how long a node waits for a message before it is told that there is none
 
 
@@ -46,15 +48,14 @@ class Edge:
 
 def encode(message: Message, rings: Rings) -> bytes:
     """One msgpack map: wire version, type name and the fields; an array is [dtype, shape, bytes or slot]."""
-    arrays = arrays_of(type(message))
+    arrays, plain = layout_of(type(message))
     packed: dict[str, Any] = {"v": VERSION, "type": type(message).__name__}
-    for f in fields(message):
-        value = getattr(message, f.name)
-        if f.name in arrays:
-            body = value.tobytes() if value.nbytes <= INLINE_BYTES else rings.ref(value)
-            packed[f.name] = [value.dtype.str, value.shape, body]
-        else:
-            packed[f.name] = value
+    for name in plain:
+        packed[name] = getattr(message, name)
+    for name in arrays:
+        value = getattr(message, name)
+        body = value.tobytes() if value.nbytes <= INLINE_BYTES else rings.ref(value)
+        packed[name] = [value.dtype.str, value.shape, body]
     return msgpack.packb(packed)
 
 
@@ -65,19 +66,16 @@ def decode(data: bytes, kind: type[Message], rings: Rings) -> tuple[Message, lis
         if packed["v"] != VERSION or packed["type"] != kind.__name__:
             raise WireError(f"{packed['type']!r} of wire {packed['v']!r} found, {kind.__name__} of {VERSION} expected")
         refs: list[Ref] = []
-        values: dict[str, Any] = {}
-        arrays = arrays_of(kind)
-        for f in fields(kind):
-            value = packed[f.name]
-            if f.name in arrays:
-                dtype, shape, body = value
-                if isinstance(body, bytes):
-                    value = np.frombuffer(body, dtype).reshape(shape)
-                else:
-                    ref = Ref(*map(int, body))
-                    value = rings.view(ref, [int(size) for size in shape], np.dtype(dtype))
-                    refs.append(ref)
-            values[f.name] = value
+        arrays, plain = layout_of(kind)
+        values: dict[str, Any] = {name: packed[name] for name in plain}
+        for name in arrays:
+            dtype, shape, body = packed[name]
+            if isinstance(body, bytes):
+                values[name] = np.frombuffer(body, dtype).reshape(shape)
+            else:
+                ref = Ref(*map(int, body))
+                values[name] = rings.view(ref, [int(size) for size in shape], np.dtype(dtype))
+                refs.append(ref)
         values["hops"] = [Hop(*hop) for hop in values["hops"]]
         return kind(**values), refs
     except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
@@ -116,7 +114,7 @@ class Outbox:
         message.sent = self._sent
         # Serialise before sending: a failed pack must not leave a gap in the counter's wake without a word.
         self._socket.send(encode(message, self._rings))
-        while self._socket.get(zmq.EVENTS) & zmq.POLLIN:  # subscriptions would pile up unread
+        while self._socket.get(zmq.EVENTS) & READABLE:  # subscriptions would pile up unread
             self._listeners += 1 if self._socket.recv()[0] else -1
 
     def close(self) -> None:
@@ -134,6 +132,7 @@ class Listener:
         self._held: dict[tuple[int, int], Received] = {}  # by stream and seq, oldest first
         self._latest: Received | None = None
         self._unheard = 0  # driving messages in a row that found nothing here
+        self._timeout_s = -1.0
         self._copy = False  # whether this node takes longer than the ring holds a picture
         self.socket = context.socket(zmq.SUB)
         self.socket.setsockopt(zmq.RCVHWM, HIGH_WATER)
@@ -143,9 +142,22 @@ class Listener:
         self.socket.setsockopt(zmq.SUBSCRIBE, b"")
         self.socket.connect(endpoint)
 
+    def next(self, timeout_s: float) -> Received | None:
+        """Waits for a message and takes the newest; None if that cannot be read. TimeoutError."""
+        if timeout_s != self._timeout_s:
+            self._timeout_s = timeout_s
+            self.socket.setsockopt(zmq.RCVTIMEO, round(timeout_s * 1000))
+        try:
+            first = self.socket.recv()  # not poll and recv: one call less between the picture and the work on it
+        except zmq.Again:
+            raise TimeoutError from None
+        return self._newest([first, *self._waiting()])
+
     def newest(self) -> Received | None:
         """The newest message that has not been read yet. What is older is skipped, and counted by the gap in `sent`."""
-        waiting = list(self._waiting())
+        return self._newest(list(self._waiting()))
+
+    def _newest(self, waiting: list[bytes]) -> Received | None:
         received = self._decoded(waiting[-1]) if waiting else None
         if received is not None:
             sent = received.message.sent
@@ -194,17 +206,16 @@ class Listener:
                     del self._held[next(iter(self._held))]
 
     def _waiting(self) -> Iterator[bytes]:
-        try:
-            while True:
-                yield self.socket.recv(zmq.NOBLOCK)
-        except zmq.Again:
-            return
+        while self.socket.get(zmq.EVENTS) & READABLE:  # a refused recv would cost an exception
+            yield self.socket.recv()
 
     def _decoded(self, data: bytes) -> Received | None:
         try:
             message, refs = decode(data, self.edge.kind, self._rings)
             if self._copy and refs:
-                message = replace(message, **{name: getattr(message, name).copy() for name in arrays_of(type(message))})
+                message = replace(
+                    message, **{name: getattr(message, name).copy() for name in layout_of(type(message)).arrays}
+                )
                 if not all(map(self._rings.intact, refs)):
                     raise Gone("overwritten while it was copied")
                 refs = []
@@ -243,15 +254,15 @@ class Inbox:
     def __iter__(self) -> Iterator[Inputs | None]:
         driving = self._driving
         while True:
-            if not driving.socket.poll(IDLE_S * 1000 if not self._ended.is_set() else 50):
-                if self._ended.is_set():
+            ending = self._ended.is_set()
+            try:
+                first = driving.next(LAST_S if ending else IDLE_S)
+            except TimeoutError:
+                if ending:
                     return
                 yield None
                 continue
-            first = driving.newest()
-            if first is None:
-                continue
-            inputs = self._joined(first)
+            inputs = self._joined(first) if first is not None else None
             if inputs is not None:
                 yield inputs
 
