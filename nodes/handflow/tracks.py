@@ -40,7 +40,7 @@ class Track:
         self.path = Kalman(peak.place, peak.noise, FIRST_SPEED)
         self.place, self.velocity = OneEuro(peak.place, rest_hz, rise), OneEuro(0j, rest_hz, rise)
         self.score, self.open, self.radius = peak.score, peak.open, peak.radius
-        self.is_open = peak.open >= 0.5
+        self.is_open = False  # until `finish` has judged
         self.seen, self.age_s, self.unseen_s = True, 0.0, 0.0
 
     def predict(self, dt: float, acceleration: float, flow: complex | None, hidden: bool) -> None:
@@ -59,7 +59,7 @@ class Track:
         """Takes `peak` as this hand's, `dt` seconds after the last frame."""
         self.path.see_place(peak.place, peak.noise)
         self.score += (peak.score - self.score) * share(dt, 0.1)
-        self.open += (peak.open - self.open) * share(dt, 0.05)  # one wrong frame of three does not flip it
+        self.open += (peak.open - self.open) * share(dt, 0.15)  # one wrong frame does not flip it
         self.radius += (peak.radius - self.radius) * share(dt, 0.15)  # it changes no faster than people walk
         self.seen, self.unseen_s = True, 0.0
 
