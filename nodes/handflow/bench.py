@@ -34,6 +34,7 @@ from .sources import pictures
 VARIANTS = (("near", "int8"), ("near", "fp32"), ("mid", "int8"), ("mid", "fp32"), ("far", "int8"), ("far", "fp32"))
 SIZE = (1280, 720)
 WARM_S = 3.0  # after the first datagram, before anything is counted
+SETTLED_S = 15.0  # all memory that will be touched has been
 Figures = dict[str, Any]
 
 SLOW = '''
@@ -150,7 +151,7 @@ def slow_reader(source: str, fps: float, seconds: float) -> Figures:
         extra = f"  slow: {{run: slow.py, in: camera, with: {{file: {out}, fps: {fps}}}}}\n"
         with _running(source, fps, port, [], Path(folder), extra) as (process, _):
             _arrivals(sock, until=time.monotonic() + 30, most=1)
-            _arrivals(sock, until=time.monotonic() + WARM_S)
+            _arrivals(sock, until=time.monotonic() + SETTLED_S)
             tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
             before = sum(each.memory_info().rss for each in tree)
             _arrivals(sock, until=time.monotonic() + seconds)

@@ -41,12 +41,15 @@ class HeatmapNode(Node):
         if self.precision == "auto" and (faster := paths[0].with_name(f"{paths[0].stem}-int8.onnx")).is_file():
             paths.append(faster)  # not so on every processor: hence the timing
         models = [open_model(path, self.threads) for path in paths]
-        self.network = min(models, key=lambda m: m.seconds("near")) if len(models) > 1 else models[0]
-        self.size = self.network.sizes["near" if self.profile == "auto" else self.profile]
-        if self.profile == "auto":
-            kept = [name for name in PROFILES[1:] if self.network.seconds(name) < 0.5 / self.fps]
-            self.size = self.network.sizes[kept[-1] if kept else "near"]
-        self.network = open_model(self.network.path, self.threads, self.size)
+        fastest = min(models, key=lambda m: m.seconds("near")) if len(models) > 1 else models[0]
+        profile: str = self.profile
+        if profile == "auto":
+            kept = [name for name in PROFILES[1:] if fastest.seconds(name) < 0.5 / self.fps]
+            profile = kept[-1] if kept else "near"
+        path, self.size = fastest.path, fastest.sizes[profile]
+        del models, fastest  # 10-20 MB, before the chosen one takes them again
+        self.network = open_model(path, self.threads, self.size)
+        self.note = f"{profile} {self.network.facts.get('precision', '')}".strip()
 
     def process(self, frame: Frame, prior: Hands | None) -> Heatmap:
         heatmap = self.network.look(frame.image, self.size)
