@@ -89,6 +89,13 @@ def run_node(
     stream = now_ns()
     seq = 0
     kept = dict(node.kept)
+
+    def keep() -> None:
+        nonlocal kept
+        if node.kept != kept:
+            kept = dict(node.kept)
+            remember(kept)
+
     for inputs in inbox:
         if inputs is None:
             node.idle()
@@ -112,13 +119,12 @@ def run_node(
                 message.seq = message.seq or seq
                 message.captured_ns = message.captured_ns or now_ns()
                 hops, received_ns = message.hops, message.captured_ns
-            if node.kept != kept:
-                kept = dict(node.kept)
-                remember(kept)
+            keep()
             message.hops = [*hops, Hop(name, received_ns, now_ns())]
             outbox.send(message)
             profile.note = node.note
             profile.sent(message)
+        keep()
         profile.note = node.note
         profile.end(inputs.driving, inputs.intact() if whole is None else whole)
 
