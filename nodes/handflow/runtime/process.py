@@ -89,6 +89,8 @@ def _run(
         open_.callback(outbox.close)
         _start(node)
         open_.callback(node.stop)
+        gc.collect()
+        gc.freeze()  # modules and models are here to stay: looking through them again would cost milliseconds
         inbox = None
         if stage.edges:
             unwired = set(stage.what.inputs) - {edge.argument for edge in stage.edges}
@@ -98,8 +100,6 @@ def _run(
         def inputs() -> Iterator[Inputs | None]:
             outbox.wait_for(len(stage.listeners), 0 if restarted else LISTENERS_S)
             profile.state = "running"
-            gc.collect()
-            gc.freeze()  # modules and models are here to stay: looking through them again would cost milliseconds
             yield from inbox if inbox is not None else [Inputs({})]
 
         run_node(node, stage.name, inputs(), outbox, profile, lambda values: _remember(kept, values))
