@@ -34,6 +34,6 @@ def test_the_whole_graph_and_a_slow_reader_are_measured(capsys: pytest.CaptureFi
     assert row["fps"] > 5
     assert row["hands"] > 0
     assert row["pss_mb"] > 50
-    assert 0 < row["start_s"]
+    assert row["start_s"] > 0
     assert told["slow_reader"]["frame_interval_ms"] == 33.3
     assert told["slow_reader"]["age_ms_p50"] > 0
