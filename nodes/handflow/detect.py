@@ -107,7 +107,7 @@ def draw(image: np.ndarray, line: Line) -> np.ndarray:
     for hand in line["hands"]:
         centre = round(hand["x"] * width), round(hand["y"] * height)
         radius = max(2, round(hand["radius"] * width))
-        colour = (80, 220, 80) if hand["open"] >= 0.5 else (255, 255, 255)
+        colour = (80, 220, 80) if hand["open"] >= Tracker.open_at else (255, 255, 255)
         for start in range(0, 360, 30 if hand.get("predicted") else 360):
             end = start + (15 if hand.get("predicted") else 360)
             cv2.ellipse(image, centre, (radius, radius), 0, start, end, (0, 0, 0), thick + 2, cv2.LINE_AA)
