@@ -13,7 +13,7 @@ from handflow import SetupError
 from handflow.peaks import Peaks
 from handflow.training import evaluate
 from handflow.training.data import Picture
-from handflow.training.evaluate import Found, best_threshold, match, score
+from handflow.training.evaluate import Found, best_threshold, match, score, separation
 from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
 
 
@@ -149,3 +149,11 @@ def test_a_model_that_is_missing_is_one_line(tmp_path):
     evaluate.add_arguments(parser)
     with pytest.raises(SetupError, match=r"no gone\.onnx"):
         evaluate.run(parser.parse_args([str(tmp_path), "--model", str(tmp_path / "gone.onnx")]))
+
+
+def test_palms_are_told_from_other_hands_by_the_area_under_the_roc_curve() -> None:
+    told = separation([(True, 0.9), (True, 0.5), (False, 0.5), (False, 0.1)], threshold=0.4)
+    assert told["area"] == (1 + 1 + 0.5 + 1) / 4  # a tie counts half
+    assert told["open"] == {"hands": 2, "median": 0.7, "above": 1.0}
+    assert told["other"] == {"hands": 2, "median": 0.3, "above": 0.5}
+    assert separation([(True, 0.9)])["area"] is None

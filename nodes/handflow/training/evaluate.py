@@ -22,10 +22,11 @@ import numpy as np
 from ..heatmap import Model, model_path, open_model
 from ..peaks import Peaks, find_peaks
 from .data import LabelError, Picture, read_labels
-from .targets import IGNORE, OPEN, ROUGH
+from .targets import IGNORE, OPEN, OTHER, ROUGH
 
 BINS = (0.03, 0.05, 0.10, 0.20)  # hand sizes, of the picture's width: < 3 %, 3-5, 5-10, 10-20, > 20 %
 BIN_NAMES = ("<3%", "3-5%", "5-10%", "10-20%", ">20%")
+FOLLOWED = 0.2  # what the tracker goes on with: of weaker peaks nobody asks whether they are palms
 WEAKEST = 0.02  # peaks below this are not looked at: they would only lengthen the curve's tail
 
 
@@ -111,6 +112,39 @@ def score(found: list[Found], threshold: float) -> Score:
     )
 
 
+def palms(picture: Picture, peaks: Peaks) -> list[tuple[bool, float]]:
+    """For each hand of a sure kind that was found: whether it is an open palm, and what the open map says of it."""
+    strong = peaks.score >= FOLLOWED
+    xy, opened = peaks.xy[strong] * [picture.width, picture.height], peaks.open[strong]
+    told = []
+    for box, kind in zip(picture.boxes, picture.kinds, strict=True):
+        away = np.linalg.norm(xy - (box[:2] + box[2:] / 2), axis=1)
+        if kind in (OPEN, OTHER) and len(away) and away.min() < box[2:].max() / 2:
+            told.append((bool(kind == OPEN), float(opened[away.argmin()])))
+    return told
+
+
+def separation(told: list[tuple[bool, float]], threshold: float = 0.65) -> dict:
+    """How well the open map tells open palms from other hands: area under the ROC curve, medians, shares above."""
+    groups = {
+        name: np.array([v for is_open, v in told if is_open == kind])
+        for name, kind in (("open", True), ("other", False))
+    }
+    yes, no = groups["open"], groups["other"]
+    both = len(yes) and len(no)
+    # The area is the chance that a palm stands above another hand (Mann and Whitney 1947).
+    area = float((yes[:, None] > no).mean() + (yes[:, None] == no).mean() / 2) if both else None
+    kinds = {
+        name: {
+            "hands": len(values),
+            "median": float(np.median(values)) if len(values) else None,
+            "above": ratio((values > threshold).sum(), len(values)),
+        }
+        for name, values in (("open", yes), ("other", no))
+    }
+    return {"area": area, "threshold": threshold, **kinds}
+
+
 def curve(found: list[Found]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
     """All detections of a set, best first: scores, hits (bool), precision and recall so far; and how many hands."""
     values = np.concatenate([f.score for f in found])
@@ -143,10 +177,12 @@ def evaluate(
 ) -> dict:
     """Figures of a model at a profile, by mode and source; `total` is all pictures together."""
     found: dict[str, dict[str, list[Found]]] = {"all": {}, "native": {}}
+    told: list[tuple[bool, float]] = []
     for number, picture in enumerate(pictures):
         peaks = find_peaks(model.look(picture.read(), model.sizes[profile]), WEAKEST, subpixel)
         for mode in ("all", "native"):
             found[mode].setdefault(picture.source, []).append(match(picture, peaks, mode))
+        told += palms(picture, peaks)
         if draw is not None:
             show(picture, peaks, draw / f"{picture.source.replace('/', '_')}_{number:04d}.png")
     if not found["all"]:
@@ -157,6 +193,7 @@ def evaluate(
         threshold = best_threshold(together)
         rows = {source: vars(score(group, threshold)) for source, group in sources.items()}
         result[mode] = {"threshold": threshold, "sources": rows, "total": vars(score(together, threshold))}
+    result["palms"] = separation(told)
     return result
 
 
@@ -207,6 +244,15 @@ def table(result: dict, mode: str) -> str:
     return "\n".join([title, *rows])
 
 
+def palms_line(palms: dict) -> str:
+    """How well palms and other hands are told apart, in one line."""
+    parts = [f"palms: area under the ROC curve {text(palms['area'], 3)}"]
+    for name in ("open", "other"):
+        hands, median, above = palms[name].values()
+        parts.append(f"{name}: {hands} hands, median {text(median, 2)}, {text(above, 2)} above {palms['threshold']}")
+    return "; ".join(parts)
+
+
 def text(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
@@ -220,7 +266,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(result))
     else:
-        print(table(result, "all") + "\n\n" + table(result, "native"))
+        print("\n\n".join([table(result, "all"), table(result, "native"), palms_line(result["palms"])]))
     return 0
 
 
