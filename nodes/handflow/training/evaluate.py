@@ -126,11 +126,7 @@ def palms(picture: Picture, peaks: Peaks) -> list[tuple[bool, float]]:
 
 def separation(told: list[tuple[bool, float]], threshold: float = 0.65) -> dict:
     """How well the open map tells open palms from other hands: area under the ROC curve, medians, shares above."""
-    groups = {
-        name: np.array([v for is_open, v in told if is_open == kind])
-        for name, kind in (("open", True), ("other", False))
-    }
-    yes, no = groups["open"], groups["other"]
+    yes, no = (np.array([value for is_open, value in told if is_open == kind]) for kind in (True, False))
     both = len(yes) and len(no)
     # The area is the chance that a palm stands above another hand (Mann and Whitney 1947).
     area = float((yes[:, None] > no).mean() + (yes[:, None] == no).mean() / 2) if both else None
