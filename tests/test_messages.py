@@ -55,6 +55,21 @@ def test_no_hands_needs_no_arguments() -> None:
     assert Hands().xy.shape == (0, 2)
 
 
+def test_hands_made_without_zones_are_in_none() -> None:
+    hands = Hands(
+        id=[1, 2], state=[1, 1], xy=[[0, 0], [1, 1]], velocity=[[0, 0], [0, 0]], radius=[0, 0], score=[1, 1],
+        open=[0, 0], is_open=[False, False], age=[0, 0],
+    )  # fmt: skip
+    assert hands.zone.tolist() == [-1, -1]
+    assert hands.zone_s.tolist() == [0, 0]
+    assert hands.dwelt.tolist() == [False, False]
+
+
+def test_zones_of_another_number_of_hands_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"Hands\.zone: shape \(2,\) found, \(n=0\) expected"):
+        Hands(zone=[0, 1])
+
+
 def test_the_stream_clock_goes_forward() -> None:
     first = now_ns()
     assert now_ns() >= first

@@ -12,10 +12,13 @@ import numpy as np
 
 
 class Array:
-    """The dtype and shape an array field must have; a name such as "n" stands for the same size in all fields."""
+    """The dtype and shape an array field must have; a name such as "n" stands for the same size in all fields.
 
-    def __init__(self, dtype: str, shape: tuple[int | str, ...]) -> None:
-        self.dtype, self.shape = np.dtype(dtype), shape
+    `fill`: what an array that was left out is filled with, once the sizes are known from the fields before it.
+    """
+
+    def __init__(self, dtype: str, shape: tuple[int | str, ...], fill: float | None = None) -> None:
+        self.dtype, self.shape, self.fill = np.dtype(dtype), shape, fill
 
 
 class Hop(NamedTuple):
@@ -86,6 +89,9 @@ def conform(what: str, value: Any, declared: Array, sizes: dict[str, int]) -> np
             raise ValueError(f"{what}: {array.max()} does not fit into {declared.dtype}")
         array = cast
     if array.shape == (0,):
+        filled = [sizes.get(size, 0) if isinstance(size, str) else size for size in declared.shape]
+        if declared.fill is not None and 0 not in filled:
+            return np.full(filled, declared.fill, declared.dtype)
         array = array.reshape([0 if isinstance(size, str) else size for size in declared.shape])
     fits = array.ndim == len(declared.shape) and all(
         found == (sizes.setdefault(size, found) if isinstance(size, str) else size)
@@ -148,6 +154,11 @@ class Hands(Message):
     open: Annotated[np.ndarray, Array("float32", ("n",))] = _none()  # 0..1, that it is an open palm facing the camera
     is_open: Annotated[np.ndarray, Array("bool", ("n",))] = _none()  # `open` after hysteresis
     age: Annotated[np.ndarray, Array("float32", ("n",))] = _none()  # seconds since the hand was first seen
+    # Zones come from a surface; without one, or if left out, every hand is in none.
+    zone: Annotated[np.ndarray, Array("int32", ("n",), -1)] = _none()  # index in `zones`; -1: in none
+    zone_s: Annotated[np.ndarray, Array("float32", ("n",), 0)] = _none()  # seconds that it has been in its zone
+    dwelt: Annotated[np.ndarray, Array("bool", ("n",), 0)] = _none()  # in its zone for as long as that asks for
+    zones: list[str] = field(default_factory=list)  # names of all zones there are
     width: int = 0  # of the picture, pixels
     height: int = 0
 

@@ -19,7 +19,7 @@ from .node import Inputs
 from .profile import Profile
 from .ring import Gone, Ref, Rings
 
-VERSION = 1  # of the wire; a change of layout raises it
+VERSION = 2  # of the wire; a change of layout raises it
 INLINE_BYTES = 64 * 1024  # arrays up to this size travel inside the message: cheaper than a look into shared memory
 HELD = 8  # messages kept of an input that is looked up by frame
 HIGH_WATER = 64  # messages a silent reader may leave waiting; small ones: pictures lie in the ring
