@@ -16,7 +16,7 @@ from handflow import Flow, Frame, Hands
 from handflow.messages import Hop
 from handflow.runtime.profile import Profile
 from handflow.runtime.ring import Rings
-from handflow.runtime.wire import Edge, Inbox, Outbox, WireError, decode, encode
+from handflow.runtime.wire import VERSION, Edge, Inbox, Outbox, WireError, decode, encode
 
 
 class Ends(NamedTuple):
@@ -58,8 +58,8 @@ def test_a_message_comes_back_as_it_went() -> None:
     rings = Rings()
     sent = Hands(
         id=[4, 9], state=[1, 2], xy=[[0.1, 0.2], [0.3, 0.4]], velocity=[[0, 0], [1, -1]], radius=[0.1, 0.2],
-        score=[0.9, 0.8], open=[1, 0], is_open=[True, False], age=[0.5, 3], zone=[1, -1], zones=["left", "right"], width=640, height=480,
-        stream=3, seq=7, captured_ns=123456789012345678, sent=2, hops=[Hop("a", 1, 2)],
+        score=[0.9, 0.8], open=[1, 0], is_open=[True, False], age=[0.5, 3], width=640, height=480,
+        zone=[1, -1], zones=["left", "right"], stream=3, seq=7, captured_ns=123456789012345678, sent=2, hops=[Hop("a", 1, 2)],
     )  # fmt: skip
     got, refs = decode(encode(sent, rings), Hands, rings)
     assert refs == []
@@ -89,8 +89,8 @@ def test_a_picture_lies_in_the_ring_and_not_in_the_message() -> None:
         b"hello",
         msgpack.packb([1, 2]),
         msgpack.packb({"v": 99, "type": "Frame"}),
-        msgpack.packb({"v": 1, "type": "Hands"}),
-        msgpack.packb({"v": 1, "type": "Frame", "image": ["|u1", [9, 9, 3], b"short"]}),
+        msgpack.packb({"v": VERSION, "type": "Hands"}),
+        msgpack.packb({"v": VERSION, "type": "Frame", "image": ["|u1", [9, 9, 3], b"short"]}),
         encode(frame(1), Rings())[:-3],
     ],
 )
