@@ -20,6 +20,7 @@ HOME = {  # which modules may import what
     "onnxruntime": {"heatmap", "training"},
     "pythonosc": {"osc", "osc_layouts", "bench"},
     "zmq": {"runtime"},
+    "aiohttp": {"web"},
     "ruamel": {"runtime"},
     "matplotlib": {"training"},
 }
