@@ -14,9 +14,11 @@ import zmq
 
 from handflow import Flow, Frame, Hands
 from handflow.messages import Hop
+from handflow.runtime.inbox import Inbox
+from handflow.runtime.outbox import Outbox
 from handflow.runtime.profile import Profile
 from handflow.runtime.ring import Rings
-from handflow.runtime.wire import VERSION, Edge, Inbox, Outbox, WireError, decode, encode
+from handflow.runtime.wire import VERSION, Edge, WireError, decode, encode
 
 
 class Ends(NamedTuple):

@@ -18,11 +18,12 @@ import zmq
 
 from ..messages import Clock
 from .graph import Graph, GraphError, Stage, resolve
+from .inbox import Inbox
 from .node import Inputs, Node, SetupError, Stopped, run_node
+from .outbox import Outbox
 from .profile import Profile
 from .ring import Rings
 from .rundir import RunDir
-from .wire import Inbox, Outbox
 
 LISTENERS_S = 3.0  # how long a starting node holds its first message back for those that listen to it
 STATUS_S = 1.0
