@@ -10,21 +10,20 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol, TextIO
+from typing import NamedTuple, Protocol, TextIO
 
 import cv2
 import numpy as np
 
 from .flow import OpticalFlow
 from .heatmap import HeatmapNode
-from .messages import Frame, Hands, State
+from .lines import Line, frame_line, hand_line, listed
+from .messages import Frame
 from .peaks import find_peaks
 from .runtime.inline import Inline, Wired
 from .runtime.node import SetupError
 from .sources import SUFFIXES, Picture, pictures
 from .tracker import Tracker
-
-Line = dict[str, Any]  # one frame's hands, as the JSON line has them
 
 
 class Seen(NamedTuple):
@@ -73,7 +72,8 @@ def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) 
                 heatmap = stages.push(Frame(image=picture.image, captured_ns=picture.captured_ns))["heatmap"]
                 found = find_peaks(heatmap, min_score)
                 hands = [
-                    _hand(None, *values) for values in zip(found.xy, found.radius, found.score, found.open, strict=True)
+                    hand_line(None, *values)
+                    for values in zip(found.xy, found.radius, found.score, found.open, strict=True)
                 ]
                 yield Seen(picture, _line(name, picture, hands))
 
@@ -88,15 +88,6 @@ def _tracked(path: str, model: HeatmapNode, tracker: Tracker) -> Iterator[Seen]:
         for picture in pictures(path):
             frame = Frame(image=picture.image, captured_ns=picture.captured_ns, seq=picture.frame + 1)
             yield Seen(picture, _line(path, picture, listed(stages.push(frame)["tracker"])))
-
-
-def listed(hands: Hands) -> list[Line]:
-    """The hands of a message as JSON lines list them: leaving ones are not, predicted ones say so."""
-    lines = []
-    for i in np.flatnonzero(hands.state != State.LEAVING):
-        line = _hand(int(hands.id[i]), hands.xy[i], hands.radius[i], hands.score[i], hands.open[i])
-        lines.append(line | {"predicted": True} if hands.state[i] == State.PREDICTED else line)
-    return lines
 
 
 def draw(image: np.ndarray, line: Line) -> np.ndarray:
@@ -188,14 +179,7 @@ class Video:
 
 def _line(source: str, picture: Picture, hands: list[Line]) -> Line:
     height, width = picture.image.shape[:2]
-    t = round(picture.t, 4)
-    return {"source": source, "frame": picture.frame, "t": t, "width": width, "height": height, "hands": hands}
-
-
-def _hand(id_: int | None, xy: np.ndarray, radius: float, score: float, open_: float) -> Line:
-    x, y = (round(float(v), 5) for v in xy)
-    numbers = {"radius": round(float(radius), 5), "score": round(float(score), 4), "open": round(float(open_), 4)}
-    return {"id": id_, "x": x, "y": y, **numbers}
+    return frame_line(source, picture.frame, picture.t, width, height, hands)
 
 
 def _stills(path: str) -> list[Path]:

@@ -1,0 +1,22 @@
+"""Who can reach what a stage listens on: this machine alone, unless the graph says otherwise."""
+
+import ipaddress
+
+from .node import SetupError
+
+
+def outside(address: str) -> bool:
+    """Whether other machines reach what listens on `address`. A name, or `*`, may be anything: it does."""
+    try:
+        return not ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return address != "localhost"
+
+
+def refuse_outside(address: str, insecure: bool) -> None:
+    """SetupError for an address that others reach, unless it is said to be meant: nothing here is encrypted."""
+    if outside(address) and not insecure:
+        raise SetupError(
+            f"address {address} lets other machines in, without password or encryption; "
+            "127.0.0.1 expected, or insecure: true beside it if that is meant"
+        )
