@@ -82,4 +82,4 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_our_stages_are_these() -> None:
-    assert names() == ["camera", "demo", "flow", "heatmap", "osc", "tracker", "view"]
+    assert names() == ["camera", "demo", "flow", "heatmap", "osc", "surface", "tracker", "view"]

@@ -427,3 +427,26 @@ def test_hands_that_cross_keep_their_ids() -> None:
         was, became = ([nearest(h, path(t)) for path in paths] for t, h in (before[-1], after[min(3, len(after) - 1)]))
         kept += was == became and 0 not in was
     assert kept >= 95
+
+
+# Where it looks
+
+
+def test_hands_outside_the_region_or_in_an_ignored_part_are_never_followed() -> None:
+    left, right = [(0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)], [(0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)]
+    rng = np.random.default_rng(0)
+    maps = [draw_map([(0.25, 0.5), (0.75, 0.5)], 0.05, rng, k / 30) for k in range(10)]
+    for node, expected in (
+        (Tracker(), [0.25, 0.75]),
+        (Tracker(region=left), [0.25]),
+        (Tracker(ignore=[right]), [0.25]),
+    ):
+        node.start()
+        said = [node.process(map_, None) for map_ in maps]
+        assert max(max(ids(hands), default=0) for hands in said) == len(expected)
+        np.testing.assert_allclose(sorted(said[-1].xy[:, 0]), expected, atol=0.02)
+
+
+def test_a_region_without_an_area_is_refused() -> None:
+    with pytest.raises(ValueError, match="region: its points lie on a line"):
+        Tracker(region=[(0, 0), (0.5, 0.5), (1, 1)])

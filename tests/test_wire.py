@@ -61,7 +61,8 @@ def test_a_message_comes_back_as_it_went() -> None:
     sent = Hands(
         id=[4, 9], state=[1, 2], xy=[[0.1, 0.2], [0.3, 0.4]], velocity=[[0, 0], [1, -1]], radius=[0.1, 0.2],
         score=[0.9, 0.8], open=[1, 0], is_open=[True, False], age=[0.5, 3], width=640, height=480,
-        zone=[1, -1], zones=["left", "right"], stream=3, seq=7, captured_ns=123456789012345678, sent=2, hops=[Hop("a", 1, 2)],
+        zone=[1, -1], zones=["left", "right"],
+        stream=3, seq=7, captured_ns=123456789012345678, sent=2, hops=[Hop("a", 1, 2)],
     )  # fmt: skip
     got, refs = decode(encode(sent, rings), Hands, rings)
     assert refs == []

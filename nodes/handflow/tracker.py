@@ -4,12 +4,14 @@ Everything counts in seconds and picture widths, so frame rate and picture size 
 and doubled frames, gaps in time, a restarted source and a missing flow. 0.2 ms for six hands.
 """
 
+from dataclasses import field
 from typing import Annotated, Literal
 
 import numpy as np
 
 from .messages import Flow, Hands, Heatmap, State
 from .peaks import Peaks, find_peaks
+from .polygons import Polygon, allowed, fault
 from .runtime.node import Node, Range
 from .tracks import Peak, Track, distinct, flow_at, pair, peak_list, shared, touching
 
@@ -37,13 +39,31 @@ class Tracker(Node):
     close_at: Annotated[float, Range(0, 1), "and false below this; between the two it stays"] = 0.5
     ahead_s: Annotated[float, Range(0, 0.2), "tells places so much later: the time until they are shown"] = 0.0
     subpixel: Annotated[Literal["log", "offset", "mean"], "how peaks are refined within a cell"] = "log"
+    # Here and not later: what is not followed costs no work, takes no id and is no prior to the network. Nor earlier: a
+    # blob that is cut off in the map has its peak at the cut.
+    region: Annotated[Polygon | None, "of the picture, 0..1: hands outside it are not looked at; none: all of it"] = (
+        None
+    )
+    ignore: Annotated[list[Polygon], "parts of the picture, 0..1, whose hands are not looked at: posters, screens"] = (
+        field(default_factory=list)
+    )
+
+    def __post_init__(self) -> None:
+        for what, polygon in [("region", self.region), *(("ignore", polygon) for polygon in self.ignore)]:
+            if polygon is not None and (wrong := fault(polygon)):
+                raise ValueError(f"{what}: {wrong}")
 
     def start(self) -> None:
         self.tracks: list[Track] = []
         self.last_ns: int | None = None
+        self.inside = None if self.region is None else np.array(self.region)
+        self.ignored = [np.array(polygon) for polygon in self.ignore]
 
     def process(self, heatmap: Heatmap, flow: Flow | None) -> Hands:
         peaks = find_peaks(heatmap, self.keep_score, self.subpixel)
+        if self.inside is not None or self.ignored:
+            looked_at = allowed(peaks.xy, self.inside, self.ignored)
+            peaks = Peaks(*(column[looked_at] for column in peaks))
         size = (heatmap.width, heatmap.height)
         hands = self.update(peaks, heatmap.captured_ns, flow, size, float(heatmap.scale[0]))
         there = np.count_nonzero(hands.state != State.LEAVING)

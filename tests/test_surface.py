@@ -1,0 +1,313 @@
+"""Surface: corners, velocities, borders and zones, worked out by hand or against OpenCV."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from handflow import Hands, State
+from handflow.plane import LEAST, Corners, corners_fault, homography, slopes, warp
+from handflow.surface import Surface, Zone
+
+FLOOR: Corners = ((0.3, 0.4), (0.7, 0.35), (0.95, 0.9), (0.1, 0.8))  # seen at an angle, a little turned
+SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]
+SIZE = (1600, 900)
+FPS = 30
+HALF: Corners = ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))  # the middle of the picture, straight on
+LEFT = Zone(name="left", polygon=[(0, 0), (0.5, 0), (0.5, 1), (0, 1)], dwell_s=0.5)
+RIGHT = Zone(name="right", polygon=[(0.5, 0), (1, 0), (1, 1), (0.5, 1)])
+
+
+def hands_at(*places: tuple[float, float], frame: float = 0, **values: Any) -> Hands:
+    """Tracked hands with ids from 1."""
+    n = len(places)
+    fields: dict[str, Any] = {
+        "id": np.arange(1, n + 1),
+        "state": np.full(n, State.TRACKED),
+        "velocity": np.zeros((n, 2)),
+        "radius": np.full(n, 0.02),
+        "score": np.full(n, 0.9),
+        "open": np.full(n, 0.8),
+        "is_open": np.ones(n, bool),
+        "age": np.ones(n),
+        "captured_ns": 10**18 + round(frame * 1e9 / FPS),
+    }
+    return Hands(xy=np.array(places).reshape(-1, 2), width=SIZE[0], height=SIZE[1], **fields | values)
+
+
+def surface(**settings: Any) -> Surface:
+    made = Surface(**settings)
+    made.start()
+    return made
+
+
+def walk(node: Surface, places: Sequence[tuple[float, float] | None]) -> list[Hands]:
+    """What `node` says while one hand goes from place to place, a frame each; None: the tracker has no hand."""
+    return [node.process(hands_at(*([] if p is None else [p]), frame=k)) for k, p in enumerate(places)]
+
+
+def states(said: Sequence[Hands]) -> list[list[int]]:
+    return [hands.state.tolist() for hands in said]
+
+
+# The map
+
+
+@st.composite
+def corners(draw: st.DrawFn) -> Corners:
+    """A quadrangle that is not refused, with a corner on each side of a point in the picture."""
+    middle, reach = st.floats(0.2, 0.8), st.floats(0.002, 0.7)
+    x, y = draw(middle), draw(middle)
+    found: Any = tuple((x + a * draw(reach), y + b * draw(reach)) for a, b in ((-1, -1), (1, -1), (1, 1), (-1, 1)))
+    assume(corners_fault(found) is None)
+    return found
+
+
+@settings(deadline=None)
+@given(corners())
+def test_corners_that_are_not_refused_map_to_the_unit_square(corners: Corners) -> None:
+    np.testing.assert_allclose(warp(homography(corners), np.array(corners)), SQUARE, atol=1e-6)
+
+
+def test_the_map_is_opencvs() -> None:
+    points = np.random.default_rng(0).random((50, 2)) * 0.3 + [0.35, 0.45]
+    theirs = cv2.getPerspectiveTransform(np.float32(FLOOR), np.float32(SQUARE))
+    expected = cv2.perspectiveTransform(points[None], theirs)[0]
+    np.testing.assert_allclose(warp(homography(FLOOR), points), expected, atol=1e-5)
+
+
+def test_hands_in_the_corners_are_told_in_the_corners() -> None:
+    told = surface(corners=FLOOR, outside="clamp").process(hands_at(*FLOOR))
+    np.testing.assert_allclose(told.xy, SQUARE, atol=1e-6)
+
+
+@settings(deadline=None)
+@given(corners(), st.floats(0.05, 0.95), st.floats(0.05, 0.95))
+def test_a_velocity_is_the_change_of_the_place(corners: Corners, x: float, y: float) -> None:
+    """Within 2 % of the finite difference, anywhere on the surface and in any direction."""
+    matrix = homography(corners)
+    at = warp(np.linalg.inv(matrix), np.array([(x, y)]))
+    step = 1e-6
+    for direction in np.array([(1, 0), (0, 1), (0.6, -0.8)]):
+        difference = (warp(matrix, at + step * direction) - warp(matrix, at - step * direction))[0] / (2 * step)
+        told = slopes(matrix, at)[0] @ direction
+        assert np.hypot(*(told - difference)) <= 0.02 * np.hypot(*difference)
+
+
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("outside", ["leave_out", "clamp"])
+def test_a_moving_hands_velocity_is_the_change_of_what_is_told(outside: str, mirror: bool) -> None:
+    """Across the floor and, where it is held at the border, along that."""
+    speed, step_s = np.array([0.9, 0.35]), 1 / 60  # from beside the floor across it to beside it
+    node = surface(corners=FLOOR, outside=outside, mirror=mirror)
+    said = []
+    for k in range(60):
+        place = np.array([0.05, 0.4]) + k * step_s * speed
+        said.append(node.process(hands_at((place[0], place[1]), frame=k * step_s * FPS, velocity=[speed])))
+    there = [hands for hands in said if hands.state.tolist() not in ([], [State.LEAVING])]
+    checked = 0
+    for before, now, after in zip(there, there[1:], there[2:], strict=False):
+        first, second = (now.xy - before.xy)[0], (after.xy - now.xy)[0]
+        if np.hypot(*(first - second)) > 0.05 * np.hypot(*first):
+            continue  # it comes to a border just now: there is no one velocity
+        difference = (first + second) / (2 * step_s)
+        assert np.hypot(*(now.velocity[0] - difference)) <= 0.02 * np.hypot(*difference) + 1e-4
+        checked += np.hypot(*difference) > 0.1
+    assert checked > 15
+
+
+def test_a_radius_keeps_the_hands_share_of_the_area() -> None:
+    """Twice as large on a surface that takes half of the picture's width and height; at an angle the area counts."""
+    assert surface(corners=HALF).process(hands_at((0.5, 0.5))).radius[0] == pytest.approx(0.04, rel=1e-5)
+    # half the width, all of the height: areas double, and widths count twice as much
+    high = ((0.25, 0.0), (0.75, 0.0), (0.75, 1.0), (0.25, 1.0))
+    told = surface(corners=high, size=(800, 900)).process(hands_at((0.5, 0.5)))
+    assert told.radius[0] == pytest.approx(0.04, rel=1e-5)
+
+
+def test_the_proportions_are_the_surfaces() -> None:
+    told = surface(corners=FLOOR, size=(4.0, 3.0)).process(hands_at((0.5, 0.6)))
+    assert told.width / told.height == pytest.approx(4 / 3)
+    assert surface(corners=FLOOR).process(hands_at((0.5, 0.6))).height == SIZE[1]
+
+
+def test_mirror_changes_left_and_right() -> None:
+    hand = hands_at((0.45, 0.6), velocity=[(0.1, 0.2)])
+    plain, mirrored = (surface(corners=FLOOR, mirror=m).process(hand) for m in (False, True))
+    np.testing.assert_allclose(mirrored.xy, [1, 0] + plain.xy * [-1, 1], atol=1e-6)
+    np.testing.assert_allclose(mirrored.velocity, plain.velocity * [-1, 1], atol=1e-6)
+
+
+def test_what_the_surface_does_not_change_goes_on_as_it_came() -> None:
+    hand = hands_at((0.5, 0.5), score=[0.7], open=[0.3], is_open=[False], age=[4], state=[State.PREDICTED])
+    node = surface(corners=HALF)
+    node.process(hands_at((0.5, 0.5)))
+    told = node.process(hand)
+    for name in ("score", "open", "is_open", "age", "state"):
+        assert getattr(told, name).tolist() == getattr(hand, name).tolist()
+
+
+# Corners that are refused
+
+
+@pytest.mark.parametrize(
+    ("corners", "line"),
+    [
+        ([(0, 0), (1, 1), (1, 0), (0, 1)], "the sides cross"),
+        ([(0, 0), (1, 0), (0.5, 0.5 - LEAST / 2), (0, 1)], "corner 3 at .* lies on a line"),
+        ([(0, 0), (1, 0), (0.3, 0.3), (0, 1)], "corner 3 at .* lies between the others"),
+        ([(0, 0), (1, 0), (1, 0), (0, 1)], "lies on a line"),
+        ([(0.5, 0.5)] * 4, "lies on a line"),
+        ([(0, 0.1), (0.3, 0.1), (0.6, 0.1), (0.9, 0.1)], "lies on a line"),
+    ],
+)
+def test_corners_of_no_rectangle_are_refused_in_one_line(corners: list, line: str) -> None:
+    with pytest.raises(ValueError, match=f"^corners: .*{line}") as refused:
+        Surface(corners=tuple(corners))
+    assert "\n" not in str(refused.value)
+
+
+def test_corners_may_go_around_the_other_way() -> None:
+    """A camera that looks out from the screen sees its left on the right."""
+    told = surface(corners=(HALF[1], HALF[0], HALF[3], HALF[2])).process(hands_at((0.3, 0.3)))
+    np.testing.assert_allclose(told.xy, [(0.9, 0.1)], atol=1e-6)
+
+
+def test_zones_of_one_name_or_without_an_area_are_refused() -> None:
+    with pytest.raises(ValueError, match="two are called 'left'"):
+        Surface(zones=[LEFT, LEFT])
+    with pytest.raises(ValueError, match="zones: 'line': its points lie on a line"):
+        Surface(zones=[Zone(name="line", polygon=[(0, 0), (0.5, 0.5), (1, 1)])])
+
+
+# Borders
+
+
+def test_a_hand_that_walks_off_leaves_once_and_is_new_when_it_comes_back() -> None:
+    said = walk(surface(corners=HALF, linger_s=0), [(0.7, 0.5), (0.9, 0.5), (0.9, 0.5), (0.7, 0.5), (0.7, 0.5)])
+    assert states(said) == [[State.NEW], [State.LEAVING], [], [State.NEW], [State.TRACKED]]
+    assert [hands.id.tolist() for hands in said] == [[1], [1], [], [2], [2]]
+    np.testing.assert_allclose(said[1].xy, [(0.9, 0.5)], atol=1e-6)  # as it was last
+
+
+def test_a_hand_that_the_tracker_gives_up_or_no_longer_names_leaves_once() -> None:
+    node = surface(corners=HALF)
+    node.process(hands_at((0.4, 0.5), (0.6, 0.5)))
+    told = node.process(hands_at((0.4, 0.5), frame=1, state=[State.LEAVING]))
+    assert sorted(told.id.tolist()) == [1, 2]
+    assert told.state.tolist() == [State.LEAVING, State.LEAVING]
+    assert node.process(hands_at(frame=2)).id.tolist() == []
+
+
+def test_ids_go_on_after_a_restart() -> None:
+    first = surface(corners=HALF)
+    first.process(hands_at((0.5, 0.5), (0.6, 0.6)))
+    second = Surface(corners=HALF)
+    second.kept.update(first.kept)
+    second.start()
+    assert second.process(hands_at((0.5, 0.5))).id.tolist() == [3]
+
+
+def test_a_hand_at_the_border_does_not_flicker() -> None:
+    """It trembles by 0.5 % of the picture's width around the surface's edge."""
+    tremble = [(0.75 + 0.005 * (-1) ** k, 0.5) for k in range(1, 60)]
+    said = walk(surface(corners=HALF, linger_s=0), tremble)
+    assert states(said) == [[State.NEW]] + [[State.TRACKED]] * 58
+    assert all(hands.xy.max() <= 1 for hands in said)
+
+
+def test_a_hand_that_is_off_for_a_moment_has_not_left() -> None:
+    said = walk(surface(corners=HALF, linger_s=0.1), [(0.7, 0.5), (0.9, 0.5), (0.9, 0.5), (0.7, 0.5)])
+    assert states(said) == [[State.NEW]] + [[State.TRACKED]] * 3
+
+
+def test_a_hand_beside_the_surface_is_held_at_its_border_if_wished() -> None:
+    said = walk(surface(corners=HALF, outside="clamp"), [(0.1, 0.5), (0.9, 0.0), (0.5, 0.9)])
+    np.testing.assert_allclose([hands.xy[0] for hands in said], [(0, 0.5), (1, 0), (0.5, 1)], atol=1e-6)
+    assert [hands.id.tolist() for hands in said] == [[1]] * 3
+
+
+def test_a_hand_above_the_horizon_is_held_at_the_far_border() -> None:
+    """The sides meet in the picture at (0.5, 0.3): what is above it maps to behind the camera."""
+    floor = ((0.4, 0.5), (0.6, 0.5), (0.8, 0.9), (0.2, 0.9))
+    told = surface(corners=floor, outside="clamp").process(hands_at((0.5, 0.1), (0.45, 0.0)))
+    np.testing.assert_allclose(told.xy[:, 1], 0, atol=1e-6)
+    np.testing.assert_allclose(told.xy[:, 0], [0.5, 0.25], atol=1e-6)
+    assert surface(corners=floor).process(hands_at((0.5, 0.1))).id.tolist() == []
+
+
+def test_a_hand_without_a_finite_place_is_nowhere() -> None:
+    for outside in ("leave_out", "clamp"):
+        node = surface(corners=HALF, outside=outside)
+        assert node.process(hands_at((np.nan, 0.5), (0.5, 0.5), (np.inf, 0))).id.tolist() == [1]
+
+
+# Zones
+
+
+def zones(said: Sequence[Hands]) -> list[int]:
+    return [int(hands.zone[0]) for hands in said]
+
+
+def in_surface(x: float, y: float = 0.5) -> tuple[float, float]:
+    """A place of HALF in the picture."""
+    return 0.25 + x / 2, 0.25 + y / 2
+
+
+def test_a_hand_is_in_the_zone_it_is_over() -> None:
+    node = surface(corners=HALF, zones=[LEFT, RIGHT])
+    told = node.process(hands_at(in_surface(0.3), in_surface(0.8)))
+    assert told.zones == ["left", "right"]
+    assert told.zone.tolist() == [0, 1]
+
+
+def test_without_zones_every_hand_is_in_none() -> None:
+    told = surface(corners=HALF).process(hands_at(in_surface(0.3)))
+    assert (told.zone.tolist(), told.zone_s.tolist(), told.dwelt.tolist(), told.zones) == ([-1], [0], [False], [])
+
+
+def test_where_zones_overlap_the_first_counts() -> None:
+    button = Zone(name="button", polygon=[(0.2, 0.4), (0.4, 0.4), (0.4, 0.6), (0.2, 0.6)])
+    said = walk(surface(corners=HALF, zones=[button, LEFT]), [in_surface(x) for x in (0.1, 0.3, 0.45)])
+    assert zones(said) == [1, 0, 1]
+
+
+def test_a_hand_at_a_zones_border_changes_once() -> None:
+    places = [in_surface(0.49)] + [in_surface(0.5 + 0.01 * (-1) ** k) for k in range(40)]
+    assert set(zones(walk(surface(corners=HALF, zones=[LEFT], linger_s=0), places))) == {0}
+    told = zones(walk(surface(corners=HALF, zones=[LEFT, RIGHT], linger_s=0), places))
+    assert np.count_nonzero(np.diff(told)) <= 1
+
+
+def test_a_hand_leaves_a_zone_beyond_the_margin_and_after_the_time() -> None:
+    near, far = in_surface(0.515), in_surface(0.6)
+    said = walk(surface(corners=HALF, zones=[LEFT], margin=0.02, linger_s=0.1), [in_surface(0.4), near, *[far] * 5])
+    assert zones(said) == [0, 0, 0, 0, -1, -1, -1]  # out for 1, 2, 3 frames of 33 ms
+
+
+def test_a_hand_dwells_once_it_has_stayed_long_enough() -> None:
+    said = walk(surface(corners=HALF, zones=[LEFT]), [in_surface(0.8), *[in_surface(0.3)] * 20, *[in_surface(0.8)] * 9])
+    assert [bool(hands.dwelt[0]) for hands in said] == [False] * 16 + [True] * 7 + [False] * 7  # 15 frames: 0.5 s
+    assert said[16].zone_s[0] == pytest.approx(0.5, abs=1e-6)
+    assert said[-1].zone_s[0] == 0
+
+
+def test_a_hand_that_comes_back_into_a_zone_begins_to_dwell_again() -> None:
+    places = [in_surface(0.3)] * 10 + [in_surface(0.8)] * 5 + [in_surface(0.3)]
+    assert walk(surface(corners=HALF, zones=[LEFT]), places)[-1].zone_s[0] == 0
+
+
+def test_a_leaving_hand_is_in_no_zone() -> None:
+    said = walk(surface(corners=HALF, zones=[LEFT]), [in_surface(0.3), None])
+    assert zones(said) == [0, -1]
+
+
+def test_a_clock_that_starts_again_leaves_nothing_hanging() -> None:
+    node = surface(corners=HALF, zones=[LEFT], linger_s=0)
+    node.process(hands_at(in_surface(0.3), frame=900))
+    assert node.process(hands_at(in_surface(0.8), frame=0)).zone.tolist() == [-1]
+    assert node.process(hands_at((0.95, 0.5), frame=1)).state.tolist() == [State.LEAVING]
