@@ -18,7 +18,7 @@ HOME = {  # which modules may import what
     "torch": {"training"},
     "onnx": {"training"},
     "onnxruntime": {"heatmap", "training"},
-    "pythonosc": {"osc", "osc_layouts", "bench"},
+    "pythonosc": {"osc_encoding", "bench"},
     "zmq": {"runtime"},
     "aiohttp": {"web"},
     "ruamel": {"runtime"},

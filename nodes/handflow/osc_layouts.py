@@ -1,54 +1,24 @@
-"""How hands look in OSC: one function per layout, from a Sheet (the hands of a frame) to datagrams ready to be sent.
+"""How hands look in OSC: one function per layout, from a Sheet and its News to packets ready to be sent.
 
-A new layout is one function here and its line in LAYOUTS. Numbers are int32 and float32 only, text is a string, time
-tags are "immediately", no datagram is larger than 1432 bytes. python-osc forms the constant heads, struct adds the
-numbers: 20 hands as a bundle of python-osc's own take 0.73 ms, as one of these 0.03 ms.
+A message that stands beside the packets goes in a datagram of its own. A new layout is one function and its line in
+LAYOUTS.
 """
 
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
+from itertools import chain
 from typing import Literal, NamedTuple
 
-from pythonosc.osc_message_builder import OscMessageBuilder
+import numpy as np
 
-LARGEST = 1432  # bytes in a datagram that no network on the way splits
-MOST = 200  # hands in a frame: their alive list takes 1 kB in every part and leaves room for some hands
-BUNDLE = b"#bundle\0" + struct.pack(">Q", 1)  # 1: immediately
+from .messages import now_ns
+from .osc_encoding import Packet, Rows, built, head, joined, message, numbers, rows, sized, text
+from .osc_sheet import AGE, ID, NONE, OPEN, SCORE, SLOT, VX, VY, H, News, Sheet, View, W, X, Y
 
-Protocol = Literal["tuio11", "hands"]
-
-
-class Row(NamedTuple):
-    """One hand as it is sent; every number is finite and fits its tag."""
-
-    id: int
-    slot: int  # the lowest free number when it came
-    state: int
-    x: float  # 0..1
-    y: float
-    vx: float  # per second
-    vy: float
-    m: float  # change of speed per second
-    w: float  # of its box, 0..1 of the picture's width
-    h: float  # 0..1 of its height
-    score: float
-    age_s: float
-    open: float
-    is_open: bool
-
-
-class Sheet(NamedTuple):
-    """The hands of one frame. `Sheet()` says that there are none."""
-
-    fseq: int = 0  # one number for all TUIO profiles of the frame
-    seq: int = 0
-    captured_ns: int = 0
-    latency_ms: float = 0.0
-    alive: Sequence[Row] = ()
-    left: Sequence[Row] = ()  # gone since the last sheet, as they were last
-    entered: Sequence[Row] = ()  # the part of `alive` that is new
-    turned: Sequence[Row] = ()  # the part of `alive` that has opened or closed
+Protocol = Literal["tuio11", "tuio2", "augmenta2", "hands", "hands-split", "wekinator"]
+NTP_S = 2_208_988_800  # from 1900 to 1970
+LONGEST_NAME = 60  # bytes of a zone's name
 
 
 class Status(NamedTuple):
@@ -64,108 +34,195 @@ class Status(NamedTuple):
 class Style(NamedTuple):
     """What a target chooses of its layout."""
 
-    source: str = "handflow"  # TUIO: who sends
+    address: str = "127.0.0.1"  # of this machine, as the target sees it
     base: str = "/hands"
     blobs: bool = False
+    slots: int = 8
+    size_m: tuple[float, float] | None = None
+    view: View = View()
 
 
-@lru_cache(1024)
-def head(address: str, tags: str, *texts: str) -> bytes:
-    """A message up to its numbers: address, type tags and the texts that come first."""
-    builder = OscMessageBuilder(address)
-    for number, tag in enumerate(tags):
-        builder.add_arg(texts[number] if tag == "s" else 0, tag)
-    numbers = len(tags) - len(texts)
-    return builder.build().dgram[: -4 * numbers or None]
+class Told(NamedTuple):
+    """A frame as one target is told of it. `number` counts what this target was told."""
+
+    sheet: Sheet
+    number: int
+    news: News = NONE
+    again: Sheet = Sheet()  # who left in the frame before: the layouts without a list of ids say it twice
 
 
-@lru_cache(1024)
-def numbers(tags: str) -> struct.Struct:
-    return struct.Struct(">" + tags.replace("s", ""))
-
-
-def message(address: str, tags: str, *values: str | float) -> bytes:
-    """A message of texts (first), int32 and float32; `tags` as in OSC, without the comma."""
-    texts = tags.count("s")
-    return head(address, tags, *map(str, values[:texts])) + numbers(tags).pack(*values[texts:])
-
-
-def bundles(first: Sequence[bytes], middle: Sequence[bytes], last: Sequence[bytes]) -> list[bytes]:
-    """Messages as one bundle, or as several that each carry all of `first` and `last` and a part of `middle`."""
-    before, after = b"".join(map(sized, first)), b"".join(map(sized, last))
-    room = LARGEST - len(BUNDLE) - len(before) - len(after)
-    parts: list[bytes] = []
-    part: list[bytes] = []
-    taken = 0
-    for element in map(sized, middle):
-        if part and taken + len(element) > room:
-            parts.append(b"".join(part))
-            part, taken = [], 0
-        part.append(element)
-        taken += len(element)
-    parts.append(b"".join(part))
-    return [BUNDLE + before + content + after for content in parts]
-
-
-def sized(content: bytes) -> bytes:
-    return len(content).to_bytes(4, "big") + content
-
-
-def tuio11(sheet: Sheet, style: Style) -> list[bytes]:
+def tuio11(told: Told, style: Style) -> list[Packet | bytes]:
     """TUIO 1.1, tuio.org/?specification: a bundle for the cursors and, if wished, one for the blobs."""
-    ids = [row.id for row in sheet.alive]
-    cursor = head("/tuio/2Dcur", "sifffff", "set")
-    pack = numbers("ifffff").pack
-    cursors = [cursor + pack(r.id, r.x, r.y, r.vx, r.vy, r.m) for r in sheet.alive]
-    datagrams = _profile("/tuio/2Dcur", sheet.fseq, ids, cursors, style)
-    if style.blobs:
-        tags = "sifffffffffff"  # id x y a w h f X Y A m r; a blob's angle is not known: 0, and it does not turn
-        blobs = [
-            message("/tuio/2Dblb", tags, "set", r.id, r.x, r.y, 0, r.w, r.h, r.w * r.h, r.vx, r.vy, 0, r.m, 0)
-            for r in sheet.alive
-        ]
-        datagrams += _profile("/tuio/2Dblb", sheet.fseq, ids, blobs, style)
-    return datagrams
+    sheet, floats = told.sheet, told.sheet.seen(style.view)
+    ids, m = sheet.integers[:, : ID + 1], sheet.speeding(style.view)
+    cursors = rows(head("/tuio/2Dcur", "sifffff", "set"), ids, floats[:, : Y + 1], floats[:, VX : VY + 1], m)
+    packets: list[Packet | bytes] = [_profile("/tuio/2Dcur", told, cursors, style)]
+    if style.blobs:  # id x y a w h f X Y A m r; a blob's angle is not known: 0, and it does not turn
+        zero, area = np.zeros((len(floats), 1)), floats[:, W : W + 1] * floats[:, H : H + 1]
+        start = head("/tuio/2Dblb", "sifffffffffff", "set")
+        size, velocity = floats[:, W : H + 1], floats[:, VX : VY + 1]
+        blobs = rows(start, ids, floats[:, : Y + 1], zero, size, area, velocity, zero, m, zero)
+        packets.append(_profile("/tuio/2Dblb", told, blobs, style))
+    return packets
 
 
-def _profile(address: str, fseq: int, ids: list[int], sets: list[bytes], style: Style) -> list[bytes]:
-    source = message(address, "ss", "source", style.source)
-    alive = message(address, "s" + "i" * len(ids), "alive", *ids)
-    return bundles([source, alive], sets, [message(address, "si", "fseq", fseq)])
+def _profile(address: str, told: Told, sets: Rows, style: Style) -> Packet:
+    source = head(address, "ss", "source", f"handflow@{style.address}")
+    alive = message(address, "s" + "i" * len(told.sheet), "alive", *told.sheet.ids)
+    return Packet([source, alive], sets, [message(address, "si", "fseq", told.number)])
 
 
-def hands(sheet: Sheet, style: Style) -> list[bytes]:
+def tuio2(told: Told, style: Style) -> list[Packet | bytes]:
+    """TUIO 2.0, tuio.org/?tuio20: a pointer per hand, of unknown user and kind, without angle, shear and pressure."""
+    sheet, floats = told.sheet, told.sheet.seen(style.view)
+    pointers = np.zeros((len(sheet), 3), np.int32)  # s_id tu_id c_id
+    pointers[:, 0], pointers[:, 2] = sheet.integers[:, ID], sheet.integers[:, SLOT]
+    measures = np.zeros((len(sheet), 11), np.float32)  # x y angle shear radius press X Y pVel m pAcc
+    measures[:, :2], measures[:, 4] = floats[:, : Y + 1], floats[:, W] / 2
+    measures[:, 6:8], measures[:, 9:10] = floats[:, VX : VY + 1], sheet.speeding(style.view)
+    second, rest = divmod(sheet.captured_ns or now_ns(), 10**9)
+    # python-osc builds no message with a time tag and texts on both sides, so its two halves are put together.
+    frame = b"/tuio2/frm\0\0,itis\0\0\0" + numbers("iIIi").pack(
+        told.number,
+        (second + NTP_S) & 0xFFFFFFFF,
+        (rest << 32) // 10**9,
+        min(max(sheet.width, 0), 0x7FFF) << 16 | min(max(sheet.height, 0), 0xFFFF),
+    )
+    alive = message("/tuio2/alv", "i" * len(sheet), *sheet.ids)
+    pointing = rows(head("/tuio2/ptr", "iii" + "f" * 11), pointers, measures)
+    return [Packet([frame + text(f"handflow:cam@{style.address}")], pointing, [alive])]
+
+
+def augmenta2(told: Told, style: Style) -> list[Packet | bytes]:
+    """Augmenta OSC v2, github.com/Augmenta-tech/Augmenta/wiki/Data: what happened to each hand, then the scene."""
+    sheet, news = told.sheet, told.news
+    size = style.size_m or (1.0, sheet.height / sheet.width if sheet.width > 0 else 1.0)
+    if news is NONE:
+        objects = _objects("update", sheet, told.number, style)
+    else:
+        entered = set(news.entered)
+        objects = joined(
+            _objects("enter", sheet.pick(news.entered), told.number, style),
+            _objects("update", sheet.pick([i for i in range(len(sheet)) if i not in entered]), told.number, style),
+            _objects("leave", news.left, told.number, style),
+        )
+    if len(told.again):
+        objects = joined(objects, _objects("leave", told.again, told.number, style))
+    return [Packet(rows=objects, last=[message("/scene", "iiff", told.number, len(sheet), *size)])]
+
+
+def _objects(what: str, sheet: Sheet, number: int, style: Style) -> Rows:
+    floats = sheet.seen(style.view)
+    integers = np.empty((len(sheet), 3), np.int32)  # frame id slot
+    integers[:, 0], integers[:, 1:] = number, sheet.integers[:, : SLOT + 1]
+    # age cx cy vx vy orientation bx by bw bh rotation height; counter-clockwise from the right, where it moves
+    measures = np.zeros((len(sheet), 12), np.float32)
+    measures[:, 0], measures[:, 1:3], measures[:, 3:5] = floats[:, AGE], floats[:, : Y + 1], floats[:, VX : VY + 1]
+    measures[:, 5] = np.degrees(np.arctan2(-floats[:, VY], floats[:, VX])) % 360
+    measures[:, 6:8], measures[:, 8:10] = floats[:, : Y + 1], floats[:, W : H + 1]
+    return rows(head(f"/object/{what}", "iii" + "f" * 12), integers, measures)
+
+
+def hands(told: Told, style: Style) -> list[Packet | bytes]:
     """Our own layout. Leaving hands are shown once more, but not among the alive; events follow as messages."""
-    base = style.base
-    sec, nsec = divmod(sheet.captured_ns, 10**9)
-    moment = (sec & 0x7FFFFFFF, nsec // 1000)
-    frame = message(f"{base}/frame", "iiiiif", sheet.seq, len(sheet.alive), 0, *moment, sheet.latency_ms)
-    hand = head(f"{base}/hand", "iiiifffffffff")
-    pack = numbers("iiiifffffffff").pack
-    each = [
-        hand + pack(r.id, r.slot, r.state, -1, r.x, r.y, r.w, r.h, r.vx, r.vy, r.score, r.age_s, r.open)
-        for r in (*sheet.alive, *sheet.left)
-    ]
-    alive = message(f"{base}/alive", "i" * len(sheet.alive), *[row.id for row in sheet.alive])
+    sheet, news, base, view = told.sheet, told.news, style.base, style.view
+    second, rest = divmod(sheet.captured_ns, 10**9)
+    moment = (second & 0x7FFFFFFF, rest // 1000)
+    frame = message(f"{base}/frame", "iiiiif", sheet.seq, len(sheet), 0, *moment, sheet.latency_ms)
+    start = head(f"{base}/hand", "iiiifffffffff")
+    each = rows(start, sheet.integers, sheet.seen(view))
+    if len(news.left):
+        each = joined(each, rows(start, news.left.integers, news.left.seen(view)))
+    whole = Packet([frame], each, [message(f"{base}/alive", "i" * len(sheet), *sheet.ids)])
+    return [whole] if news is NONE else [whole, *_events(told, style)]
+
+
+def _events(told: Told, style: Style) -> list[bytes]:
+    """What happened since the frame before, in an order in which a game can follow it: first what ends."""
+    sheet, news, base = told.sheet, told.news, style.base
+
+    def place(name: str, of: Sheet, row: int) -> bytes:
+        x, y = of.seen(style.view)[row, : Y + 1].tolist()
+        return message(f"{base}/{name}", "iiff", of.ids[row], int(of.integers[row, SLOT]), x, y)
+
     return [
-        *bundles([frame], each, [alive]),
-        *(message(f"{base}/enter", "iiff", r.id, r.slot, r.x, r.y) for r in sheet.entered),
-        *(message(f"{base}/open", "ii", r.id, int(r.is_open)) for r in sheet.turned),
-        *(message(f"{base}/leave", "iiff", r.id, r.slot, r.x, r.y) for r in sheet.left),
+        *(built(f"{base}/zone", "iisi", z.id, z.slot, _name(z.zone), 0) for z in news.out),
+        *(place("leave", news.left, row) for row in range(len(news.left))),
+        *(place("enter", sheet, row) for row in news.entered),
+        *(message(f"{base}/open", "ii", sheet.ids[row], int(sheet.is_open[row])) for row in news.turned),
+        *(built(f"{base}/zone", "iisi", z.id, z.slot, _name(z.zone), 1) for z in news.into),
+        *(built(f"{base}/dwell", "iis", z.id, z.slot, _name(z.zone)) for z in news.dwelt),
     ]
 
 
-def hands_status(status: Status, style: Style) -> list[bytes]:
+def _name(zone: str) -> str:
+    return zone.replace("\0", "").encode(errors="replace")[:LONGEST_NAME].decode(errors="ignore")
+
+
+def hands_status(status: Status, style: Style) -> list[Packet | bytes]:
     return [message(f"{style.base}/status", "ifffi", int(status.ok), *status[1:])]
+
+
+def hands_split(told: Told, style: Style) -> list[Packet | bytes]:
+    """A message per number and slot, for tools that make a channel of each address. A slot's messages stay together."""
+    sheet, floats = told.sheet, told.sheet.seen(style.view)
+    seated = dict(zip(sheet.integers[:, SLOT].tolist(), zip(sheet.ids, floats.tolist(), strict=True), strict=True))
+    data = sized(message(f"{style.base}/count", "i", len(sheet)))
+    ends = [len(data)]
+    for slot in range(style.slots):
+        prepared = _slot(style.base, slot)
+        if slot in seated:
+            id_, row = seated[slot]
+            data += prepared.full(id_, row[X], row[Y], row[W], row[VX], row[VY], row[SCORE], row[OPEN])
+        else:
+            data += prepared.empty
+        ends.append(len(data))
+    return [Packet(rows=Rows(data, ends))]
+
+
+class Slot(NamedTuple):
+    """The messages of one slot, prepared."""
+
+    empty: bytes
+    full: Callable[..., bytes]  # of id x y size vx vy conf open
+
+
+@lru_cache(256)
+def _slot(base: str, slot: int) -> Slot:
+    active = [sized(message(f"{base}/{slot}/active", "i", on)) for on in (0, 1)]
+    values = ("id", "i"), *((name, "f") for name in ("x", "y", "size", "vx", "vy", "conf", "open"))
+    starts = [head(f"{base}/{slot}/{name}", tag) for name, tag in values]
+    starts = [(len(start) + 4).to_bytes(4, "big") + start for start in starts]
+    form = struct.Struct(">" + "".join(f"{len(start)}s{tag}" for start, (_, tag) in zip(starts, values, strict=True)))
+
+    def full(*numbers: float) -> bytes:
+        return active[1] + form.pack(*chain.from_iterable(zip(starts, numbers, strict=True)))
+
+    return Slot(active[0], full)
+
+
+def wekinator(told: Told, style: Style) -> list[Packet | bytes]:
+    """Three numbers per slot (x, y, open), always as many, zero where nobody is: what a learner takes as its input."""
+    inputs = np.zeros((style.slots, 3), np.float32)
+    floats, slots = told.sheet.seen(style.view), told.sheet.integers[:, SLOT]
+    fits = slots < style.slots
+    inputs[slots[fits]] = floats[fits][:, [X, Y, OPEN]]
+    return [Packet(last=[message(style.base, "f" * inputs.size, *inputs.ravel().tolist())])]
 
 
 class Layout(NamedTuple):
     port: int
-    frame: Callable[[Sheet, Style], list[bytes]]
-    status: Callable[[Status, Style], list[bytes]] = lambda status, style: []
+    frame: Callable[[Told, Style], list[Packet | bytes]]
+    bundled: bool = True  # unless the target says otherwise
+    base: str = ""  # the default of the addresses that may be chosen
+    status: Callable[[Status, Style], list[Packet | bytes]] = lambda status, style: []
 
 
 LAYOUTS: dict[Protocol, Layout] = {
     "tuio11": Layout(3333, tuio11),
-    "hands": Layout(9000, hands, hands_status),
+    "tuio2": Layout(3333, tuio2),
+    "augmenta2": Layout(12000, augmenta2, bundled=False),
+    "hands": Layout(9000, hands, base="/hands", status=hands_status),
+    "hands-split": Layout(9000, hands_split, base="/hands"),
+    "wekinator": Layout(6448, wekinator, bundled=False, base="/wek/inputs"),
 }
