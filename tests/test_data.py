@@ -158,6 +158,13 @@ def test_a_group_is_never_split():
     assert 50 < len(held) < 250
 
 
+def test_every_group_is_held_by_one_of_the_folds():
+    pictures = [picture(group=f"person {n % 50}") for n in range(200)]
+    held = [{p.group for p in split(pictures, 0.25, fold)[1]} for fold in range(4)]
+    assert set.union(*held) == {p.group for p in pictures}
+    assert sum(map(len, held)) == 50
+
+
 def test_a_changed_box_changes_the_fingerprint(tmp_path):
     pictures = read_labels([write(tmp_path, line())])
     before = fingerprint(pictures)

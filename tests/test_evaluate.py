@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,8 +13,9 @@ from test_heatmap import FACTS, brightness_model
 from handflow import SetupError
 from handflow.peaks import Peaks
 from handflow.training import evaluate
-from handflow.training.data import Picture
-from handflow.training.evaluate import Found, best_threshold, match, score, separation
+from handflow.training.counting import Found, Seen, alarms, best_threshold, match, score, separation
+from handflow.training.data import LabelError, Picture, split
+from handflow.training.report import worst
 from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
 
 
@@ -122,26 +124,158 @@ def test_false_alarms_are_counted_on_pictures_without_hands():
     assert at.ap is None
 
 
-def test_the_command_finds_a_lit_hand_in_a_file(tmp_path, capsys):
+def test_alarms_are_the_peaks_that_reach_the_threshold_where_nothing_is():
+    told = alarms([peaks((10, 10, 0.45, 0), (50, 50, 0.39, 0)), peaks()], 0.4)
+    assert told == {
+        "threshold": 0.4,
+        "pictures": 2,
+        "false_alarms": 1,
+        "per_picture": 0.5,
+        "highest": pytest.approx(0.45),
+    }
+
+
+def test_the_worst_pictures_are_those_with_low_hands_and_high_false_alarms():
+    hand = (60, 30, 40, 40, OTHER)
+    fine = Seen(picture(hand), peaks((80, 50, 0.9, 0)))
+    missed = Seen(picture(hand), peaks())
+    both = Seen(picture(hand), peaks((150, 50, 0.8, 0)))
+    bad = worst([fine, missed, both], 0.5, 6)
+    assert [(b.seen, b.missed, b.false) for b in bad] == [(both, 1, 1), (missed, 1, 0)]
+    assert len(worst([missed] * 9, 0.5, 6)) == 2  # one source fills no more than a third
+
+
+@pytest.fixture
+def desk(tmp_path):
+    """A folder with a picture of one lit hand and an empty one, and a model that sees light."""
     image = np.zeros((180, 320, 3), np.uint8)
     image[60:100, 100:140, 0] = 255
-    image = cv2.GaussianBlur(image, (0, 0), 8)
-    cv2.imwrite(str(tmp_path / "a.png"), image)
+    cv2.imwrite(str(tmp_path / "a.png"), cv2.GaussianBlur(image, (0, 0), 8))
+    cv2.imwrite(str(tmp_path / "b.png"), np.zeros((180, 320, 3), np.uint8))
+    common = {"width": 320, "height": 180, "source": "desk"}
     hand = {"box": [100, 60, 40, 40], "kind": "other"}
-    labels = {"image": "a.png", "width": 320, "height": 180, "hands": [hand], "source": "desk", "group": "anna"}
-    (tmp_path / "desk.jsonl").write_text(json.dumps(labels))
-    model = brightness_model(tmp_path / "light.onnx", FACTS)
+    lines = [{"image": "a.png", "hands": [hand], "group": "anna"}, {"image": "b.png", "hands": [], "group": "ben"}]
+    (tmp_path / "desk.jsonl").write_text("".join(json.dumps(line | common) + "\n" for line in lines))
+    brightness_model(tmp_path / "light.onnx", FACTS)
+    return tmp_path
+
+
+def told(folder, *options, labels=True):
+    """Runs the command on a folder's labels with its model."""
     parser = argparse.ArgumentParser()
     evaluate.add_arguments(parser)
-    arguments = [str(tmp_path / "desk.jsonl"), "--model", str(model), "--draw", str(tmp_path / "drawn")]
-    assert evaluate.run(parser.parse_args([*arguments, "--json"])) == 0
+    named = [str(folder / "desk.jsonl")] if labels else []
+    return evaluate.run(parser.parse_args([*named, "--model", str(folder / "light.onnx"), *map(str, options)]))
+
+
+def test_the_command_finds_a_lit_hand_in_a_file(desk, capsys):
+    assert told(desk, "--draw", desk / "drawn", "--json") == 0
     result = json.loads(capsys.readouterr().out)
     assert result["all"]["sources"]["desk"]["ap"] == 1.0
     assert result["all"]["total"]["centre_error"] < 3
     assert result["native"]["total"]["ap"] is None
-    assert len(list((tmp_path / "drawn").glob("*.png"))) == 1
-    assert evaluate.run(parser.parse_args(arguments)) == 0
+    assert (result["empty"]["pictures"], result["empty"]["false_alarms"]) == (1, 0)
+    assert result["ms"] > 0
+    assert len(list((desk / "drawn").glob("*.png"))) == 2
+    assert told(desk) == 0
     assert "desk" in capsys.readouterr().out
+
+
+def test_detections_go_out_as_json_lines_and_come_in_again(desk, capsys):
+    told(desk, "--json", "--json-lines", desk / "found.jsonl")
+    first = json.loads(capsys.readouterr().out)
+    lines = [json.loads(line) for line in (desk / "found.jsonl").read_text().splitlines()]
+    assert [(line["source"], line["frame"], len(line["hands"])) for line in lines] == [
+        (str(desk / "a.png"), 0, 1),
+        (str(desk / "b.png"), 0, 0),
+    ]
+    assert set(lines[0]["hands"][0]) == {"id", "x", "y", "radius", "score", "open"}
+    told(desk, "--json", "--detections", desk / "found.jsonl")
+    again = json.loads(capsys.readouterr().out)
+    assert again["all"]["total"]["centre_error"] == pytest.approx(first["all"]["total"]["centre_error"], abs=0.1)
+    for figure in ("ap", "precision", "recall", "hands", "pictures"):
+        assert again["all"]["total"][figure] == first["all"]["total"][figure]
+
+
+def test_somebody_elses_detections_need_only_places_and_scores(desk, capsys):
+    hand = {"x": 0.375, "y": 0.44, "score": 0.5}
+    lines = [
+        {"source": "elsewhere/a.png", "frame": 0, "hands": [hand]},
+        {"source": "b.png", "frame": 0, "hands": [hand]},
+    ]
+    (desk / "theirs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    told(desk, "--json", "--detections", desk / "theirs.jsonl")
+    total = json.loads(capsys.readouterr().out)["all"]["total"]
+    assert (total["recall"], total["precision"], total["false_alarms"]) == (1, 0.5, 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ('{"source": "a.png", "frame": 0, "hands": []}\n', r"theirs\.jsonl: has no line for .*b\.png"),
+        ("not json\n", r"theirs\.jsonl:1: JSONDecodeError .* was expected"),
+        ('{"source": "a.png", "frame": 0, "hands": [{"x": 0.5, "y": 0.5}]}\n', r"theirs\.jsonl:1: KeyError 'score'"),
+    ],
+)
+def test_bad_detections_are_named(desk, lines, said):
+    (desk / "theirs.jsonl").write_text(lines)
+    with pytest.raises(LabelError, match=said):
+        told(desk, "--detections", desk / "theirs.jsonl")
+
+
+def test_pictures_of_the_same_name_are_told_apart_by_their_folders(desk, capsys):
+    (desk / "other").mkdir()
+    cv2.imwrite(str(desk / "other" / "a.png"), np.zeros((180, 320, 3), np.uint8))
+    line = {"image": "other/a.png", "width": 320, "height": 180, "hands": [], "source": "desk", "group": "carl"}
+    with (desk / "desk.jsonl").open("a") as file:
+        file.write(json.dumps(line) + "\n")
+    told(desk, "--json", "--json-lines", desk / "found.jsonl")
+    told(desk, "--json", "--detections", desk / "found.jsonl")
+    first, again = (json.loads(text) for text in capsys.readouterr().out.splitlines())
+    assert again["all"]["total"]["ap"] == first["all"]["total"]["ap"] == 1
+
+
+def test_profiles_stand_side_by_side(desk, capsys):
+    told(desk, "--profile", "near", "far")
+    last = capsys.readouterr().out.split("\n\n")[-1].splitlines()
+    assert last[0].split() == ["all", "sources", "near", "far"]
+    assert {line.split()[0] for line in last} >= {"AP", "ms", "R", "error"}
+    told(desk, "--profile", "near", "far", "--json")
+    assert [result["profile"] for result in json.loads(capsys.readouterr().out)] == ["near", "far"]
+    with pytest.raises(SetupError, match="one model at one profile"):
+        told(desk, "--profile", "near", "far", "--json-lines", "-")
+
+
+def test_the_report_is_curves_and_the_worst_pictures(desk):
+    lines = (desk / "desk.jsonl").read_text().replace("[100, 60, 40, 40]", "[10, 60, 40, 40]")
+    (desk / "desk.jsonl").write_text(lines)  # nothing is lit there: missed
+    told(desk, "--report", desk / "report", "--json")
+    for name in ("light-near-curves.png", "light-near-worst.png"):
+        image = cv2.imread(str(desk / "report" / name))
+        assert image.std() > 5
+        assert min(image.shape[:2]) > 200
+
+
+def test_only_groups_that_training_held_back_are_scored(desk, capsys):
+    share = next(share for share in np.linspace(0.05, 0.95, 19) if len(held(share, 0)) == 1)
+    for fold in range(4):
+        facts = FACTS | {"settings": json.dumps({"holdout": share, "fold": fold})}
+        brightness_model(desk / "light.onnx", facts)
+        if groups := held(share, fold):
+            told(desk, "--held-out", "--json")
+            assert json.loads(capsys.readouterr().out)["all"]["total"]["pictures"] == len(groups)
+        else:
+            with pytest.raises(LabelError, match="held back no group"):
+                told(desk, "--held-out")
+
+
+def held(share, fold):
+    return split([replace(picture(), group=group) for group in ("anna", "ben")], share, fold)[1]
+
+
+def test_nothing_to_evaluate_on_is_one_line(desk):
+    with pytest.raises(SetupError, match="nothing to evaluate on"):
+        told(desk, labels=False)
 
 
 def test_a_model_that_is_missing_is_one_line(tmp_path):

@@ -8,7 +8,7 @@ import contextlib
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
@@ -37,9 +37,9 @@ def detect_paths(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as outputs:
         writers: list[Output] = []
         if args.json or not (args.csv or args.video):
-            writers.append(Lines(outputs.enter_context(_writable(args.json or "-"))))
+            writers.append(Lines(outputs.enter_context(writable(args.json or "-"))))
         if args.csv:
-            writers.append(Table(outputs.enter_context(_writable(args.csv))))
+            writers.append(Table(outputs.enter_context(writable(args.csv))))
         if args.video:
             video = Video(Path(args.video))
             outputs.callback(video.close)
@@ -61,7 +61,7 @@ def detect(path: str, model: HeatmapNode, track: bool = True, min_score: float |
         yield from _peaks(path, stills, model, Tracker.start_score if min_score is None else min_score)
     else:
         tracker = Tracker() if min_score is None else Tracker(start_score=min_score, keep_score=min_score)
-        yield from _tracked(path, model, tracker)
+        yield from follow(path, pictures(path), model, tracker)
 
 
 def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) -> Iterator[Seen]:
@@ -78,16 +78,17 @@ def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) 
                 yield Seen(picture, _line(name, picture, hands))
 
 
-def _tracked(path: str, model: HeatmapNode, tracker: Tracker) -> Iterator[Seen]:
+def follow(source: str, frames: Iterable[Picture], model: HeatmapNode, tracker: Tracker) -> Iterator[Seen]:
+    """The pictures of a clip, or of anything that moves, with the hands that are followed through them."""
     nodes = {
         "flow": Wired(OpticalFlow(), {"frame": ""}),
         "heatmap": Wired(model, {"frame": "", "prior": "tracker"}),
         "tracker": Wired(tracker, {"heatmap": "heatmap", "flow": "flow"}),
     }
     with Inline(nodes) as stages:
-        for picture in pictures(path):
+        for picture in frames:
             frame = Frame(image=picture.image, captured_ns=picture.captured_ns, seq=picture.frame + 1)
-            yield Seen(picture, _line(path, picture, listed(stages.push(frame)["tracker"])))
+            yield Seen(picture, _line(source, picture, listed(stages.push(frame)["tracker"])))
 
 
 def draw(image: np.ndarray, line: Line) -> np.ndarray:
@@ -189,7 +190,8 @@ def _stills(path: str) -> list[Path]:
     return [Path(path)] if Path(path).suffix.lower() in SUFFIXES else []
 
 
-def _writable(name: str) -> "contextlib.AbstractContextManager[TextIO]":
+def writable(name: str) -> "contextlib.AbstractContextManager[TextIO]":
+    """The file called `name`, open to be written, or standard output for `-`. Raises SetupError."""
     if name == "-":
         return contextlib.nullcontext(sys.stdout)
     try:

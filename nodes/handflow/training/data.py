@@ -37,6 +37,7 @@ class Picture:
     group: str  # pictures of one group never lie on both sides of a split
     frame: int | None = None  # number of the frame, where `path` is a clip
     polygons: list[np.ndarray | None] = field(default_factory=list)  # (21, 2) points on the hand where known
+    ids: list[str | None] = field(default_factory=list)  # which hand of the clip each box is, where known
 
     @property
     def hands(self) -> np.ndarray:
@@ -135,7 +136,7 @@ def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Picture:
     width, height = line["width"], line["height"]
     if not isinstance(width, int) or not isinstance(height, int) or not isinstance(line["hands"], list):
         raise LabelError(f"{where}: width and height must be whole numbers of pixels and hands a list")
-    boxes, kinds, polygons = [], [], []
+    boxes, kinds, polygons, ids = [], [], [], []
     for hand in line["hands"]:
         kind, box = hand.get("kind"), hand.get("box")
         if kind not in KINDS:
@@ -152,6 +153,7 @@ def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Picture:
         guessed = KINDS[kind] == UNKNOWN and (hand.get("labelled_by") == "derived" or hand.get("auto") == "pose")
         kinds.append(ROUGH if guessed else KINDS[kind])
         polygons.append(np.array(hand["landmarks"], np.float32) if "landmarks" in hand else None)
+        ids.append(str(hand["id"]) if hand.get("id") is not None else None)
     path = clip["path"] if clip else file.with_suffix(".mp4") if "frame" in line else file.parent / line["image"]
     source = f"clips/{path.stem}" if "frame" in line else line.get("source", file.stem)
     return Picture(
@@ -164,12 +166,17 @@ def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Picture:
         group=(clip or line).get("group", f"{file}:{line.get('image', '')}"),
         frame=line.get("frame"),
         polygons=polygons,
+        ids=ids,
     )
 
 
-def split(pictures: list[Picture], share: float) -> tuple[list[Picture], list[Picture]]:
-    """(the rest, about `share` of the pictures): whole groups, chosen by their names, so a new picture moves none."""
-    held = [int(hashlib.sha256(p.group.encode()).hexdigest()[:8], 16) / 2**32 < share for p in pictures]
+def split(pictures: list[Picture], share: float, fold: int = 0) -> tuple[list[Picture], list[Picture]]:
+    """(the rest, about `share` of the pictures): whole groups, chosen by their names, so a new picture moves none.
+
+    Folds 0, 1, 2… hold other groups each, until after 1 / `share` of them every group has been held once.
+    """
+    places = [int(hashlib.sha256(p.group.encode()).hexdigest()[:8], 16) / 2**32 for p in pictures]
+    held = [(place - fold * share) % 1 < share for place in places]
     return [p for p, h in zip(pictures, held, strict=True) if not h], [
         p for p, h in zip(pictures, held, strict=True) if h
     ]
