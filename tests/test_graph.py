@@ -95,6 +95,15 @@ def test_the_long_form_of_an_edge_sets_how_it_is_read(folder: Path) -> None:
     assert (edge.node, edge.keep, edge.wait_ms) == ("flow", "newest", 3.0)
 
 
+def test_the_portable_path_is_chosen_in_the_graph_and_kept_in_its_copy(folder: Path) -> None:
+    for text, expected in ((GOOD, False), (f"transport: portable\n{GOOD}", True)):
+        (folder / "graph.yaml").write_text(text)
+        graph = read(folder / "graph.yaml")
+        assert graph.portable is expected
+        write(graph, resolve(graph), folder / "graph.json")
+        assert copied(folder / "graph.json").portable is expected
+
+
 def test_yaml_1_2_no_is_a_word() -> None:
     assert value("no") == "no"
     assert value("[1280, 720]") == [1280, 720]
@@ -139,7 +148,9 @@ def test_yaml_1_2_no_is_a_word() -> None:
         ("{run: sink.py, in: track}", "sink.py",
          "graph.yaml:8:3: out: 'sink.py' found, a map with run, in, with expected"),
         ("run: source.py, with", "with", "graph.yaml:2:3: cam: run is nothing; a stage's name expected"),
-        ("nodes:", "nodez:", "graph.yaml:1:1: the graph: no key 'nodez'; did you mean 'nodes'?; it has nodes"),
+        ("nodes:", "transport: tcp\nnodes:", "graph.yaml:1:12: transport is 'tcp'; auto or portable expected"),
+        ("nodes:", "nodez:",
+         "graph.yaml:1:1: the graph: no key 'nodez'; did you mean 'nodes'?; it has nodes, transport"),
         ("  flow: {", "  cam: {", 'graph.yaml:3:3: key "cam" is given twice'),
         ("with: {fps: 25}}", "with: {fps: 25}", "graph.yaml:3:3: expected ',' or '}', but got '<scalar>'"),
     ],

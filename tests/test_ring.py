@@ -3,13 +3,23 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from handflow.runtime.ring import Gone, Ref, Rings
+from handflow.runtime import locks
+from handflow.runtime.mapped import MappedFiles
+from handflow.runtime.ring import Gone, Memfd, Ref, Rings
 
 SHAPE = (30, 40, 3)
+
+
+@pytest.fixture(params=["memfd", "mapped"])
+def rings(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Rings]:
+    """Makes the rings of one process, in either kind of memory."""
+    return lambda slots=8: Rings(slots, Memfd() if request.param == "memfd" else MappedFiles(tmp_path))
 
 
 def drawn(rings: Rings, value: int) -> np.ndarray:
@@ -18,38 +28,38 @@ def drawn(rings: Rings, value: int) -> np.ndarray:
     return array
 
 
-def test_what_was_drawn_in_place_is_seen_by_another_reader() -> None:
-    writer, reader = Rings(), Rings()
+def test_what_was_drawn_in_place_is_seen_by_another_reader(rings: Callable[..., Rings]) -> None:
+    writer, reader = rings(), rings()
     ref = writer.ref(drawn(writer, 7))
     seen = reader.view(ref, SHAPE, np.dtype(np.uint8))
     assert (seen == 7).all()
     assert reader.intact(ref)
 
 
-def test_drawing_in_place_copies_nothing() -> None:
-    writer, reader = Rings(), Rings()
+def test_drawing_in_place_copies_nothing(rings: Callable[..., Rings]) -> None:
+    writer, reader = rings(), rings()
     array = drawn(writer, 1)
     seen = reader.view(writer.ref(array), SHAPE, np.dtype(np.uint8))
     array[0, 0, 0] = 99
     assert seen[0, 0, 0] == 99
 
 
-def test_a_view_is_read_only() -> None:
-    writer, reader = Rings(), Rings()
+def test_a_view_is_read_only(rings: Callable[..., Rings]) -> None:
+    writer, reader = rings(), rings()
     seen = reader.view(writer.ref(drawn(writer, 1)), SHAPE, np.dtype(np.uint8))
     with pytest.raises(ValueError, match="read-only"):
         seen[0] = 0
 
 
-def test_an_ordinary_array_is_copied_in() -> None:
-    writer, reader = Rings(), Rings()
+def test_an_ordinary_array_is_copied_in(rings: Callable[..., Rings]) -> None:
+    writer, reader = rings(), rings()
     array = np.arange(24, dtype=np.float32).reshape(4, 6)[:, ::2]  # not contiguous either
     seen = reader.view(writer.ref(array), array.shape, array.dtype)
     assert (seen == array).all()
 
 
-def test_a_slot_is_overwritten_once_the_ring_went_round() -> None:
-    writer, reader = Rings(slots=3), Rings()
+def test_a_slot_is_overwritten_once_the_ring_went_round(rings: Callable[..., Rings]) -> None:
+    writer, reader = rings(slots=3), rings()
     ref = writer.ref(drawn(writer, 1))
     reader.view(ref, SHAPE, np.dtype(np.uint8))
     writer.ref(drawn(writer, 2))
@@ -61,14 +71,14 @@ def test_a_slot_is_overwritten_once_the_ring_went_round() -> None:
         reader.view(ref, SHAPE, np.dtype(np.uint8))
 
 
-def test_an_array_passed_on_keeps_its_first_writers_slot() -> None:
-    writer, middle = Rings(), Rings()
+def test_an_array_passed_on_keeps_its_first_writers_slot(rings: Callable[..., Rings]) -> None:
+    writer, middle = rings(), rings()
     ref = writer.ref(drawn(writer, 5))
     assert middle.ref(middle.view(ref, SHAPE, np.dtype(np.uint8))) == ref
 
 
-def test_bigger_pictures_make_a_new_ring() -> None:
-    writer, reader = Rings(), Rings()
+def test_bigger_pictures_make_a_new_ring(rings: Callable[..., Rings]) -> None:
+    writer, reader = rings(), rings()
     small = writer.ref(drawn(writer, 1))
     reader.view(small, SHAPE, np.dtype(np.uint8))
     big = writer.empty((300, 400, 3), np.uint8)
@@ -77,8 +87,8 @@ def test_bigger_pictures_make_a_new_ring() -> None:
     assert (seen == 8).all()
 
 
-def test_a_slot_of_a_ring_that_was_replaced_is_not_intact() -> None:
-    writer, reader = Rings(), Rings()
+def test_a_slot_of_a_ring_that_was_replaced_is_not_intact(rings: Callable[..., Rings]) -> None:
+    writer, reader = rings(), rings()
     small = writer.ref(drawn(writer, 1))
     reader.view(small, SHAPE, np.dtype(np.uint8))
     big = writer.ref(writer.empty((300, 400, 3), np.uint8))
@@ -86,8 +96,8 @@ def test_a_slot_of_a_ring_that_was_replaced_is_not_intact() -> None:
     assert not reader.intact(small)
 
 
-def test_a_slot_that_does_not_exist_is_refused() -> None:
-    writer, reader = Rings(), Rings()
+def test_a_slot_that_does_not_exist_is_refused(rings: Callable[..., Rings]) -> None:
+    writer, reader = rings(), rings()
     ref = writer.ref(drawn(writer, 1))
     with pytest.raises(Gone, match="no such slot"):
         reader.view(ref._replace(slot=8), SHAPE, np.dtype(np.uint8))
@@ -103,12 +113,20 @@ def test_a_file_that_is_no_ring_is_refused(tmp_path: object) -> None:
             Rings().view(Ref(os.getpid(), file.fileno(), 1, 0, 2), (1,), np.dtype(np.uint8))
 
 
+WRITER = """
+import numpy, pathlib, sys, time
+from handflow.runtime import locks
+from handflow.runtime.mapped import MappedFiles
+from handflow.runtime.ring import Memfd, Rings
+
+rings = Rings(memory=MappedFiles(pathlib.Path(sys.argv[1])) if len(sys.argv) > 1 else Memfd())
+print(*rings.ref(numpy.full((30, 40, 3), 9, "uint8")), flush=True)
+time.sleep(60)
+"""
+
+
 def test_a_writer_that_was_killed_leaves_nothing_to_open() -> None:
-    code = (
-        "import numpy, sys, time; from handflow.runtime.ring import Rings; r = Rings();"
-        "print(*r.ref(numpy.full((30, 40, 3), 9, 'uint8')), flush=True); time.sleep(60)"
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as writer:
+    with subprocess.Popen([sys.executable, "-c", WRITER], stdout=subprocess.PIPE, text=True) as writer:
         assert writer.stdout is not None
         ref = Ref(*map(int, writer.stdout.readline().split()))
         reader, late = Rings(), Rings()
@@ -118,3 +136,53 @@ def test_a_writer_that_was_killed_leaves_nothing_to_open() -> None:
     assert (seen == 9).all()  # what is mapped stays whole
     with pytest.raises(Gone, match="has ended"):
         late.view(ref, SHAPE, np.dtype(np.uint8))
+
+
+@pytest.mark.parametrize("lock", ["flock", "filelock"])
+def test_the_file_of_a_writer_that_was_killed_is_removed_by_the_next_start_and_a_living_ones_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str
+) -> None:
+    if lock == "filelock":
+        monkeypatch.setattr(locks, "fcntl", None)
+    command = [sys.executable, "-c", WRITER, str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        ref = Ref(*map(int, writer.stdout.readline().split()))
+        reader = Rings(memory=MappedFiles(tmp_path))  # a start beside a living writer
+        assert (reader.view(ref, SHAPE, np.dtype(np.uint8)) == 9).all()
+        writer.kill()
+        writer.wait()
+    assert len(list(tmp_path.iterdir())) == 2  # the file and its lock
+    late = Rings(memory=MappedFiles(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(Gone, match="has ended"):
+        late.view(ref, SHAPE, np.dtype(np.uint8))
+
+
+def test_bigger_pictures_and_a_clean_end_leave_no_file(tmp_path: Path) -> None:
+    rings = Rings(memory=MappedFiles(tmp_path))
+    rings.ref(np.zeros(100_000, np.uint8))
+    rings.ref(np.zeros(200_000, np.uint8))
+    assert len(list(tmp_path.glob("*.ring"))) == 1
+    rings.close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_mapped_file_is_this_users_alone(tmp_path: Path) -> None:
+    Rings(memory=MappedFiles(tmp_path)).ref(np.zeros(100_000, np.uint8))
+    assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 8192])
+def test_a_mapped_file_that_is_no_ring_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / f"{1:016x}.ring").write_bytes(content)
+    with pytest.raises(Gone):
+        Rings(memory=_unswept(tmp_path)).view(Ref(os.getpid(), -1, 1, 0, 2), (1,), np.dtype(np.uint8))
+
+
+def _unswept(folder: Path) -> MappedFiles:
+    kept = {file: file.read_bytes() for file in folder.iterdir()}
+    memory = MappedFiles(folder)
+    for file, content in kept.items():
+        file.write_bytes(content)
+    return memory

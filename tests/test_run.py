@@ -16,6 +16,8 @@ import psutil
 import pytest
 from conftest import Game, Run, left, memory_files, until
 
+from handflow.runtime.rundir import RunDir
+
 NODES = {
     "ticker.py": """
 from collections.abc import Iterator
@@ -88,7 +90,9 @@ class Frozen(Node):
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """A folder of nodes, whose graphs take the path that the test asks for."""
+    (tmp_path / "transport").write_text(getattr(request, "param", "auto"))
     for name, text in NODES.items():
         if name == "tap.py":
             for kind in ("Frame", "Flow", "Heatmap", "Hands"):
@@ -98,9 +102,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+BOTH = pytest.mark.parametrize("folder", ["auto", "portable"], indirect=True)
+BOTH_IF_SLOW = pytest.mark.parametrize(
+    "folder", ["auto", pytest.param("portable", marks=pytest.mark.slow)], indirect=True
+)
+
+
 def graph(folder: Path, *lines: str) -> Path:
     file = folder / "graph.yaml"
-    file.write_text("nodes:\n" + "".join(f"  {line}\n" for line in lines))
+    transport = folder / "transport"
+    head = f"transport: {transport.read_text()}\n" if transport.exists() else ""
+    file.write_text(f"{head}nodes:\n" + "".join(f"  {line}\n" for line in lines))
     return file
 
 
@@ -116,6 +128,7 @@ PASSER = "passer: {run: passer.py, in: ticker}"
 TAP = "tap: {run: tap_frame.py, in: passer, with: {file: out}}"
 
 
+@BOTH
 def test_a_finite_source_ends_the_run_once_everything_has_been_read(run: Callable[..., Run], folder: Path) -> None:
     late = "passer: {run: passer.py, in: ticker, with: {broken: slow}}"
     started = run("run", graph(folder, TICKER, late, TAP), cwd=folder)
@@ -130,6 +143,7 @@ def test_for_ends_the_run(run: Callable[..., Run], folder: Path) -> None:
     assert started.end() == 0
 
 
+@BOTH_IF_SLOW
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_cleanly_with_status_0(run: Callable[..., Run], folder: Path, how: int) -> None:
     endless = "ticker: {run: ticker.py}"
@@ -141,6 +155,7 @@ def test_a_signal_stops_cleanly_with_status_0(run: Callable[..., Run], folder: P
     assert started.err == []
 
 
+@BOTH_IF_SLOW
 def test_a_second_run_of_the_same_graph_is_refused(run: Callable[..., Run], folder: Path) -> None:
     file = graph(folder, "ticker: {run: ticker.py}", PASSER, TAP)
     run("run", file, cwd=folder)
@@ -151,6 +166,7 @@ def test_a_second_run_of_the_same_graph_is_refused(run: Callable[..., Run], fold
     assert "graph.yaml already runs" in second.err[0]
 
 
+@BOTH_IF_SLOW
 def test_the_same_node_twice_is_refused(run: Callable[..., Run], folder: Path) -> None:
     file = graph(folder, "ticker: {run: ticker.py}", PASSER, TAP)
     run("run", file, cwd=folder)
@@ -162,6 +178,7 @@ def test_the_same_node_twice_is_refused(run: Callable[..., Run], folder: Path) -
     assert "already runs" in second.err[0]
 
 
+@BOTH
 def test_stages_started_by_hand_find_each_other(run: Callable[..., Run], folder: Path) -> None:
     file = graph(folder, "ticker: {run: ticker.py}", PASSER, TAP)
     for name in ("tap", "passer", "ticker"):
@@ -169,6 +186,7 @@ def test_stages_started_by_hand_find_each_other(run: Callable[..., Run], folder:
     until(lambda: tapped(folder), "nothing is delivered")
 
 
+@BOTH_IF_SLOW
 def test_a_stage_that_cannot_start_ends_the_run_with_its_line(run: Callable[..., Run], folder: Path) -> None:
     broken = "passer: {run: passer.py, in: ticker, with: {broken: start}}"
     started = run("run", graph(folder, TICKER, broken, TAP), cwd=folder)
@@ -186,6 +204,7 @@ def test_a_port_in_use_is_one_line(run: Callable[..., Run], folder: Path) -> Non
     assert "server: OSError: [Errno 98] Address already in use" in started.err[0]
 
 
+@BOTH_IF_SLOW
 def test_a_stage_that_fails_is_started_again_and_why_is_said(run: Callable[..., Run], folder: Path) -> None:
     broken = "passer: {run: passer.py, in: ticker, with: {broken: process}}"
     started = run("run", graph(folder, "ticker: {run: ticker.py}", broken, TAP), cwd=folder)
@@ -196,6 +215,7 @@ def test_a_stage_that_fails_is_started_again_and_why_is_said(run: Callable[..., 
     assert "passer.py" in text  # and where, for whoever wrote it
 
 
+@BOTH_IF_SLOW
 @pytest.mark.slow
 def test_a_stage_that_hangs_is_killed_and_started_again(run: Callable[..., Run], folder: Path) -> None:
     started = run("run", graph(folder, "ticker: {run: ticker.py}", "frozen: {run: frozen.py, in: ticker}"), cwd=folder)
@@ -203,6 +223,7 @@ def test_a_stage_that_hangs_is_killed_and_started_again(run: Callable[..., Run],
     until(lambda: any("frozen was killed by SIGKILL; restart 1" in line for line in started.err), "it is not restarted")
 
 
+@BOTH_IF_SLOW
 def test_a_silent_stage_is_noticed_even_when_stopped_by_a_signal(run: Callable[..., Run], folder: Path) -> None:
     started = run("run", graph(folder, "ticker: {run: ticker.py}", PASSER, TAP), cwd=folder)
     until(lambda: tapped(folder), "nothing is delivered")
@@ -211,6 +232,7 @@ def test_a_silent_stage_is_noticed_even_when_stopped_by_a_signal(run: Callable[.
     assert any("passer did not stop in 2 s; killing it" in line for line in started.err)
 
 
+@BOTH
 @pytest.mark.parametrize("who", ["the supervisor", "everything"])
 def test_after_kill_9_nothing_is_left_and_the_next_start_works(run: Callable[..., Run], folder: Path, who: str) -> None:
     shared = memory_files()
@@ -228,8 +250,11 @@ def test_after_kill_9_nothing_is_left_and_the_next_start_works(run: Callable[...
     (folder / "out").unlink()
     run("run", file, cwd=folder)
     until(lambda: len(tapped(folder)) > 3, "the next start does not work")
+    rings = list(RunDir(file).path.glob("*.ring"))
+    assert len(rings) == ((folder / "transport").read_text() == "portable")  # the ticker's; the dead one's is gone
 
 
+@BOTH_IF_SLOW
 def test_top_tells_of_every_stage(run: Callable[..., Run], folder: Path) -> None:
     file = graph(folder, "ticker: {run: ticker.py}", PASSER, TAP)
     started = run("run", file, cwd=folder)
@@ -254,11 +279,15 @@ def test_top_tells_of_every_stage(run: Callable[..., Run], folder: Path) -> None
     assert "passer" in "".join(table.out)
 
 
-def test_two_graphs_do_not_disturb_each_other_and_top_asks_which(run: Callable[..., Run], tmp_path: Path) -> None:
+@pytest.mark.parametrize("transport", ["auto", "portable"])
+def test_two_graphs_do_not_disturb_each_other_and_top_asks_which(
+    run: Callable[..., Run], tmp_path: Path, transport: str
+) -> None:
     files = []
     for name in ("one", "two"):
         folder = tmp_path / name
         folder.mkdir()
+        (folder / "transport").write_text(transport)
         for node, text in NODES.items():
             (folder / node.replace("tap", "tap_frame")).write_text(text.replace("{kind}", "Frame"))
         files.append(graph(folder, "ticker: {run: ticker.py}", PASSER, TAP))
@@ -276,6 +305,7 @@ def test_top_without_a_running_graph_is_one_line(run: Callable[..., Run], folder
     assert top.err == [f"{folder}/graph.yaml does not run\n"]
 
 
+@BOTH_IF_SLOW
 def test_a_slow_stage_reads_new_pictures_and_none_of_them_torn(run: Callable[..., Run], folder: Path) -> None:
     (folder / "slow.py").write_text("""
 import time
@@ -333,6 +363,7 @@ def pipeline(clip: Path, game: Game, *lines: str) -> list[str]:
     ]
 
 
+@BOTH_IF_SLOW
 def test_hands_reach_the_game(run: Callable[..., Run], folder: Path, clip: Path, game: Game) -> None:
     started = run("run", graph(folder, *pipeline(clip, game)), cwd=folder)
     until(lambda: len(game.ids()) >= 2, "no hands arrive")
@@ -359,6 +390,7 @@ AFTER = {  # what a stage's death takes with it for a moment: all that is driven
 }
 
 
+@BOTH_IF_SLOW
 def test_kill_9_of_any_stage(run: Callable[..., Run], folder: Path, clip: Path, game: Game) -> None:
     """Those not fed by it keep their frame rate, it is back within 2 s, tracking goes on and no id is used again."""
     kinds = {"camera": "frame", "flow": "flow", "heatmap": "heatmap", "tracker": "hands"}

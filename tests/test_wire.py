@@ -14,10 +14,12 @@ import zmq
 
 from handflow import Flow, Frame, Hands
 from handflow.messages import Hop
+from handflow.runtime.endpoint import Address, Fixed, Loopback
 from handflow.runtime.inbox import Inbox
+from handflow.runtime.mapped import MappedFiles
 from handflow.runtime.outbox import Outbox
 from handflow.runtime.profile import Profile
-from handflow.runtime.ring import Rings
+from handflow.runtime.ring import Memfd, Memory, Rings
 from handflow.runtime.wire import VERSION, Edge, WireError, decode, encode
 
 
@@ -30,15 +32,23 @@ class Ends(NamedTuple):
     ended: threading.Event
 
 
-@pytest.fixture
-def ends(tmp_path: Path) -> Iterator[Callable[..., Ends]]:
+@pytest.fixture(params=["ipc", "loopback"])
+def ends(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..., Ends]]:
+    """Over both paths: ipc and memfd, tcp and mapped files."""
+    portable = request.param == "loopback"
+
+    def address(node: str) -> Address:
+        return Loopback(tmp_path / f"{node}.port", b"graph") if portable else Fixed(f"ipc://{tmp_path}/{node}")
+
+    def memory() -> Memory:
+        return MappedFiles(tmp_path) if portable else Memfd()
+
     with zmq.Context() as context, ExitStack() as close:
 
         def make(*edges: Edge, slots: int = 8) -> Ends:
-            endpoints = {edge.node: f"ipc://{tmp_path}/{edge.node}" for edge in edges}
-            out = {name: Outbox(context, end, Rings(slots)) for name, end in endpoints.items()}
+            out = {edge.node: Outbox(context, address(edge.node), Rings(slots, memory())) for edge in edges}
             profile, ended = Profile("test", 1), threading.Event()
-            inbox = Inbox(context, edges, (), endpoints, Rings(), profile, ended)
+            inbox = Inbox(context, edges, (), address, Rings(memory=memory()), profile, ended)
             for each in (inbox, *out.values()):
                 close.callback(each.close)
             for outbox in out.values():
@@ -202,7 +212,7 @@ def test_work_on_an_overwritten_picture_is_noticed_and_then_pictures_are_copied(
 def test_garbage_on_the_wire_is_counted_and_passed_over(ends: Callable[..., Ends]) -> None:
     inbox, out, profile, _ = ends(Edge("frame", "camera", Frame))
     read = iter(inbox)
-    out["camera"]._socket.send(b"garbage")
+    out["camera"]._socket.send(out["camera"]._prefix + b"garbage")
     time.sleep(0.05)
     assert next(read) is None
     out["camera"].send(frame(1))

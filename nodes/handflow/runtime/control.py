@@ -19,8 +19,9 @@ def ask(file: Path | None, request: str) -> Any:
         raise RunError(f"{file} does not run")
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.setsockopt(zmq.LINGER, 0)
-        socket.connect(directory.control)
-        socket.send(request.encode())
+        address = directory.control
+        address.connect(socket)
+        socket.send(address.prefix + request.encode())
         if not socket.poll(ANSWER_MS):
             raise RunError(
                 f"the supervisor of {file or directory.path.name} has not answered for {ANSWER_MS // 1000} s"

@@ -15,6 +15,7 @@ from .stage import Declared, StageError, declared, hint, load, settings
 from .wire import Edge
 
 KEEPS = ("newest", "same")
+TRANSPORTS = ("auto", "portable")
 
 
 class GraphError(Exception):
@@ -62,6 +63,7 @@ class Graph:
 
     file: Path
     entries: dict[str, Entry]
+    portable: bool = False  # joined by tcp on loopback and mapped files
     clock_offset_ns: int | None = None  # set in the copy that a running graph's processes read
 
     def set(self, name: str, key: str, value: Any, place: str) -> None:
@@ -80,7 +82,7 @@ def copied(file: Path) -> Graph:
         name: Entry(name, e["run"], e["in"], e["with"], {"": f"{whole['file']}: {name}"})
         for name, e in whole["nodes"].items()
     }
-    return Graph(Path(whole["file"]), entries, whole["clock_offset_ns"])
+    return Graph(Path(whole["file"]), entries, whole["portable"], whole["clock_offset_ns"])
 
 
 def write(graph: Graph, stages: Mapping[str, Stage], file: Path) -> None:
@@ -93,7 +95,12 @@ def write(graph: Graph, stages: Mapping[str, Stage], file: Path) -> None:
         }
         for s in stages.values()
     }
-    whole = {"file": str(graph.file), "clock_offset_ns": graph.clock_offset_ns, "nodes": nodes}
+    whole = {
+        "file": str(graph.file),
+        "portable": graph.portable,
+        "clock_offset_ns": graph.clock_offset_ns,
+        "nodes": nodes,
+    }
     file.write_text(json.dumps(whole), "utf-8")
 
 

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 import zmq
 
 from ..messages import Message, layout_of, now_ns
+from .endpoint import LOOK_S, Address
 from .node import Inputs
 from .outbox import HIGH_WATER, READABLE
 from .profile import Profile
@@ -31,8 +32,9 @@ class Received(NamedTuple):
 class Listener:
     """The reading end of one edge."""
 
-    def __init__(self, context: zmq.Context, edge: Edge, endpoint: str, rings: Rings, profile: Profile) -> None:
+    def __init__(self, context: zmq.Context, edge: Edge, address: Address, rings: Rings, profile: Profile) -> None:
         self.edge = edge
+        self._address = address
         self._rings = rings
         self._profile = profile
         self._last_sent = 0
@@ -46,8 +48,12 @@ class Listener:
         self.socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
         self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
         self.socket.setsockopt(zmq.LINGER, 0)
-        self.socket.setsockopt(zmq.SUBSCRIBE, b"")
-        self.socket.connect(endpoint)
+        self.socket.setsockopt(zmq.SUBSCRIBE, address.prefix)
+        address.connect(self.socket)
+
+    def found(self) -> bool:
+        """Whether it is known where the producer sends; to be asked now and then, for that may change."""
+        return self._address.follow(self.socket)
 
     def next(self, timeout_s: float) -> Received | None:
         """Waits for a message and takes the newest; None if that cannot be read. TimeoutError."""
@@ -118,7 +124,8 @@ class Listener:
 
     def _decoded(self, data: bytes) -> Received | None:
         try:
-            message, refs = decode(data, self.edge.kind, self._rings)
+            prefix = len(self._address.prefix)
+            message, refs = decode(memoryview(data)[prefix:] if prefix else data, self.edge.kind, self._rings)
             if self._copy and refs:
                 message = replace(
                     message, **{name: getattr(message, name).copy() for name in layout_of(type(message)).arrays}
@@ -146,7 +153,7 @@ class Inbox:
         context: zmq.Context,
         edges: Sequence[Edge],
         unwired: Iterable[str],
-        endpoints: Mapping[str, str],
+        address: Callable[[str], Address],  # where a node sends
         rings: Rings,
         profile: Profile,
         ended: threading.Event,
@@ -155,15 +162,14 @@ class Inbox:
         self._profile = profile
         self._ended = ended
         self._unwired = dict.fromkeys(unwired)  # arguments that the graph leaves out: None
-        listeners = [Listener(context, edge, endpoints[edge.node], rings, profile) for edge in edges]
-        self._driving, self._others = listeners[0], listeners[1:]
+        self._listeners = [Listener(context, edge, address(edge.node), rings, profile) for edge in edges]
+        self._driving, self._others = self._listeners[0], self._listeners[1:]
 
     def __iter__(self) -> Iterator[Inputs | None]:
-        driving = self._driving
         while True:
             ending = self._ended.is_set()
             try:
-                first = driving.next(LAST_S if ending else IDLE_S)
+                first = self._next(LAST_S if ending else IDLE_S)
             except TimeoutError:
                 if ending:
                     return
@@ -174,8 +180,19 @@ class Inbox:
                 yield inputs
 
     def close(self) -> None:
-        for listener in (self._driving, *self._others):
+        for listener in self._listeners:
             listener.close()
+
+    def _next(self, timeout_s: float) -> Received | None:
+        """The driving input's next message; meanwhile looks for producers that have not been found or have moved."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = [listener.found() for listener in self._listeners]
+            try:
+                return self._driving.next(timeout_s if all(found) else min(LOOK_S, timeout_s))
+            except TimeoutError:
+                if time.monotonic() >= deadline - 0.001:  # ZeroMQ rounds to milliseconds
+                    raise
 
     def _joined(self, first: Received) -> Inputs | None:
         """The driving message and the others' for its frame; None if one that is needed is missing."""
@@ -193,6 +210,6 @@ class Inbox:
     def _intact(self, refs: list[Ref]) -> bool:
         whole = all(map(self._rings.intact, refs))
         if not whole:
-            for listener in (self._driving, *self._others):
+            for listener in self._listeners:
                 listener.torn()
         return whole

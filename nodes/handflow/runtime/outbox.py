@@ -5,6 +5,7 @@ import time
 import zmq
 
 from ..messages import Message
+from .endpoint import Address
 from .ring import Rings
 from .wire import encode
 
@@ -15,8 +16,9 @@ READABLE = int(zmq.POLLIN)  # arithmetic on pyzmq's enumerations costs microseco
 class Outbox:
     """The sending end of a node: binds, so that listeners come and go as they like."""
 
-    def __init__(self, context: zmq.Context, endpoint: str, rings: Rings) -> None:
+    def __init__(self, context: zmq.Context, address: Address, rings: Rings) -> None:
         self._rings = rings
+        self._prefix = address.prefix
         self._sent = 0
         self._listeners = 0
         self._socket = context.socket(zmq.XPUB)
@@ -24,7 +26,7 @@ class Outbox:
         self._socket.setsockopt(zmq.XPUB_VERBOSER, 1)  # every subscription and its end is told, not only the first
         # On a clean end what was sent goes out; a reader that does not read holds us up no longer than this.
         self._socket.setsockopt(zmq.LINGER, 100)
-        self._socket.bind(endpoint)
+        address.bind(self._socket)
 
     def wait_for(self, listeners: int, timeout_s: float) -> None:
         """Waits until so many listen, or the time is over: a clip's first frames should not go to nobody."""
@@ -37,7 +39,8 @@ class Outbox:
         self._sent += 1
         message.sent = self._sent
         # Serialise before sending: a failed pack must not leave a gap in the counter's wake without a word.
-        self._socket.send(encode(message, self._rings))
+        data = encode(message, self._rings)
+        self._socket.send(self._prefix + data if self._prefix else data)
         while self._socket.get(zmq.EVENTS) & READABLE:  # subscriptions would pile up unread
             self._listeners += 1 if self._socket.recv()[0] else -1
 

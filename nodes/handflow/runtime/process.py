@@ -1,5 +1,6 @@
 """One node in a process of its own: what `handflow node NAME` runs, by hand or under the supervisor."""
 
+import _thread
 import contextlib
 import gc
 import json
@@ -33,21 +34,21 @@ FAILED_TO_START = 3  # the exit status that tells the supervisor so
 def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bool = False) -> int:
     """Runs the node until its input ends or a signal stops it; the exit status. GraphError."""
     _stop_by_signals()
-    directory = RunDir(graph.file)
+    directory = RunDir(graph.file, graph.portable)
     profile = Profile(name, os.getpid())
-    context = zmq.Context()
+    context, rings = zmq.Context(), Rings(memory=directory.memory())
     ended, done = threading.Event(), threading.Event()
-    if supervised:
-        threading.Thread(target=_obey, args=(ended,), daemon=True).start()
     teller = threading.Thread(target=_tell, args=(context, directory, profile, done), daemon=True)
     teller.start()
     logging.basicConfig(format=f"{name}: %(message)s", level=logging.INFO, force=True)
     try:
+        if supervised:  # inside, for the supervisor may have stopped already
+            threading.Thread(target=_obey, args=(ended,), daemon=True).start()
         stage = _stage(graph, name)
         Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
         if directory.lock(name, wait_s=3 if supervised else 0) is None:
             raise SetupError(f"node {name!r} of {graph.file} already runs (process {directory.holder(name)})")
-        _run(stage, graph, directory, context, profile, ended, restarted)
+        _run(stage, graph, directory, context, rings, profile, ended, restarted)
         profile.state = "ended"
     except Stopped:
         pass
@@ -65,6 +66,7 @@ def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bo
         done.set()
         teller.join(0.5)
         context.term()
+        rings.close()  # what was sent last has been sent by now
     return 0
 
 
@@ -73,12 +75,11 @@ def _run(
     graph: Graph,
     directory: RunDir,
     context: zmq.Context,
+    rings: Rings,
     profile: Profile,
     ended: threading.Event,
     restarted: bool,
 ) -> None:
-    rings = Rings()
-    endpoints = {name: directory.endpoint(name) for name in graph.entries}
     node = stage.node(**stage.settings)
     node.log = logging.getLogger(stage.name)
     node.empty = rings.empty
@@ -86,7 +87,7 @@ def _run(
     with contextlib.suppress(FileNotFoundError):
         node.kept.update(msgpack.unpackb(kept.read_bytes()))
     with contextlib.ExitStack() as open_:
-        outbox = Outbox(context, endpoints[stage.name], rings)
+        outbox = Outbox(context, directory.address(stage.name), rings)
         open_.callback(outbox.close)
         _start(node)
         open_.callback(node.stop)
@@ -95,7 +96,7 @@ def _run(
         inbox = None
         if stage.edges:
             unwired = set(stage.what.inputs) - {edge.argument for edge in stage.edges}
-            inbox = Inbox(context, stage.edges, unwired, endpoints, rings, profile, ended)
+            inbox = Inbox(context, stage.edges, unwired, directory.address, rings, profile, ended)
             open_.callback(inbox.close)
 
         def inputs() -> Iterator[Inputs | None]:
@@ -163,7 +164,10 @@ def _obey(ended: threading.Event) -> None:
     for line in sys.stdin:
         if "ended" in json.loads(line):
             ended.set()
-    os.kill(os.getpid(), signal.SIGTERM)
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # also out of a wait
+    else:
+        _thread.interrupt_main(signal.SIGINT)  # Windows: the one signal that ends a sleep
     time.sleep(2)
     os._exit(1)
 
@@ -173,10 +177,12 @@ def _tell(context: zmq.Context, directory: RunDir, profile: Profile, done: threa
     socket = context.socket(zmq.PUSH)
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
-    socket.connect(directory.status)
+    address = directory.status
+    address.connect(socket)
     told = ""
     due = 0.0
     while not done.wait(0.1):
+        address.follow(socket)
         # A change of state is told at once: the supervisor's table and its judgement of a crash rest on it.
         if time.monotonic() >= due or told != profile.state:
             due, told = time.monotonic() + STATUS_S, profile.state

@@ -9,9 +9,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from .graph import KEEPS, Entry, Graph, GraphError
+from .graph import KEEPS, TRANSPORTS, Entry, Graph, GraphError
+from .rundir import portable
 from .stage import hint
 
+GRAPH_KEYS = ("nodes", "transport")
 KEYS = ("run", "in", "with")
 EDGE_KEYS = ("from", "keep", "wait_ms")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")  # a node's name is also its endpoint's and a word in tables
@@ -23,7 +25,7 @@ def read(file: Path) -> Graph:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise GraphError([f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from error
-    return Graph(file.absolute(), Reader(str(file)).entries(text))
+    return Reader(str(file)).graph(text, file.absolute())
 
 
 def value(text: str) -> Any:
@@ -41,7 +43,20 @@ class Reader:
         self.file = file
         self.faults: list[str] = []
 
-    def entries(self, text: str) -> dict[str, Entry]:
+    def graph(self, text: str, file: Path) -> Graph:
+        """GraphError with all that is wrong."""
+        whole = self.whole(text)
+        self.known(whole, GRAPH_KEYS, "the graph")
+        transport = whole.get("transport", "auto")
+        if transport not in TRANSPORTS:
+            place, expected = self.at(whole, "transport"), " or ".join(TRANSPORTS)
+            self.faults.append(f"{place}: transport is {_found(transport)}; {expected} expected")
+        entries = self.entries(whole)
+        if self.faults:
+            raise GraphError(self.faults)
+        return Graph(file, entries, transport == "portable" or portable())
+
+    def whole(self, text: str) -> CommentedMap:
         try:
             whole = YAML().load(text)
         except MarkedYAMLError as error:
@@ -55,16 +70,15 @@ class Reader:
             raise GraphError([f"{self.file}: the graph is empty; 'nodes:' with at least one node expected"])
         if not isinstance(whole, CommentedMap):
             raise GraphError([f"{self.file}:1:1: {_found(whole)} found, 'nodes:' expected"])
-        self.known(whole, ("nodes",), "the graph")
+        return whole
+
+    def entries(self, whole: CommentedMap) -> dict[str, Entry]:
         nodes = whole.get("nodes")
         if not isinstance(nodes, CommentedMap) or not nodes:
             place = self.key(whole, "nodes") if "nodes" in whole else f"{self.file}:1:1"
             self.faults.append(f"{place}: nodes: {_found(nodes)} found, a map of at least one node expected")
             nodes = CommentedMap()
-        entries = {str(name): entry for name in nodes if (entry := self.entry(nodes, name)) is not None}
-        if self.faults:
-            raise GraphError(self.faults)
-        return entries
+        return {str(name): entry for name in nodes if (entry := self.entry(nodes, name)) is not None}
 
     def entry(self, nodes: CommentedMap, name: Any) -> Entry | None:
         place, body = self.key(nodes, name), nodes[name]

@@ -1,7 +1,8 @@
 """Shared memory for big arrays: a ring of slots that one process writes and any process of the same user reads.
 
-The memory is a memfd that readers open through /proc/<pid>/fd/<n>, so a kill -9 leaves nothing behind. Each slot has a
-generation (a seqlock): odd while it is drawn, even once it is sent. A reader looks at it before and after its work.
+The memory is a memfd that readers open through /proc/<pid>/fd/<n>, so a kill -9 leaves nothing behind (portable:
+mapped.py). Each slot has a generation (a seqlock): odd while it is drawn, even once it is sent. A reader looks at it
+before and after its work.
 """
 
 import mmap
@@ -10,7 +11,7 @@ import secrets
 import struct
 import threading
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class Ref(NamedTuple):
     """Names one sent array: what a message carries instead of the array."""
 
     pid: int
-    fd: int
+    fd: int  # -1: a mapped file
     ring: int  # random: a file descriptor's number is used again, this is not
     slot: int
     generation: int
@@ -34,10 +35,60 @@ class Gone(LookupError):  # noqa: N818 (an everyday event, not an error)
     """The memory or slot that a message names is not there (its writer ended, or went round the ring)."""
 
 
+class Memory(Protocol):
+    """Where rings lie. One at a time is the own one; making another lets go of it."""
+
+    def make(self, ring: int, nbytes: int) -> tuple[int, mmap.mmap]:
+        """Memory of zeros for this process's ring, and the number by which a `Ref` names it (`fd`)."""
+        ...
+
+    def open(self, ref: Ref) -> mmap.mmap:
+        """The memory of another process's ring, read-only. Gone."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Memfd:
+    """Linux: memory without a name, which ends with the last process that has it."""
+
+    def __init__(self) -> None:
+        self._fd = -1
+
+    def make(self, ring: int, nbytes: int) -> tuple[int, mmap.mmap]:
+        self.close()
+        self._fd = os.memfd_create("handflow")
+        os.ftruncate(self._fd, nbytes)
+        return self._fd, mmap.mmap(self._fd, nbytes)
+
+    def open(self, ref: Ref) -> mmap.mmap:
+        try:
+            fd = os.open(f"/proc/{int(ref.pid)}/fd/{int(ref.fd)}", os.O_RDONLY)
+        except OSError as error:
+            raise Gone(f"its writer {ref.pid} has ended") from error
+        try:
+            # Only a memfd of this user's: a message must not make us map whatever its writer has open.
+            status = os.fstat(fd)
+            if status.st_uid != os.getuid() or status.st_nlink != 0:
+                raise Gone("not this user's shared memory")
+            if status.st_size < _PAGE:
+                raise Gone("not a handflow ring")
+            return mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
+        finally:
+            os.close(fd)
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+
 class _Mapping:
     """One ring's memory as mapped in this process."""
 
     def __init__(self, memory: mmap.mmap) -> None:
+        if len(memory) < _PAGE:
+            raise Gone("not a handflow ring")
         magic, self.ring, slots, self.slot_bytes = _HEADER.unpack_from(memory)
         if magic != _MAGIC or len(memory) < _PAGE + slots * self.slot_bytes or slots > (_PAGE - _HEADER.size) // 8:
             raise Gone("not a handflow ring")
@@ -58,8 +109,9 @@ class _Mapping:
 class Rings:
     """This process's own ring, and the others' rings that it reads."""
 
-    def __init__(self, slots: int = SLOTS) -> None:
+    def __init__(self, slots: int = SLOTS, memory: Memory | None = None) -> None:
         self._slots = slots
+        self._memory = memory or Memfd()
         self._own: _Mapping | None = None
         self._own_fd = -1
         self._next = 0
@@ -109,6 +161,10 @@ class Rings:
             except Gone:  # its writer has made a new ring meanwhile (a picture of another size), or has ended
                 return False
 
+    def close(self) -> None:
+        """Lets go of the own ring; readers keep what they have mapped."""
+        self._memory.close()
+
     def _sent(self, own: _Mapping, slot: int) -> Ref:
         with self._barrier:
             own.generations[slot] += np.uint64(1)  # even: whole
@@ -119,13 +175,10 @@ class Rings:
     def _grown(self, nbytes: int) -> _Mapping:
         """The own ring, made anew if its slots are smaller than `nbytes`; readers of the old one keep their mapping."""
         if self._own is None or self._own.slot_bytes < nbytes:
-            if self._own_fd >= 0:
-                os.close(self._own_fd)
             slot_bytes = -(-nbytes // _PAGE) * _PAGE
-            self._own_fd = os.memfd_create("handflow")
-            os.ftruncate(self._own_fd, _PAGE + self._slots * slot_bytes)
-            memory = mmap.mmap(self._own_fd, 0)
-            _HEADER.pack_into(memory, 0, _MAGIC, secrets.randbits(63), self._slots, slot_bytes)
+            ring = secrets.randbits(63)
+            self._own_fd, memory = self._memory.make(ring, _PAGE + self._slots * slot_bytes)
+            _HEADER.pack_into(memory, 0, _MAGIC, ring, self._slots, slot_bytes)
             self._own, self._next = _Mapping(memory), 0
         return self._own
 
@@ -135,28 +188,10 @@ class Rings:
         key = (ref.pid, ref.fd, ref.ring)
         mapping = self._read.get(key)
         if mapping is None:
-            mapping = _open(ref)
+            mapping = _Mapping(self._memory.open(ref))
+            if mapping.ring != ref.ring:
+                raise Gone("another ring has taken its place")
             # A writer has one ring at a time: what was mapped of it before (a smaller picture) can go.
             self._read = {k: m for k, m in self._read.items() if k[0] != ref.pid}
             self._read[key] = mapping
         return mapping
-
-
-def _open(ref: Ref) -> _Mapping:
-    try:
-        fd = os.open(f"/proc/{int(ref.pid)}/fd/{int(ref.fd)}", os.O_RDONLY)
-    except OSError as error:
-        raise Gone(f"its writer {ref.pid} has ended") from error
-    try:
-        # Only a memfd of this user's: a message must not make us map whatever its writer has open.
-        status = os.fstat(fd)
-        if status.st_uid != os.getuid() or status.st_nlink != 0:
-            raise Gone("not this user's shared memory")
-        if status.st_size < _PAGE:
-            raise Gone("not a handflow ring")
-        mapping = _Mapping(mmap.mmap(fd, 0, prot=mmap.PROT_READ))
-    finally:
-        os.close(fd)
-    if mapping.ring != ref.ring:
-        raise Gone("another ring has taken its place")
-    return mapping

@@ -3,22 +3,46 @@ command that is given the file.
 """
 
 import contextlib
-import fcntl
 import hashlib
 import os
+import secrets
 import tempfile
 import time
 from pathlib import Path
 
+import zmq
+
+from . import locks
+from .endpoint import Address, Fixed, Loopback
+from .mapped import MappedFiles
+from .ring import Memfd, Memory
+
+TOKEN_BYTES = 16
+CONTROL, STATUS = "@control", "@status"  # no node's name
+
+
+def portable() -> bool:
+    """Whether this system lacks what the quick path needs: memfd, /proc or unix sockets."""
+    return not (hasattr(os, "memfd_create") and os.path.exists(f"/proc/{os.getpid()}/fd") and zmq.has("ipc"))
+
 
 class RunDir:
-    """The run directory of one graph. A lock dies with the process that holds it, so nothing has to be cleaned up."""
+    """The run directory of one graph. A lock dies with the process that holds it, so nothing has to be cleaned up.
 
-    def __init__(self, graph_file: Path) -> None:
+    `portable`: its nodes are joined by tcp on loopback and mapped files; None: as the run that goes on has it.
+    """
+
+    def __init__(self, graph_file: Path, portable: bool | None = None) -> None:
         file = graph_file.resolve()
         digest = hashlib.sha1(str(file).encode()).hexdigest()[:8]
         self.path = _base() / f"{file.stem[:20]}-{digest}"  # short: a unix socket's path has at most 107 bytes
         self.path.mkdir(mode=0o700, exist_ok=True)
+        self._portable = portable
+        self._held: list[locks.Lock] = []
+
+    @property
+    def portable(self) -> bool:
+        return (self.path / f"{CONTROL}.port").exists() if self._portable is None else self._portable
 
     @property
     def graph(self) -> Path:
@@ -26,64 +50,70 @@ class RunDir:
         return self.path / "graph.json"
 
     @property
-    def control(self) -> str:
+    def control(self) -> Address:
         """The supervisor answers here."""
-        return f"ipc://{self.path}/@control"
+        return self.address(CONTROL)
 
     @property
-    def status(self) -> str:
+    def status(self) -> Address:
         """The supervisor hears its nodes here."""
-        return f"ipc://{self.path}/@status"
+        return self.address(STATUS)
 
-    def endpoint(self, node: str) -> str:
+    def address(self, node: str) -> Address:
         """A node sends here."""
-        return f"ipc://{self.path}/{node}"
+        if self.portable:
+            return Loopback(self.path / f"{node}.port", self._token())
+        return Fixed(f"ipc://{self.path}/{node}")
+
+    def memory(self) -> Memory:
+        """Where a node's big arrays lie."""
+        return MappedFiles(self.path) if self.portable else Memfd()
 
     def kept(self, node: str) -> Path:
         """What outlives a crash of the node."""
         return self.path / f"{node}.kept"
 
-    def lock(self, name: str, wait_s: float = 0) -> int | None:
+    def lock(self, name: str, wait_s: float = 0) -> locks.Lock | None:
         """Takes the lock `name` until this process ends; None: somebody else holds it."""
-        fd = os.open(self.path / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + wait_s
-        while True:
-            with contextlib.suppress(BlockingIOError):
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                os.ftruncate(fd, 0)
-                os.write(fd, str(os.getpid()).encode())
-                return fd
-            if time.monotonic() >= deadline:
-                os.close(fd)
-                return None
-            time.sleep(0.02)
+        lock = locks.take(self.path / f"{name}.lock", wait_s)
+        if lock is not None:
+            self._held.append(lock)
+            (self.path / f"{name}.pid").write_text(str(os.getpid()), "utf-8")
+        return lock
 
     def holder(self, name: str) -> str:
         """The process that holds the lock `name`."""
-        return (self.path / f"{name}.lock").read_text() or "?"
+        with contextlib.suppress(OSError):
+            return (self.path / f"{name}.pid").read_text("utf-8")
+        return "?"
 
     def running(self) -> bool:
         """Whether a supervisor runs this graph."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        finally:
-            os.close(fd)
-        return False
+        lock = locks.take(self.path, shared=True)
+        if lock is not None:
+            lock.release()
+        return lock is None
 
-    def hold(self) -> int | None:
+    def hold(self) -> locks.Lock | None:
         """Marks the graph as running, or None if it already is. The directory itself is locked: systemd's cleaner of
         /tmp leaves a locked directory alone, however long the installation runs."""
-        fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(fd)
-            return None
-        (self.path / "pid").write_text(str(os.getpid()))
-        return fd
+        lock = locks.take(self.path)
+        if lock is not None:
+            (self.path / "pid").write_text(str(os.getpid()), "utf-8")
+            for file in (*self.path.glob("*.kept"), *self.path.glob("*.port")):
+                file.unlink()  # of an earlier run: ids start again, and its ports may be somebody else's
+        return lock
+
+    def _token(self) -> bytes:
+        """What nobody but this graph's processes knows: other users may connect to a port on loopback."""
+        file = self.path / "token"
+        with contextlib.suppress(FileExistsError), open(file, "xb", opener=_private) as out:
+            out.write(secrets.token_bytes(TOKEN_BYTES))
+        for _ in range(100):
+            if len(token := file.read_bytes()) == TOKEN_BYTES:  # else it is just being written
+                return token
+            time.sleep(0.01)
+        raise OSError(f"{file} is damaged; remove it")
 
 
 def running() -> list[RunDir]:
@@ -91,7 +121,7 @@ def running() -> list[RunDir]:
     found = []
     for path in sorted(_base().iterdir()):
         directory = RunDir.__new__(RunDir)
-        directory.path = path
+        directory.path, directory._portable = path, None
         if path.is_dir() and directory.running():
             found.append(directory)
     return found
@@ -99,9 +129,17 @@ def running() -> list[RunDir]:
 
 def _base() -> Path:
     """One directory for all of a user's graphs; not the login session's, which goes when the user logs out."""
+    if not hasattr(os, "getuid"):  # Windows: the directory for temporary files is the user's own
+        base = Path(tempfile.gettempdir()) / "handflow"
+        base.mkdir(exist_ok=True)
+        return base
     base = Path(tempfile.gettempdir()) / f"handflow-{os.getuid()}"
     base.mkdir(mode=0o700, exist_ok=True)
     status = base.stat()
     if status.st_uid != os.getuid() or status.st_mode & 0o077:
         raise PermissionError(f"{base} belongs to somebody else or is open to others; remove it")
     return base
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

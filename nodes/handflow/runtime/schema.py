@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from .graph import KEEPS
+from .graph import KEEPS, TRANSPORTS
 from .stage import declared, load, names, setting_schema
 
 
@@ -52,7 +52,10 @@ def schema() -> dict[str, Any]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "handflow graph",
         "type": "object",
-        "properties": {"nodes": {"type": "object", "additionalProperties": node, "minProperties": 1}},
+        "properties": {
+            "nodes": {"type": "object", "additionalProperties": node, "minProperties": 1},
+            "transport": {"enum": list(TRANSPORTS)},
+        },
         "required": ["nodes"],
         "additionalProperties": False,
         "$defs": parts,

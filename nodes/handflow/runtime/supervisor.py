@@ -2,14 +2,15 @@
 
 import contextlib
 import json
-import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import IO, Any
 
 import msgpack
 import psutil
@@ -27,6 +28,7 @@ HEALTHY_S = 30  # a node that ran so long starts again with the shortest pause
 LATE_S = 10  # silent, or at one message, for so long: hung
 KILL_S = 2  # what has not stopped by then is killed
 LOOP_MS = 100
+LINES = 1000  # of a node's stderr that may wait to be said; a node that writes more waits for us
 
 Row = dict[str, Any]  # one line of `top`
 
@@ -50,9 +52,9 @@ class Child:
     due: float = 0.0  # when it is to be started
     ran: bool = False  # has got through its start once
     ended: bool = False
-    text: bytes = b""  # of its stderr, up to the next end of line
+    lines: queue.Queue[bytes] = field(default_factory=lambda: queue.Queue(LINES))  # of its stderr
+    reader: threading.Thread | None = None  # of its stderr: only sockets can be polled on every system
     last: str = ""  # line of its stderr
-    mute: bool = False  # stderr has ended
 
 
 class Supervisor:
@@ -66,7 +68,7 @@ class Supervisor:
         show: Callable[[list[Row]], None],
     ) -> None:
         self.graph, self.say, self.show = graph, say, show
-        self.directory = RunDir(graph.file)
+        self.directory = RunDir(graph.file, graph.portable)
         self.children = {name: Child(stage) for name, stage in stages.items()}
 
     def run(self, for_s: float | None = None) -> None:
@@ -76,8 +78,6 @@ class Supervisor:
             raise RunError(f"{self.graph.file} already runs (process {(self.directory.path / 'pid').read_text()})")
         self.graph.clock_offset_ns = Clock.offset_ns
         write(self.graph, {name: child.stage for name, child in self.children.items()}, self.directory.graph)
-        for file in self.directory.path.glob("*.kept"):
-            file.unlink()  # of an earlier run: ids start again
         context = zmq.Context()
         with _signals_stop():
             try:
@@ -87,7 +87,7 @@ class Supervisor:
             finally:
                 self._stop()
                 context.destroy(linger=0)
-                os.close(lock)
+                lock.release()
 
     def rows(self) -> list[Row]:
         """The table: a row per node, as `top --json` has it."""
@@ -95,8 +95,8 @@ class Supervisor:
 
     def _loop(self, context: zmq.Context, for_s: float | None) -> None:
         control, statuses = context.socket(zmq.REP), context.socket(zmq.PULL)
-        control.bind(self.directory.control)
-        statuses.bind(self.directory.status)
+        self.directory.control.bind(control)
+        self.directory.status.bind(statuses)
         started = shown = time.monotonic()
         while not all(child.ended for child in self.children.values()):
             now = time.monotonic()
@@ -110,17 +110,13 @@ class Supervisor:
             poller = zmq.Poller()
             poller.register(control, zmq.POLLIN)
             poller.register(statuses, zmq.POLLIN)
-            for child in self.children.values():
-                if child.process and child.process.stderr and not child.mute:
-                    poller.register(child.process.stderr.fileno(), zmq.POLLIN)
             ready = dict(poller.poll(LOOP_MS))
             if statuses in ready:
                 self._hear(statuses)
             if control in ready:
                 self._answer(control)
             for child in self.children.values():
-                if child.process and child.process.stderr and child.process.stderr.fileno() in ready:
-                    self._relay(child)
+                self._relay(child)
 
     def _tend(self, child: Child, now: float) -> None:
         """Starts, restarts or gives up one node."""
@@ -134,7 +130,6 @@ class Supervisor:
         if code is None:
             self._judge(child, now)
             return
-        self._relay(child)
         self._reap(child)
         name = child.stage.name
         if code == 0:
@@ -157,15 +152,20 @@ class Supervisor:
     def _start(self, child: Child, now: float) -> None:
         command = [sys.executable, "-m", "handflow", "node", child.stage.name, "--supervised"]
         command += ["--graph", str(self.directory.graph)] + ["--restarted"] * bool(child.restarts)
-        # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops all in order.
+        # A session (Windows: a group) of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops
+        # all in order.
         child.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, bufsize=0
+            command,
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
-        assert child.process.stderr is not None
-        os.set_blocking(child.process.stderr.fileno(), False)
+        child.reader = threading.Thread(target=_read, args=(child.process.stderr, child.lines), daemon=True)
+        child.reader.start()
         child.watched = psutil.Process(child.process.pid)
         child.started = child.heard = now
-        child.status, child.last, child.mute = None, "", False
+        child.status, child.last = None, ""
         driver = child.stage.edges[0].node if child.stage.edges else None
         if driver and self.children[driver].ended:
             self._tell_ended(child, driver)
@@ -183,8 +183,9 @@ class Supervisor:
 
     def _tell_ended(self, child: Child, driver: str) -> None:
         if child.process and child.process.stdin:
-            with contextlib.suppress(BrokenPipeError):
+            with contextlib.suppress(OSError):
                 child.process.stdin.write(json.dumps({"ended": driver}).encode() + b"\n")
+                child.process.stdin.flush()
 
     def _hear(self, statuses: zmq.Socket) -> None:
         with contextlib.suppress(zmq.Again):
@@ -196,35 +197,44 @@ class Supervisor:
                     child.ran |= status["state"] == "running"
 
     def _answer(self, control: zmq.Socket) -> None:
+        prefix = self.directory.control.prefix
         request = control.recv()
-        control.send(json.dumps(self.rows()).encode() if request == b"top" else b"{}")
+        known = request.startswith(prefix)
+        control.send(json.dumps(self.rows()).encode() if known and request[len(prefix) :] == b"top" else b"{}")
 
     def _relay(self, child: Child) -> None:
-        """Passes on what the node wrote to stderr, whole lines at a time."""
-        assert child.process is not None
-        assert child.process.stderr is not None
-        while part := child.process.stderr.read(65536):
-            child.text += part
-        child.mute = part == b""  # an ended pipe is always ready: polling it would spin
-        *lines, child.text = child.text.split(b"\n")
-        for line in lines:
-            text = line.decode(errors="replace")
-            child.last = text.removeprefix(f"{child.stage.name}: ")
-            self.say(text)
+        """Passes on the lines that the node wrote to stderr."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                text = child.lines.get_nowait().decode(errors="replace").rstrip("\r\n")
+                child.last = text.removeprefix(f"{child.stage.name}: ")
+                self.say(text)
 
     def _reap(self, child: Child) -> None:
+        """Lets go of a process that has ended, once its last words are said."""
         if child.process:
             child.process.wait()
-            for pipe in (child.process.stdin, child.process.stderr):
-                if pipe:
-                    pipe.close()
+            if child.process.stdin:
+                with contextlib.suppress(OSError):  # what it has not read is lost with it
+                    child.process.stdin.close()
+            while child.reader and child.reader.is_alive():
+                child.reader.join(0.2)
+                waiting = not child.lines.empty()
+                self._relay(child)
+                if not waiting:
+                    break  # a process that it started holds the pipe; the thread ends with that
+            self._relay(child)
             child.process = None
 
     def _stop(self) -> None:
         running = [child for child in self.children.values() if child.process]
         for child in running:
             assert child.process is not None
-            child.process.terminate()
+            if self.graph.portable and child.process.stdin:
+                with contextlib.suppress(OSError):
+                    child.process.stdin.close()  # Windows' terminate would leave it no time to say goodbye
+            else:
+                child.process.terminate()
         deadline = time.monotonic() + KILL_S
         for child in running:
             assert child.process is not None
@@ -233,8 +243,13 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 self.say(f"{child.stage.name} did not stop in {KILL_S} s; killing it")
                 child.process.kill()
-            self._relay(child)
             self._reap(child)
+
+
+def _read(pipe: IO[bytes], lines: "queue.Queue[bytes]") -> None:
+    with pipe:
+        for line in pipe:
+            lines.put(line)
 
 
 def _row(child: Child) -> Row:
@@ -272,7 +287,8 @@ def _signals_stop() -> Iterator[None]:
             signal.signal(each, signal.SIG_IGN)
         raise Stopped
 
-    before = {each: signal.signal(each, stop) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    kinds = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {each: signal.signal(each, stop) for each in kinds}
     try:
         yield
     finally:

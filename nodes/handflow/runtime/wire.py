@@ -44,7 +44,7 @@ def encode(message: Message, rings: Rings) -> bytes:
     return msgpack.packb(packed)
 
 
-def decode(data: bytes, kind: type[Message], rings: Rings) -> tuple[Message, list[Ref]]:
+def decode(data: bytes | memoryview, kind: type[Message], rings: Rings) -> tuple[Message, list[Ref]]:
     """The message in `data`, with read-only arrays, and the slots they lie in. WireError, Gone."""
     try:
         packed = msgpack.unpackb(data)

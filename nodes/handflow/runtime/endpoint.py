@@ -1,0 +1,91 @@
+"""Where the sockets of a graph are found: at a fixed endpoint, or at a free tcp port that lies in a file."""
+
+import contextlib
+import time
+from pathlib import Path
+from typing import Protocol
+
+import zmq
+
+LOOK_S = 0.05  # how often a socket that has not found its other end looks for it
+MOVED_S = 0.25  # how often one that has found it looks whether it has moved
+
+
+class Address(Protocol):
+    """One end of a socket. Each socket has an address of its own, for it remembers where it is connected to."""
+
+    prefix: bytes  # every message sent from here begins with it
+
+    def bind(self, socket: zmq.Socket) -> None: ...
+
+    def connect(self, socket: zmq.Socket) -> None: ...
+
+    def follow(self, socket: zmq.Socket) -> bool:
+        """Connects anew where the other end has moved; whether it is known where it is."""
+        ...
+
+
+class Fixed:
+    """An endpoint that does not change."""
+
+    def __init__(self, endpoint: str) -> None:
+        self.endpoint = endpoint
+        self.prefix = b""
+
+    def bind(self, socket: zmq.Socket) -> None:
+        socket.bind(self.endpoint)
+
+    def connect(self, socket: zmq.Socket) -> None:
+        socket.connect(self.endpoint)
+
+    def follow(self, socket: zmq.Socket) -> bool:
+        return True
+
+
+class Loopback:
+    """tcp on this machine: who binds takes a free port and writes it into `file`, where the others read it.
+
+    A port that was let go may be another graph's by the time somebody connects: hence the prefix, which is the graph's
+    own.
+    """
+
+    def __init__(self, file: Path, prefix: bytes) -> None:
+        self.file, self.prefix = file, prefix
+        self._port: int | None = None  # connected to
+        self._due = 0.0
+
+    def bind(self, socket: zmq.Socket) -> None:
+        """At the port of the last time if it is free, so that those who listen need not look for another."""
+        for port in (self._written(), "*"):
+            with contextlib.suppress(zmq.ZMQError):
+                if port is not None:
+                    socket.bind(f"tcp://127.0.0.1:{port}")
+                    break
+        else:
+            raise OSError(f"no tcp port is free on 127.0.0.1 for {self.file.stem}")
+        part = self.file.with_suffix(".port.part")
+        part.write_text(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2], "utf-8")
+        part.replace(self.file)
+
+    def connect(self, socket: zmq.Socket) -> None:
+        self._due = 0.0
+        self.follow(socket)
+
+    def follow(self, socket: zmq.Socket) -> bool:
+        if time.monotonic() >= self._due:
+            port = self._written()
+            if port != self._port:
+                if self._port is not None:
+                    with contextlib.suppress(zmq.ZMQError):
+                        socket.disconnect(f"tcp://127.0.0.1:{self._port}")
+                if port is not None:
+                    socket.connect(f"tcp://127.0.0.1:{port}")
+                self._port = port
+            self._due = time.monotonic() + (LOOK_S if port is None else MOVED_S)
+        return self._port is not None
+
+    def _written(self) -> int | None:
+        try:
+            return int(self.file.read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
