@@ -224,6 +224,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--json", action="store_true")
 
+    from .recordings import add_verbs
+
+    add_verbs(verb)
     for name, help_ in TRAINING.items():
         verbs.add_parser(name, help=help_)
     return parser
@@ -286,6 +289,8 @@ def _missing(error: ImportError) -> str:
         return f"opencv-python needs libraries of the system: apt-get install libgl1 libglib2.0-0 ({error})"
     if (error.name or "").split(".")[0] in ("torch", "onnx", "matplotlib"):
         return f"{error.name} is missing, which training needs: pip install 'handflow[train]'"
+    if (error.name or "").split(".")[0] in ("av", "mcap_protobuf", "foxglove_schemas_protobuf", "google"):
+        return f"{error.name} is missing, which converting needs: pip install 'handflow[video]'"
     return f"{type(error).__name__}: {error}"
 
 
