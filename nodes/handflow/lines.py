@@ -1,5 +1,6 @@
 """Hands -> the JSON line of a frame, as `detect` writes it and `publish` sends it: its names and its rounding."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,15 +17,26 @@ def frame_line(source: str, frame: int, t: float, width: int, height: int, hands
 
 def hand_line(id_: int | None, xy: np.ndarray, radius: float, score: float, open_: float) -> Line:
     """One hand's part of the line."""
-    x, y = (round(float(v), 5) for v in xy)
-    numbers = {"radius": round(float(radius), 5), "score": round(float(score), 4), "open": round(float(open_), 4)}
-    return {"id": id_, "x": x, "y": y, **numbers}
+    x, y = xy
+    return {
+        "id": id_,
+        "x": _rounded(x, 5),
+        "y": _rounded(y, 5),
+        "radius": _rounded(radius, 5),
+        "score": _rounded(score, 4),
+        "open": _rounded(open_, 4),
+    }
+
+
+def present(hands: Hands) -> np.ndarray:
+    """Indices of the hands that are listed: those that are not leaving and have a place."""
+    return np.flatnonzero((hands.state != State.LEAVING) & np.isfinite(hands.xy).all(axis=1))
 
 
 def listed(hands: Hands) -> list[Line]:
-    """The hands of a message: leaving ones are left out, predicted ones say so, and so do those in a zone."""
+    """A line for each hand that is `present`; predicted ones say so, and so do those in a zone."""
     lines = []
-    for i in np.flatnonzero(hands.state != State.LEAVING):
+    for i in present(hands):
         line = hand_line(int(hands.id[i]), hands.xy[i], hands.radius[i], hands.score[i], hands.open[i])
         if hands.state[i] == State.PREDICTED:
             line["predicted"] = True
@@ -32,3 +44,8 @@ def listed(hands: Hands) -> list[Line]:
             line["zone"] = hands.zones[hands.zone[i]]
         lines.append(line)
     return lines
+
+
+def _rounded(number: float, digits: int) -> float:
+    """JSON has no NaN and no infinity."""
+    return round(float(number), digits) if math.isfinite(number) else 0.0

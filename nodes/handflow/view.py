@@ -15,8 +15,8 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 
-from .lines import frame_line, listed
-from .messages import Frame, Hands, Heatmap, Message, State
+from .lines import frame_line, listed, present
+from .messages import Frame, Hands, Heatmap, Message
 from .runtime.address import refuse_outside
 from .runtime.node import Node, Range
 from .sources import place
@@ -99,9 +99,12 @@ class View(Node):
 
     def _message(self, driving: Message, hands: Hands | None, heatmap: Heatmap | None, frame: Frame) -> bytes:
         height, width = frame.image.shape[:2]
+        lines = []
+        if hands is not None:
+            opens = hands.is_open[present(hands)].tolist()
+            lines = [{**line, "is_open": is_open} for line, is_open in zip(listed(hands), opens, strict=True)]
         t = (frame.captured_ns - frame.stream) / 1e9
-        head = frame_line("", frame.seq - 1, t, width, height, listed(hands) if hands is not None else [])
-        head |= {
+        head = frame_line("", frame.seq - 1, t, width, height, lines) | {
             "stream": str(frame.stream),  # as text: JavaScript's numbers cannot hold it
             "fps": round(self.meter.fps, 1),
             "age_ms": round(self.meter.age_ms, 1),
@@ -113,8 +116,4 @@ class View(Node):
                 "shift": heatmap.shift.tolist(),
             },
         }
-        for line, is_open in zip(
-            head["hands"], hands.is_open[hands.state != State.LEAVING] if hands else [], strict=True
-        ):
-            line["is_open"] = bool(is_open)
         return pack(head, maps(heatmap) if heatmap is not None else b"", jpeg(frame.image, self.size, self.quality))

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import ipaddress
 import json
-import os
 import socket
 import threading
 from collections.abc import Awaitable, Callable
@@ -19,7 +18,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from .runtime.node import SetupError
+from .runtime.address import cannot_listen
 
 AHEAD = 2  # messages on their way to a viewer: one is drawn while the next one travels
 MOST_VIEWERS = 32
@@ -179,10 +178,7 @@ class Web:
         self._thread.start()
         self._started.wait()
         if self._error is not None:
-            why = os.strerror(self._error.errno) if self._error.errno else str(self._error)
-            raise SetupError(
-                f"{self.address}:{self.port} cannot be listened on: {why}; another port or address expected"
-            )
+            raise cannot_listen(self.address, self.port, self._error)
 
     def close(self) -> None:
         """Ends within about a second, whatever the viewers do."""

@@ -1,6 +1,7 @@
 """Who can reach what a stage listens on: this machine alone, unless the graph says otherwise."""
 
 import ipaddress
+import os
 
 from .node import SetupError
 
@@ -20,3 +21,10 @@ def refuse_outside(address: str, insecure: bool) -> None:
             f"address {address} lets other machines in, without password or encryption; "
             "127.0.0.1 expected, or insecure: true beside it if that is meant"
         )
+
+
+def cannot_listen(address: str, port: int, error: Exception) -> SetupError:
+    """The line for an address or a port that cannot be had; `error` is the system's (OSError, ZMQError)."""
+    number = getattr(error, "errno", None)
+    why = os.strerror(number) if number else str(error)
+    return SetupError(f"{address}:{port} cannot be listened on: {why}; another port or address expected")
