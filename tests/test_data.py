@@ -94,6 +94,13 @@ def test_a_clip_is_its_labelled_frames(tmp_path):
             {"hands": [{"box": [10, "x", 30, 4], "kind": "open"}]},
             r"desk\.jsonl:1: box .*\[x, y, width, height\] expected",
         ),
+        ({"hands": ["a hand"]}, r"desk\.jsonl:1: hands must be a list"),
+        ({"hands": None}, r"desk\.jsonl:1: hands must be a list"),
+        ({"width": 0}, r"desk\.jsonl:1: width 0 and height 120 found, whole numbers"),
+        (
+            {"hands": [{"box": [10, 20, 30, 40], "kind": "open", "landmarks": [[1, 2]]}]},
+            r"desk\.jsonl:1: landmarks must be 21 pairs",
+        ),
         (
             {"hands": [{"box": [10, 20, 30, 40], "kind": "fist"}]},
             r"desk\.jsonl:1: unknown kind 'fist'; one of open, other",
@@ -125,10 +132,13 @@ def test_a_hand_that_leaves_the_picture_is_fine(tmp_path):
     assert len(read_labels([write(tmp_path, line(hands=hands))])) == 1
 
 
-def test_a_missing_picture_is_named(tmp_path):
-    (picture,) = read_labels([write(tmp_path, line(), picture=False)])
-    with pytest.raises(LabelError, match=r"a\.png: no such picture"):
-        picture.read()
+def test_a_missing_picture_is_named_with_its_line(tmp_path):
+    with pytest.raises(LabelError, match=r"desk\.jsonl:1: no such picture: .*a\.png"):
+        read_labels([write(tmp_path, line(), picture=False)])
+    clips = write(tmp_path, {"clip": "clips/wave.mp4"}, name="clips.jsonl")
+    write(tmp_path, {"frame": 0, "width": 160, "height": 120, "hands": []}, name="wave.jsonl")
+    with pytest.raises(LabelError, match=r"wave\.jsonl:1: no such clip: .*wave\.mp4"):
+        read_labels([clips])
 
 
 def test_a_picture_of_another_size_than_its_label_is_refused(tmp_path):
@@ -138,7 +148,7 @@ def test_a_picture_of_another_size_than_its_label_is_refused(tmp_path):
 
 
 def test_no_labels_are_refused(tmp_path):
-    with pytest.raises(LabelError, match="no label files"):
+    with pytest.raises(LabelError, match="no labelled pictures in this folder"):
         read_labels([tmp_path])
     with pytest.raises(LabelError, match="no labelled pictures"):
         read_labels([write(tmp_path)])

@@ -21,7 +21,7 @@ HOME = {  # which modules may import what
     "pythonosc": {"osc_encoding", "bench"},
     "zmq": {"runtime", "publish"},
     "aiohttp": {"web"},
-    "ruamel": {"runtime"},
+    "ruamel": {"runtime", "training"},
     "matplotlib": {"training"},
 }
 

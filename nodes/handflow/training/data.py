@@ -1,4 +1,4 @@
-"""Labels on disk -> pictures with hand boxes. JSON lines, one picture (or one frame of a clip) a line.
+"""Labels on disk -> pictures with hand boxes: COCO, YOLO, CVAT, or JSON lines, a picture or a frame of a clip a line.
 
     {"image", "width", "height", "hands": [{"box": [x, y, w, h], "kind": "open"}], "source", "group", "licence"}
 
@@ -10,18 +10,16 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from ..runtime.node import SetupError
+from .coco import coco
+from .cvat import cvat
+from .foreign import Labels, read_json
+from .images import LabelError, read_clip, read_image
 from .targets import IGNORE, KINDS, ROUGH, UNKNOWN
-
-
-class LabelError(SetupError):
-    """What is wrong with which line of which label file, in one line."""
+from .yolo import yolo, yolo_names
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,43 +57,24 @@ class Picture:
         return image
 
 
-@lru_cache(maxsize=8000)  # decoding costs more than anything else in making a sample; 8000 pictures are about 3 GB
-def read_image(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise LabelError(f"{path}: no such picture")
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise LabelError(f"{path}: not a picture that OpenCV can read")
-    return np.asarray(image)
-
-
-@lru_cache(maxsize=16)
-def read_clip(path: Path) -> list[np.ndarray]:
-    clip = cv2.VideoCapture(str(path))
-    frames: list[np.ndarray] = []
-    while True:
-        good, frame = clip.read()
-        if not good:
-            break
-        frames.append(np.asarray(frame))
-    if not frames:
-        raise LabelError(f"{path}: no such clip, or not one OpenCV can read")
-    return frames
-
-
 def read_labels(paths: Iterable[Path | str]) -> list[Picture]:
     """Every picture of label files, or of folders of them (with their clips). Raises LabelError."""
     pictures: list[Picture] = []
     for path in map(Path, paths):
         if not path.exists():
             raise LabelError(f"{path}: no such file or folder")
-        files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-        if path.is_dir() and (path / "clips" / "clips.jsonl").exists():
+        if not path.is_dir():
+            pictures += read_file(path)
+            continue
+        files = sorted(path.glob("*.jsonl"))
+        if (path / "clips" / "clips.jsonl").exists():
             files.append(path / "clips" / "clips.jsonl")
-        if not files:
-            raise LabelError(f"{path}: no label files (*.jsonl) in this folder")
-        for file in files:
-            pictures += read_file(file)
+        found = [picture for file in files for picture in read_file(file)]
+        found += [] if files else [read_line(*labels) for labels in read_folder(path)]
+        if not found:
+            what = "JSON lines (*.jsonl), COCO (*.json), CVAT (*.xml) or YOLO (data.yaml, classes.txt or obj.names)"
+            raise LabelError(f"{path}: no labelled pictures in this folder; {what} expected")
+        pictures += found
     if not pictures:
         raise LabelError(f"{', '.join(map(str, paths))}: no labelled pictures found")
     return pictures
@@ -103,8 +82,14 @@ def read_labels(paths: Iterable[Path | str]) -> list[Picture]:
 
 def read_file(file: Path, clip: dict | None = None) -> list[Picture]:
     """The pictures of one label file; a list of clips brings its clips' frames."""
+    if clip is None and (foreign := read_foreign(file)) is not None:
+        return [read_line(*labels) for labels in foreign]
     pictures: list[Picture] = []
-    for number, text in enumerate(file.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabelError(f"{file}: cannot be read as text ({error})") from None
+    for number, text in enumerate(lines, start=1):
         if not text.strip():
             continue
         where = f"{file}:{number}"
@@ -122,9 +107,41 @@ def read_file(file: Path, clip: dict | None = None) -> list[Picture]:
     return pictures
 
 
+def read_folder(folder: Path) -> list[Labels]:
+    """The labels in a folder that has none of ours: YOLO's, or COCO's and CVAT's files in it or in `annotations`."""
+    if yolo_names(folder) is not None:
+        return list(yolo(folder))
+    found: list[Labels] = []
+    for file in sorted([*folder.glob("*.json"), *folder.glob("*.xml"), *folder.glob("annotations/*.json")]):
+        if file.name != "kinds.json":
+            found += read_foreign(file) or []
+    return found
+
+
+def read_foreign(file: Path) -> list[Labels] | None:
+    """The labels in a file that is COCO's or CVAT's, by its content; None if it is neither. Raises LabelError."""
+    with file.open("rb") as opened:
+        first = opened.read(64).lstrip(b"\xef\xbb\xbf \t\r\n")[:1]
+    if first == b"<":
+        return list(cvat(file))
+    if file.suffix == ".json" or first == b"[":
+        read = read_json(file)
+        if isinstance(read, dict) and "image" in read:
+            return None  # a line of ours, alone in its file
+        if not (isinstance(read, dict) and isinstance(read.get("images"), list)):
+            raise LabelError(f"{file}: neither JSON lines nor COCO: an object with images, annotations and categories")
+        return list(coco(read, file))
+    if file.suffix in (".yaml", ".yml", ".txt", ".names"):
+        raise LabelError(f"{file}: no labels; of a YOLO data set name the folder")
+    return None
+
+
 def between_moves(line: dict) -> bool:
     """Whether a clip's frame has a hand whose box was interpolated through a fast move: it may lie anywhere near."""
-    return any(hand.get("fast_segment") and not hand.get("exact") for hand in line.get("hands", ()))
+    hands = line.get("hands")
+    return isinstance(hands, list) and any(
+        isinstance(hand, dict) and hand.get("fast_segment") and not hand.get("exact") for hand in hands
+    )
 
 
 def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Picture:
@@ -134,8 +151,10 @@ def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Picture:
         if name not in line:
             raise LabelError(f"{where}: no {name!r} in this line; it has {', '.join(line)}")
     width, height = line["width"], line["height"]
-    if not isinstance(width, int) or not isinstance(height, int) or not isinstance(line["hands"], list):
-        raise LabelError(f"{where}: width and height must be whole numbers of pixels and hands a list")
+    if not isinstance(width, int) or not isinstance(height, int) or min(width, height) < 1:
+        raise LabelError(f"{where}: width {width!r} and height {height!r} found, whole numbers of pixels expected")
+    if not isinstance(line["hands"], list) or not all(isinstance(hand, dict) for hand in line["hands"]):
+        raise LabelError(f'{where}: hands must be a list of {{"box", "kind"}}')
     boxes, kinds, polygons, ids = [], [], [], []
     for hand in line["hands"]:
         kind, box = hand.get("kind"), hand.get("box")
@@ -152,9 +171,11 @@ def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Picture:
         # A box derived from a person's joints is off by up to half a hand.
         guessed = KINDS[kind] == UNKNOWN and (hand.get("labelled_by") == "derived" or hand.get("auto") == "pose")
         kinds.append(ROUGH if guessed else KINDS[kind])
-        polygons.append(np.array(hand["landmarks"], np.float32) if "landmarks" in hand else None)
+        polygons.append(points_on(hand, where))
         ids.append(str(hand["id"]) if hand.get("id") is not None else None)
     path = clip["path"] if clip else file.with_suffix(".mp4") if "frame" in line else file.parent / line["image"]
+    if not path.is_file():
+        raise LabelError(f"{where}: no such {'clip' if 'frame' in line else 'picture'}: {path}")
     source = f"clips/{path.stem}" if "frame" in line else line.get("source", file.stem)
     return Picture(
         path=path,
@@ -168,6 +189,16 @@ def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Picture:
         polygons=polygons,
         ids=ids,
     )
+
+
+def points_on(hand: dict, where: str) -> np.ndarray | None:
+    """A hand's landmarks, (21, 2)."""
+    if "landmarks" not in hand:
+        return None
+    try:
+        return np.array(hand["landmarks"], np.float32).reshape(21, 2)
+    except (TypeError, ValueError):
+        raise LabelError(f"{where}: landmarks must be 21 pairs of x, y") from None
 
 
 def split(pictures: list[Picture], share: float, fold: int = 0) -> tuple[list[Picture], list[Picture]]:
