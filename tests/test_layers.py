@@ -75,8 +75,8 @@ def test_importing_handflow_loads_nothing_heavy() -> None:
 
 def test_the_public_names_are_these() -> None:
     assert sorted(handflow.__all__) == [
-        "Array", "Flow", "Frame", "Hands", "Heatmap", "Hop", "Message", "Node", "Range", "SetupError", "State",
-        "now_ns", "ticks",
+        "Array", "Flow", "Frame", "Hands", "Heatmap", "Hop", "Message", "Node", "Packed", "Range", "SetupError",
+        "State", "now_ns", "ticks",
     ]  # fmt: skip
     assert all(hasattr(handflow, name) for name in handflow.__all__)
 

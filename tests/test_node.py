@@ -17,6 +17,8 @@ from handflow.runtime.profile import Profile
 class Outbox(list[Message]):
     send = list.append
 
+    def ready(self) -> None: ...
+
 
 class Twice(Node):
     """Sends what it gets twice."""

@@ -87,11 +87,16 @@ def test_bigger_pictures_make_a_new_ring(rings: Callable[..., Rings]) -> None:
     assert (seen == 8).all()
 
 
-def test_a_slot_of_a_ring_that_was_replaced_is_not_intact(rings: Callable[..., Rings]) -> None:
+def test_a_ring_that_was_replaced_is_kept_for_a_round(rings: Callable[..., Rings]) -> None:
     writer, reader = rings(), rings()
     small = writer.ref(drawn(writer, 1))
     reader.view(small, SHAPE, np.dtype(np.uint8))
+    writer.settle(1, read=1)
     big = writer.ref(writer.empty((300, 400, 3), np.uint8))
+    reader.view(big, (300, 400, 3), np.dtype(np.uint8))
+    writer.settle(2, read=2)
+    assert reader.intact(small)
+    writer.settle(20, read=20)
     reader.view(big, (300, 400, 3), np.dtype(np.uint8))
     assert not reader.intact(small)
 
@@ -163,6 +168,7 @@ def test_bigger_pictures_and_a_clean_end_leave_no_file(tmp_path: Path) -> None:
     rings = Rings(memory=MappedFiles(tmp_path))
     rings.ref(np.zeros(100_000, np.uint8))
     rings.ref(np.zeros(200_000, np.uint8))
+    rings.settle(9, read=9)  # the old one has been kept for a round
     assert len(list(tmp_path.glob("*.ring"))) == 1
     rings.close()
     assert list(tmp_path.iterdir()) == []

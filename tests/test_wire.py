@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ class Ends(NamedTuple):
     inbox: Inbox
     out: dict[str, Outbox]
     profile: Profile
-    ended: threading.Event
+    ended: set[str]
 
 
 @pytest.fixture(params=["ipc", "loopback"])
@@ -46,9 +47,13 @@ def ends(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..
     with zmq.Context() as context, ExitStack() as close:
 
         def make(*edges: Edge, slots: int = 8) -> Ends:
-            out = {edge.node: Outbox(context, address(edge.node), Rings(slots, memory())) for edge in edges}
-            profile, ended = Profile("test", 1), threading.Event()
-            inbox = Inbox(context, edges, (), address, Rings(memory=memory()), profile, ended)
+            profile, ended = Profile("test", 1), set[str]()
+            out = {
+                edge.node: Outbox(context, address(edge.node), Rings(slots, memory()), Profile(edge.node, 1))
+                for edge in edges
+            }
+            edges = (replace(edges[0], drives=True), *edges[1:])
+            inbox = Inbox(context, "test", edges, (), address, Rings(memory=memory()), profile, ended)
             for each in (inbox, *out.values()):
                 close.callback(each.close)
             for outbox in out.values():
@@ -223,5 +228,5 @@ def test_garbage_on_the_wire_is_counted_and_passed_over(ends: Callable[..., Ends
 def test_an_ended_input_is_read_to_its_end_and_then_ends_the_inbox(ends: Callable[..., Ends]) -> None:
     inbox, out, _, ended = ends(Edge("frame", "camera", Frame))
     out["camera"].send(frame(1))
-    ended.set()
+    ended.add("camera")
     assert [inputs.driving.seq for inputs in inbox] == [1]

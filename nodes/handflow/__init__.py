@@ -4,6 +4,7 @@ __version__ = "0.1.0"
 
 from .messages import Array, Flow, Frame, Hands, Heatmap, Hop, Message, State, now_ns
 from .runtime.node import Node, Range, SetupError, ticks
+from .runtime.wire import Packed
 
 __all__ = [
     "Array",
@@ -14,6 +15,7 @@ __all__ = [
     "Hop",
     "Message",
     "Node",
+    "Packed",
     "Range",
     "SetupError",
     "State",

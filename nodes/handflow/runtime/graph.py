@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from .node import Node, SetupError
-from .stage import Declared, StageError, declared, hint, load, settings
-from .wire import Edge
+from .stage import KEEPS_DRIVING, Declared, Input, StageError, declared, hint, load, settings
+from .wire import Edge, Packed
 
-KEEPS = ("newest", "same")
+KEEPS = ("newest", "same", "all")
+KEEPS_BESIDE = ("newest", "same")  # of inputs that do not drive
 TRANSPORTS = ("auto", "portable")
 
 
@@ -54,6 +55,7 @@ class Stage:
     settings: dict[str, Any]
     edges: list[Edge]  # the first drives; none: a source
     listeners: list[str]  # who listens to it, once for each edge
+    readers: list[str]  # those of them that read every message
     what: Declared
 
 
@@ -127,9 +129,19 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
                 faults.append(f"{entry.place('with')}: {entry.name}: {error}")
         run = str((graph.file.parent / entry.run).resolve()) if entry.run.endswith(".py") else entry.run
         listeners = [e.name for e in graph.entries.values() for i in e.inputs.values() if i["from"] == entry.name]
-        stages[entry.name] = Stage(entry.name, run, node, good, [], listeners, what)
+        readers = [
+            e.name
+            for e in graph.entries.values()
+            for i in e.inputs.values()
+            if i["from"] == entry.name and i.get("keep") == "all"
+        ]
+        stages[entry.name] = Stage(entry.name, run, node, good, [], listeners, readers, what)
     for stage in stages.values():
         faults += _connect(graph, stages, stage)
+    if not only:  # a class may ask for every message where the graph does not
+        edges = [(stage, edge) for stage in stages.values() for edge in stage.edges if edge.keep == "all"]
+        for producer in stages.values():
+            producer.readers = [reader.name for reader, edge in edges if edge.node == producer.name]
     if not only:
         faults = faults or _loops(graph, stages)
     if faults:
@@ -139,24 +151,13 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
 
 def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[str]:
     """Fills in `stage.edges`, in the order of process(); what is wrong with them, one line each."""
-    entry, inputs = graph.entries[stage.name], stage.what.inputs
-    faults = []
-    first = next(iter(inputs), None)
-    given = {argument or first: edge for argument, edge in entry.inputs.items()}
-    for argument, edge in given.items():
-        place = f"{entry.place('in', argument or '')}: {stage.name}"
-        producer = stages.get(edge["from"])
-        if argument not in inputs:
-            has = f"it has {', '.join(inputs)}" if inputs else "it is a source"
-            faults.append(f"{place}: no input {argument or edge['from']!r}{hint(argument, list(inputs))}; {has}")
-        elif edge["from"] not in graph.entries:
-            faults.append(f"{place}: in {edge['from']!r} is not a node{hint(edge['from'], list(graph.entries))}")
-        elif producer is not None and (
-            producer.what.output is None or not issubclass(producer.what.output, inputs[argument].kind)
-        ):
-            gives = producer.what.output.__name__ if producer.what.output else "nothing"
-            kind = inputs[argument].kind.__name__
-            faults.append(f"{place}: {argument} expects {kind}, {edge['from']!r} gives {gives}")
+    entry, what = graph.entries[stage.name], stage.what
+    first = next(iter(what.inputs), None)
+    given = {argument or first or edge["from"]: edge for argument, edge in entry.inputs.items()}
+    inputs = dict.fromkeys(given, what.rest) if what.rest else what.inputs
+    faults = [line for argument in given for line in _misfit(graph, stages, stage, argument, given[argument], inputs)]
+    if what.rest and not given:
+        faults.append(f"{entry.place()}: {stage.name}: no input; any number of {what.rest.kind.__name__} expected")
     for argument, wanted in inputs.items():
         if argument not in given:
             if not wanted.optional:
@@ -165,14 +166,41 @@ def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[st
                 )
             continue
         edge = given[argument]
-        drives = not stage.edges
-        keep: Any = edge.get("keep") or ("newest" if drives or _feeds(graph, stage.name, edge["from"]) else "same")
-        if drives and keep != "newest":
-            faults.append(f"{entry.place('in', argument)}: {stage.name}: {argument} drives; keep: newest expected")
-        stage.edges.append(
-            Edge(argument, edge["from"], wanted.kind, wanted.optional, keep, float(edge.get("wait_ms", Edge.wait_ms)))
+        drives = what.rest is not None or not stage.edges
+        allowed = KEEPS_DRIVING if drives else KEEPS_BESIDE
+        keep: Any = edge.get("keep") or (
+            what.keep if drives else "newest" if _feeds(graph, stage.name, edge["from"]) else "same"
         )
+        if keep not in allowed:
+            how = "drives" if drives else "does not drive"
+            place = f"{entry.place('in', argument)}: {stage.name}"
+            faults.append(f"{place}: {argument} {how}; keep: {' or '.join(allowed)} expected")
+        wait_ms = float(edge.get("wait_ms", Edge.wait_ms))
+        stage.edges.append(Edge(argument, edge["from"], wanted.kind, wanted.optional, keep, drives, wait_ms))
     return faults
+
+
+def _misfit(
+    graph: Graph,
+    stages: Mapping[str, Stage],
+    stage: Stage,
+    argument: str,
+    edge: Mapping[str, Any],
+    inputs: Mapping[str, Input],
+) -> list[str]:
+    """What is wrong with one edge of the file: a line, or none."""
+    place = f"{graph.entries[stage.name].place('in', argument)}: {stage.name}"
+    producer = stages.get(edge["from"])
+    if argument not in inputs:
+        has = f"it has {', '.join(inputs)}" if inputs else "it is a source"
+        return [f"{place}: no input {argument!r}{hint(argument, list(inputs))}; {has}"]
+    if edge["from"] not in graph.entries:
+        return [f"{place}: in {edge['from']!r} is not a node{hint(edge['from'], list(graph.entries))}"]
+    output, kind = (producer.what.output if producer else None), inputs[argument].kind
+    if producer and (output is None or not (kind is Packed or issubclass(output, kind))):
+        gives = output.__name__ if output else "nothing"
+        return [f"{place}: {argument} expects {kind.__name__}, {edge['from']!r} gives {gives}"]
+    return []
 
 
 def _feeds(graph: Graph, start: str, goal: str) -> bool:

@@ -19,15 +19,15 @@ class MappedFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._own: locks.Lock | None = None
+        self._own: dict[int, locks.Lock] = {}  # by ring
         sweep(folder)
 
     def make(self, ring: int, nbytes: int) -> tuple[int, mmap.mmap]:
-        self.close()
         # The lock is held before there is a file: who sweeps never meets a living owner's file without it.
-        self._own = locks.take(self._lock(ring))
-        if self._own is None:
+        lock = locks.take(self._lock(ring))
+        if lock is None:
             raise RuntimeError(f"{self._lock(ring)} is somebody else's")
+        self._own[ring] = lock
         with open(self._file(ring), "xb+", opener=_private) as file:
             file.truncate(nbytes)
             return -1, mmap.mmap(file.fileno(), nbytes)
@@ -39,11 +39,12 @@ class MappedFiles:
         except (OSError, ValueError) as error:  # mmap's word for an empty file is ValueError
             raise Gone(f"its writer {ref.pid} has ended") from error
 
+    def drop(self, ring: int) -> None:
+        _remove(self._own.pop(ring))
+
     def close(self) -> None:
-        """Removes the own file; readers keep what they have mapped."""
-        if self._own is not None:
-            _remove(self._own)
-            self._own = None
+        for ring in list(self._own):
+            self.drop(ring)
 
     def _file(self, ring: int) -> Path:
         return self._folder / f"{ring & (1 << 64) - 1:016x}{SUFFIX}"

@@ -39,6 +39,8 @@ class Node:
     empty: Callable[..., np.ndarray]  # like numpy.empty, but in the shared slot that is sent next: no copy
     process: Callable[..., Any]
 
+    keep = "newest"  # how the driving input is read where the graph does not say: `newest`, or `all` of it
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         dataclass(kw_only=True, eq=False)(cls)
@@ -76,6 +78,9 @@ class Inputs:
 class Sender(Protocol):
     def send(self, message: Message) -> None: ...
 
+    def ready(self) -> None:
+        """Waits until another message may be sent."""
+
 
 def run_node(
     node: Node,
@@ -99,12 +104,15 @@ def run_node(
     for inputs in inbox:
         if inputs is None:
             node.idle()
+            outbox.ready()
             continue
         profile.begin(inputs.received_ns)
         whole: bool | None = None
         for message in each(node.process(**inputs.values)):
             if message is None:
                 profile.note = node.note
+                if inputs.driving is None:
+                    outbox.ready()
                 continue
             if inputs.driving is not None:
                 whole = inputs.intact()
@@ -124,9 +132,12 @@ def run_node(
             outbox.send(message)
             profile.note = node.note
             profile.sent(message)
+            if inputs.driving is None:
+                outbox.ready()  # before the next picture is taken: it must not grow old while a reader is waited for
         keep()
         profile.note = node.note
         profile.end(inputs.driving, inputs.intact() if whole is None else whole)
+        outbox.ready()
 
 
 def each(result: Message | Iterable[Message | None] | None) -> Iterable[Message | None]:

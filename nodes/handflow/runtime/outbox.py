@@ -1,25 +1,45 @@
 """The sending end of a node: one ZeroMQ PUB socket, one message part for each message."""
 
+import secrets
 import time
+from collections.abc import Callable, Sequence
 
 import zmq
 
 from ..messages import Message
+from .credit import CREDIT, SILENT_S, Book
 from .endpoint import Address
+from .profile import Profile
 from .ring import Rings
 from .wire import encode
 
-HIGH_WATER = 64  # messages a silent reader may leave waiting; small ones: pictures lie in the ring
+# Messages a silent reader may leave waiting; small ones: pictures lie in the ring. ZeroMQ's count of what waits lags by
+# half of it, and what has credit must fit in the rest.
+HIGH_WATER = 4 * CREDIT
 READABLE = int(zmq.POLLIN)  # arithmetic on pyzmq's enumerations costs microseconds
 
 
 class Outbox:
-    """The sending end of a node: binds, so that listeners come and go as they like."""
+    """The sending end of a node: binds, so that listeners come and go as they like.
 
-    def __init__(self, context: zmq.Context, address: Address, rings: Rings) -> None:
+    `say` is told when a reader of every message loses its credit or has it back. `patient`: none ever does.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context,
+        address: Address,
+        rings: Rings,
+        profile: Profile,
+        say: Callable[[str], None] = lambda line: None,
+        patient: bool = False,
+    ) -> None:
         self._rings = rings
+        self._profile = profile
+        self._say = say
+        self._patient = patient
         self._prefix = address.prefix
-        self._sent = 0
+        self._book = Book(secrets.randbits(31), address.prefix)
         self._listeners = 0
         self._socket = context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
@@ -32,17 +52,67 @@ class Outbox:
         """Waits until so many listen, or the time is over: a clip's first frames should not go to nobody."""
         deadline = time.monotonic() + timeout_s
         while self._listeners < listeners and (left := deadline - time.monotonic()) > 0:
-            if self._socket.poll(left * 1000):
-                self._listeners += 1 if self._socket.recv()[0] else -1
+            self._hear(left)
+
+    def wait_for_readers(self, nodes: Sequence[str], timeout_s: float) -> None:
+        """Waits until these, who must read every message, do listen; says whom it goes on without."""
+        deadline = time.monotonic() + timeout_s
+        while (missing := self._book.missing(nodes)) and (left := deadline - time.monotonic()) > 0:
+            self._hear(left)
+        if missing:
+            self._say(f"goes on without {', '.join(missing)}: not there after {timeout_s:g} s")
 
     def send(self, message: Message) -> None:
-        self._sent += 1
-        message.sent = self._sent
+        """Sends at once; waits only if those who must read every message are as far behind as they may be."""
+        book = self._book
+        if book.accounts:
+            self.ready()
+        message.sent = book.sent + 1
         # Serialise before sending: a failed pack must not leave a gap in the counter's wake without a word.
-        data = encode(message, self._rings)
+        data = encode(message, self._rings, by=book.by)
         self._socket.send(self._prefix + data if self._prefix else data)
-        while self._socket.get(zmq.EVENTS) & READABLE:  # subscriptions would pile up unread
-            self._listeners += 1 if self._socket.recv()[0] else -1
+        book.count(time.monotonic())
+        self._hear()
+        self._rings.settle(book.sent, book.read())
+
+    def ready(self) -> None:
+        """Waits until another message may be sent. Before the work on it: what waits for a reader grows old."""
+        self._hear()
+        book = self._book
+        while book.full() or self._rings.crowded():
+            self._hear(0.1)
+            if not self._patient:
+                for node in book.lose_silent(time.monotonic()):
+                    self._say(
+                        f"{node} has read nothing for {SILENT_S:g} s: it is waited for no more, and loses messages"
+                    )
+            self._rings.settle(book.sent, book.read())
+
+    def drain(self) -> None:
+        """Waits until those who must read every message have done so."""
+        while self._book.owed():
+            self._hear(0.1)
+            if not self._patient:
+                self._book.lose_silent(time.monotonic())
 
     def close(self) -> None:
         self._socket.close()
+
+    def _hear(self, timeout_s: float = 0) -> None:
+        """Takes in what has come against the stream: it would pile up unread."""
+        if timeout_s and not self._socket.poll(timeout_s * 1000):
+            return
+        book = self._book
+        while self._socket.get(zmq.EVENTS) & READABLE:
+            data = self._socket.recv()
+            if data == b"\x01" + self._prefix:
+                self._listeners += 1
+            elif data == b"\x00" + self._prefix:
+                self._listeners -= 1
+            else:
+                book.hear(data, time.monotonic())
+                self._rings.keep(CREDIT if book.accounts else 0)
+        while book.back:
+            self._say(f"{book.back.pop()} reads again")
+        self._profile.refused += book.refused
+        book.refused = 0

@@ -27,6 +27,8 @@ from .ring import Rings
 from .rundir import RunDir
 
 LISTENERS_S = 3.0  # how long a starting node holds its first message back for those that listen to it
+READERS_S = 60.0  # and for those that must read every message
+AGAIN_S = 1.0  # the same when it was started again: it must not hold up the others
 STATUS_S = 1.0
 FAILED_TO_START = 3  # the exit status that tells the supervisor so
 
@@ -37,7 +39,8 @@ def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bo
     directory = RunDir(graph.file, graph.portable)
     profile = Profile(name, os.getpid())
     context, rings = zmq.Context(), Rings(memory=directory.memory())
-    ended, done = threading.Event(), threading.Event()
+    ended: set[str] = set()  # nodes of ours that have sent their last message
+    done = threading.Event()
     teller = threading.Thread(target=_tell, args=(context, directory, profile, done), daemon=True)
     teller.start()
     logging.basicConfig(format=f"{name}: %(message)s", level=logging.INFO, force=True)
@@ -77,17 +80,18 @@ def _run(
     context: zmq.Context,
     rings: Rings,
     profile: Profile,
-    ended: threading.Event,
+    ended: set[str],
     restarted: bool,
 ) -> None:
+    log = logging.getLogger(stage.name)
     node = stage.node(**stage.settings)
-    node.log = logging.getLogger(stage.name)
+    node.log = log
     node.empty = rings.empty
     kept = directory.kept(stage.name)
     with contextlib.suppress(FileNotFoundError):
         node.kept.update(msgpack.unpackb(kept.read_bytes()))
     with contextlib.ExitStack() as open_:
-        outbox = Outbox(context, directory.address(stage.name), rings)
+        outbox = Outbox(context, directory.address(stage.name), rings, profile, log.warning)
         open_.callback(outbox.close)
         _start(node)
         open_.callback(node.stop)
@@ -96,15 +100,19 @@ def _run(
         inbox = None
         if stage.edges:
             unwired = set(stage.what.inputs) - {edge.argument for edge in stage.edges}
-            inbox = Inbox(context, stage.edges, unwired, directory.address, rings, profile, ended)
+            inbox = Inbox(
+                context, stage.name, stage.edges, unwired, directory.address, rings, profile, ended, log.warning
+            )
             open_.callback(inbox.close)
 
         def inputs() -> Iterator[Inputs | None]:
             outbox.wait_for(len(stage.listeners), 0 if restarted else LISTENERS_S)
+            outbox.wait_for_readers(stage.readers, AGAIN_S if restarted else READERS_S)
             profile.state = "running"
             yield from inbox if inbox is not None else [Inputs({})]
 
         run_node(node, stage.name, inputs(), outbox, profile, lambda values: _remember(kept, values))
+        outbox.drain()
 
 
 def _stage(graph: Graph, name: str) -> Stage:
@@ -159,11 +167,12 @@ def _ignore_signals() -> None:
         signal.signal(each, signal.SIG_IGN)
 
 
-def _obey(ended: threading.Event) -> None:
+def _obey(ended: set[str]) -> None:
     """Reads the supervisor's lines. Its end, however it came, ends this process too: no orphan keeps a camera."""
     for line in sys.stdin:
-        if "ended" in json.loads(line):
-            ended.set()
+        told = json.loads(line)
+        if "ended" in told:
+            ended.add(told["ended"])
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # also out of a wait
     else:

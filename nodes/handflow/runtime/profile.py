@@ -51,7 +51,7 @@ class Profile:
         self._began_ns = now_ns() if received_ns else 0
 
     def sent(self, message: Message) -> None:
-        now = now_ns()
+        now = message.hops[-1].sent_ns  # when the sending began: those who wait for it are awake before it has ended
         self._out += 1
         self._age.append(now - message.captured_ns)
         if not self._began_ns:

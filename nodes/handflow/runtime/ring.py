@@ -36,7 +36,7 @@ class Gone(LookupError):  # noqa: N818 (an everyday event, not an error)
 
 
 class Memory(Protocol):
-    """Where rings lie. One at a time is the own one; making another lets go of it."""
+    """Where rings lie."""
 
     def make(self, ring: int, nbytes: int) -> tuple[int, mmap.mmap]:
         """Memory of zeros for this process's ring, and the number by which a `Ref` names it (`fd`)."""
@@ -46,20 +46,25 @@ class Memory(Protocol):
         """The memory of another process's ring, read-only. Gone."""
         ...
 
-    def close(self) -> None: ...
+    def drop(self, ring: int) -> None:
+        """Lets go of a ring of this process's own; readers keep what they have mapped."""
+        ...
+
+    def close(self) -> None:
+        """Lets go of all."""
+        ...
 
 
 class Memfd:
     """Linux: memory without a name, which ends with the last process that has it."""
 
     def __init__(self) -> None:
-        self._fd = -1
+        self._fds: dict[int, int] = {}  # by ring
 
     def make(self, ring: int, nbytes: int) -> tuple[int, mmap.mmap]:
-        self.close()
-        self._fd = os.memfd_create("handflow")
-        os.ftruncate(self._fd, nbytes)
-        return self._fd, mmap.mmap(self._fd, nbytes)
+        fd = self._fds[ring] = os.memfd_create("handflow")
+        os.ftruncate(fd, nbytes)
+        return fd, mmap.mmap(fd, nbytes)
 
     def open(self, ref: Ref) -> mmap.mmap:
         try:
@@ -77,10 +82,12 @@ class Memfd:
         finally:
             os.close(fd)
 
+    def drop(self, ring: int) -> None:
+        os.close(self._fds.pop(ring))
+
     def close(self) -> None:
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        for ring in list(self._fds):
+            self.drop(ring)
 
 
 class _Mapping:
@@ -114,7 +121,13 @@ class Rings:
         self._memory = memory or Memfd()
         self._own: _Mapping | None = None
         self._own_fd = -1
-        self._next = 0
+        self._next = self._next_spare = 0
+        self._spare = 0  # more slots, for as many messages as readers of every message may be behind
+        self._kept = False  # whether there are such readers
+        self._named: set[int] = set()  # slots that the message in the making names
+        self._held: dict[int, int] = {}  # slots that must not be overwritten, with the number of their message
+        self._number = 0  # of the last message
+        self._retired: list[tuple[int, int]] = []  # rings before the own one: last message's number, ring
         self._read: dict[tuple[int, int, int], _Mapping] = {}  # by pid, fd and ring id
         self._barrier = threading.Lock()
 
@@ -123,21 +136,30 @@ class Rings:
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         dtype = np.dtype(dtype)
         own = self._grown(int(np.prod(shape)) * dtype.itemsize)
-        slot, self._next = self._next, (self._next + 1) % self._slots
+        slot = self._free()
+        if slot is None:
+            return np.empty(shape, dtype)
         own.known.pop(slot, None)
         own.generations[slot] |= np.uint64(1)  # odd: readers of what lay here see that it goes
         return own.array(slot, shape, dtype)
 
-    def ref(self, array: np.ndarray) -> Ref:
-        """Names `array` for sending: where it lies if that is a ring (drawn in place or passed on), else copied in."""
+    def ref(self, array: np.ndarray) -> Ref | None:
+        """Names `array` for sending: where it lies if that is a ring (drawn in place or passed on), else copied in.
+
+        None: there is no room, for readers of every message are behind.
+        """
         if array.flags.c_contiguous:
             address = array.__array_interface__["data"][0]
             if self._own is not None and (slot := self._own.slot_at(address)) is not None:
+                self._named.add(slot)
                 return self._own.known.get(slot) or self._sent(self._own, slot)
-            for mapping in self._read.values():
+            # A slot of another's cannot be kept for those who must read every message: it is copied.
+            for mapping in self._read.values() if not self._kept else ():
                 if (slot := mapping.slot_at(address)) is not None and slot in mapping.known:
                     return mapping.known[slot]
         copy = self.empty(array.shape, array.dtype)
+        if self._own is None or self._own.slot_at(copy.__array_interface__["data"][0]) is None:
+            return None
         copy[...] = array
         return self.ref(copy)
 
@@ -165,6 +187,36 @@ class Rings:
         """Lets go of the own ring; readers keep what they have mapped."""
         self._memory.close()
 
+    def keep(self, messages: int) -> None:
+        """For readers of every message, who may be so many behind; 0: there are none any more."""
+        self._spare = max(self._spare, messages)
+        self._kept = messages > 0
+
+    def settle(self, number: int, read: int) -> None:
+        """Told after each message: its number, and up to which one all that must be kept has been read."""
+        self._number = number
+        if self._kept or self._held:
+            self._held |= dict.fromkeys(self._named, number)
+            self._held = {slot: sent for slot, sent in self._held.items() if sent > read}
+        self._named.clear()
+        while self._retired and self._retired[0][0] <= read - self._slots:
+            self._memory.drop(self._retired.pop(0)[1])
+
+    def crowded(self) -> bool:
+        """Whether so much is kept that the usual round of slots would not be free."""
+        return len(self._held) > self._spare
+
+    def _free(self) -> int | None:
+        """The next slot in the round, or a spare one where that must be kept; None: all must."""
+        slot, self._next = self._next, (self._next + 1) % self._slots
+        if slot not in self._held:
+            return slot
+        for _ in range(self._spare):
+            slot, self._next_spare = self._slots + self._next_spare, (self._next_spare + 1) % self._spare
+            if slot not in self._held:
+                return slot
+        return None
+
     def _sent(self, own: _Mapping, slot: int) -> Ref:
         with self._barrier:
             own.generations[slot] += np.uint64(1)  # even: whole
@@ -173,14 +225,23 @@ class Rings:
         return ref
 
     def _grown(self, nbytes: int) -> _Mapping:
-        """The own ring, made anew if its slots are smaller than `nbytes`; readers of the old one keep their mapping."""
-        if self._own is None or self._own.slot_bytes < nbytes:
+        """The own ring, made anew if its slots are smaller than `nbytes` or too few. What was sent from the old one can
+        still be read for a round, and readers keep their mapping.
+        """
+        own, slots = self._own, self._slots + self._spare
+        if own is None or own.slot_bytes < nbytes or len(own.generations) < slots:
+            if own is not None:
+                self._retired.append((self._number, own.ring))
+                self._held = {}
+                nbytes = max(nbytes, own.slot_bytes)
             slot_bytes = -(-nbytes // _PAGE) * _PAGE
             ring = secrets.randbits(63)
-            self._own_fd, memory = self._memory.make(ring, _PAGE + self._slots * slot_bytes)
-            _HEADER.pack_into(memory, 0, _MAGIC, ring, self._slots, slot_bytes)
-            self._own, self._next = _Mapping(memory), 0
-        return self._own
+            # Spare slots take up no memory until they are drawn.
+            self._own_fd, memory = self._memory.make(ring, _PAGE + slots * slot_bytes)
+            _HEADER.pack_into(memory, 0, _MAGIC, ring, slots, slot_bytes)
+            own = self._own = _Mapping(memory)
+            self._next = self._next_spare = 0
+        return own
 
     def _mapping(self, ref: Ref) -> _Mapping:
         if self._own is not None and ref.ring == self._own.ring:

@@ -17,6 +17,7 @@ import msgspec
 from ..messages import Message
 from .node import Node
 
+KEEPS_DRIVING = ("newest", "all")
 PACKAGE = __package__.rpartition(".")[0]  # our own stages lie in it, one module each
 
 
@@ -39,6 +40,8 @@ class Declared:
     settings: dict[str, Any]  # name -> annotation, with its bounds and help
     required: frozenset[str]  # settings without a default
     inputs: dict[str, Input]  # in the order of process(): the first drives
+    rest: Input | None  # `**messages`: any number of inputs under any names, each of which drives
+    keep: str  # how driving inputs are read if the graph does not say
     output: type[Message] | None
 
 
@@ -82,12 +85,20 @@ def declared(node: type[Node]) -> Declared:
         raise StageError(f"{node.__name__} has no process()") from error
     except NameError as error:
         raise StageError(f"{node.__name__}: an annotation names what is not there: {error}") from error
-    inputs = {}
-    for name in list(inspect.signature(node.process).parameters)[1:]:
+    inputs: dict[str, Input] = {}
+    rest = None
+    for name, parameter in list(inspect.signature(node.process).parameters.items())[1:]:
         kinds = _messages_in(process.get(name))
         if len(kinds) != 1:
             raise StageError(f"{node.__name__}.process: argument {name!r} needs one message type as its annotation")
-        inputs[name] = Input(kinds[0], type(None) in get_args(process[name]))
+        if parameter.kind is parameter.VAR_KEYWORD:
+            rest = Input(kinds[0], True)
+        else:
+            inputs[name] = Input(kinds[0], type(None) in get_args(process[name]))
+    if rest and inputs:
+        raise StageError(f"{node.__name__}.process: any number of inputs leaves no room for {', '.join(inputs)}")
+    if node.keep not in KEEPS_DRIVING:
+        raise StageError(f"{node.__name__}.keep is {node.keep!r}; {' or '.join(KEEPS_DRIVING)} expected")
     outputs = _messages_in(process.get("return"))
     # pyright and mypy do not see that Node subclasses are dataclasses when asked through type[Node].
     own = fields(node)  # type: ignore[arg-type]
@@ -95,6 +106,8 @@ def declared(node: type[Node]) -> Declared:
         settings={f.name: hints[f.name] for f in own},
         required=frozenset(f.name for f in own if f.default is MISSING and f.default_factory is MISSING),
         inputs=inputs,
+        rest=rest,
+        keep=node.keep,
         output=outputs[0] if outputs else None,
     )
 

@@ -135,7 +135,7 @@ class Supervisor:
         if code == 0:
             child.ended = True
             for other in self.children.values():
-                if other.stage.edges and other.stage.edges[0].node == name:
+                if any(edge.node == name for edge in other.stage.edges):
                     self._tell_ended(other, name)
             return
         if code == FAILED_TO_START and not child.ran:
@@ -166,9 +166,9 @@ class Supervisor:
         child.watched = psutil.Process(child.process.pid)
         child.started = child.heard = now
         child.status, child.last = None, ""
-        driver = child.stage.edges[0].node if child.stage.edges else None
-        if driver and self.children[driver].ended:
-            self._tell_ended(child, driver)
+        for producer in {edge.node for edge in child.stage.edges}:
+            if self.children[producer].ended:
+                self._tell_ended(child, producer)
 
     def _judge(self, child: Child, now: float) -> None:
         """Kills a node that hangs; its end is then dealt with like any other."""
@@ -181,10 +181,10 @@ class Supervisor:
             child.process.kill()
             child.process.wait()
 
-    def _tell_ended(self, child: Child, driver: str) -> None:
+    def _tell_ended(self, child: Child, producer: str) -> None:
         if child.process and child.process.stdin:
             with contextlib.suppress(OSError):
-                child.process.stdin.write(json.dumps({"ended": driver}).encode() + b"\n")
+                child.process.stdin.write(json.dumps({"ended": producer}).encode() + b"\n")
                 child.process.stdin.flush()
 
     def _hear(self, statuses: zmq.Socket) -> None:

@@ -2,7 +2,7 @@
 message names their slot.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import msgpack
@@ -13,6 +13,7 @@ from .ring import Ref, Rings
 
 VERSION = 2  # of the wire; a change of layout raises it
 INLINE_BYTES = 64 * 1024  # arrays up to this size travel inside the message: cheaper than a look into shared memory
+MARKS = {"by"}  # beside a message: the number of the process that sent it
 
 
 class WireError(Exception):
@@ -27,41 +28,108 @@ class Edge:
     node: str  # the producer's name
     kind: type[Message]
     optional: bool = False  # process() takes None for it
-    keep: Literal["newest", "same"] = "newest"
+    keep: Literal["newest", "same", "all"] = "newest"
+    drives: bool = False  # `process` runs for its messages
     wait_ms: float = 10.0  # `same`: how long to wait for the message of the driving one's frame
 
 
-def encode(message: Message, rings: Rings) -> bytes:
-    """One msgpack map: wire version, type name and the fields; an array is [dtype, shape, bytes or slot]."""
+class Packed(Message):
+    """A message of whatever type, its class unknown: what a node is given that takes any."""
+
+    type: str  # "Frame", or the name of a class that is not known here
+    fields: dict[str, Any]  # the header aside; arrays are numpy's, read-only and valid during `process`
+
+
+def encode(message: Message, rings: Rings | None, **marks: int | bool) -> bytes:
+    """One msgpack map: wire version, type name and the fields; an array is [dtype, shape, bytes or slot].
+
+    Without `rings` all arrays travel inside. `marks` are for the reading end and no part of the message.
+    """
+    if isinstance(message, Packed):
+        header = {name: getattr(message, name) for name in HEADER}
+        packed: dict[str, Any] = {"v": VERSION, "type": message.type, **marks, **header}
+        packed |= {name: _body(v, rings) if isinstance(v, np.ndarray) else v for name, v in message.fields.items()}
+        return msgpack.packb(packed)
     arrays, plain = layout_of(type(message))
-    packed: dict[str, Any] = {"v": VERSION, "type": type(message).__name__}
+    packed = {"v": VERSION, "type": type(message).__name__, **marks}
     for name in plain:
         packed[name] = getattr(message, name)
     for name in arrays:
-        value = getattr(message, name)
-        body = value.tobytes() if value.nbytes <= INLINE_BYTES else rings.ref(value)
-        packed[name] = [value.dtype.str, value.shape, body]
+        packed[name] = _body(getattr(message, name), rings)
     return msgpack.packb(packed)
 
 
 def decode(data: bytes | memoryview, kind: type[Message], rings: Rings) -> tuple[Message, list[Ref]]:
     """The message in `data`, with read-only arrays, and the slots they lie in. WireError, Gone."""
+    return message_in(unpack(data), kind, rings)
+
+
+def unpack(data: bytes | memoryview) -> dict[str, Any]:
+    """The map in `data`, if it is of this version of the wire. WireError."""
     try:
         packed = msgpack.unpackb(data)
-        if packed["v"] != VERSION or packed["type"] != kind.__name__:
-            raise WireError(f"{packed['type']!r} of wire {packed['v']!r} found, {kind.__name__} of {VERSION} expected")
+        if packed["v"] != VERSION:
+            raise WireError(f"wire {packed['v']!r} found, {VERSION} expected")
+        return packed
+    except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
+        raise WireError(f"no message: {error}") from error
+
+
+def message_in(packed: dict[str, Any], kind: type[Message], rings: Rings) -> tuple[Message, list[Ref]]:
+    """The message in an unpacked map, and the slots that its arrays lie in. WireError, Gone."""
+    try:
         refs: list[Ref] = []
-        arrays, plain = layout_of(kind)
-        values: dict[str, Any] = {name: packed[name] for name in plain}
-        for name in arrays:
-            dtype, shape, body = packed[name]
-            if isinstance(body, bytes):
-                values[name] = np.frombuffer(body, dtype).reshape(shape)
-            else:
-                ref = Ref(*map(int, body))
-                values[name] = rings.view(ref, [int(size) for size in shape], np.dtype(dtype))
-                refs.append(ref)
+        if kind is Packed:
+            values = {name: packed[name] for name in HEADER}
+            fields = {name: value for name, value in packed.items() if name not in NO_FIELDS}
+            values["fields"] = {n: _array(v, rings, refs) if _is_array(v) else v for n, v in fields.items()}
+            values["type"] = str(packed["type"])
+        else:
+            if packed["type"] != kind.__name__:
+                raise WireError(f"{packed['type']!r} found, {kind.__name__} expected")
+            arrays, plain = layout_of(kind)
+            values = {name: packed[name] for name in plain}
+            for name in arrays:
+                values[name] = _array(packed[name], rings, refs)
         values["hops"] = [Hop(*hop) for hop in values["hops"]]
         return kind(**values), refs
-    except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise WireError(f"no {kind.__name__}: {error}") from error
+
+
+def copied(message: Message) -> Message:
+    """The same message with arrays of its own."""
+    if isinstance(message, Packed):
+        fields = {name: v.copy() if isinstance(v, np.ndarray) else v for name, v in message.fields.items()}
+        return replace(message, fields=fields)
+    return replace(message, **{name: getattr(message, name).copy() for name in layout_of(type(message)).arrays})
+
+
+HEADER = layout_of(Message).plain
+NO_FIELDS = {"v", "type", *HEADER, *MARKS}
+
+
+def _body(array: np.ndarray, rings: Rings | None) -> list[Any]:
+    ref = rings.ref(array) if rings is not None and array.nbytes > INLINE_BYTES else None
+    return [array.dtype.str, array.shape, array.tobytes() if ref is None else ref]
+
+
+def _array(body: Any, rings: Rings, refs: list[Ref]) -> np.ndarray:
+    dtype, shape, lies = body
+    if isinstance(lies, bytes):
+        return np.frombuffer(lies, dtype).reshape(shape)
+    ref = Ref(*map(int, lies))
+    array = rings.view(ref, [int(size) for size in shape], np.dtype(dtype))
+    refs.append(ref)
+    return array
+
+
+def _is_array(value: Any) -> bool:
+    """Whether a field of a message of unknown type is an array: only arrays look so."""
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and isinstance(value[0], str)
+        and isinstance(value[1], list)
+        and isinstance(value[2], bytes | list)
+    )

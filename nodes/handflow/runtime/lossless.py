@@ -1,0 +1,88 @@
+"""The reading end of an edge with `keep: all`: every message, in order, and acknowledged (credit.py)."""
+
+import time
+from collections.abc import Callable
+
+import zmq
+
+from .credit import EAGER, Ack, packed_ack, reader_of, topic
+from .endpoint import Address
+from .listener import Listener, Received
+from .profile import Profile
+from .ring import Gone, Rings
+from .wire import Edge, WireError
+
+SAY_S = 0.1  # a reader that is slower than its input acknowledges at least so often: it is not silent
+
+
+class Lossless(Listener):
+    """Reads every message. What is lost all the same (a credit lost, a producer killed) is counted, and said once."""
+
+    kind = zmq.XSUB  # a SUB socket that can send against the stream
+
+    def __init__(
+        self,
+        context: zmq.Context,
+        edge: Edge,
+        address: Address,
+        rings: Rings,
+        profile: Profile,
+        node: str,
+        say: Callable[[str], None],
+    ) -> None:
+        self._reader = reader_of(node)
+        self._say = say
+        self._by = -1  # the producer's number; -1: none has been heard
+        self._number = 0  # of its last message
+        self._acked = 0
+        self._said_s = 0.0  # when it was acknowledged
+        self._losing = False
+        super().__init__(context, edge, address, rings, profile)
+
+    def next(self, timeout_s: float) -> Received | None:
+        """Waits for the next message; None if it cannot be read. TimeoutError."""
+        if not self.waiting():
+            self.rest()
+        return self._decoded(self.received(timeout_s))
+
+    def done(self) -> None:
+        """The work on what `next` gave is done: its memory may be used again."""
+        if self._number - self._acked >= EAGER or time.monotonic() - self._said_s > SAY_S:
+            self.rest()
+
+    def rest(self) -> None:
+        """Acknowledges all that was read."""
+        if self._acked < self._number:
+            self._acked, self._said_s = self._number, time.monotonic()
+            self.socket.send(packed_ack(Ack(self._reader, self._by, self._number)))
+
+    def subscribe(self, prefix: bytes) -> None:
+        self.socket.send(b"\x01" + prefix)
+        self.socket.send(b"\x01" + topic(self._reader, prefix))
+
+    def _decoded(self, data: bytes) -> Received | None:
+        try:
+            packed = self._unpacked(data)
+            self._follow(int(packed["by"]), int(packed["sent"]))
+            return self._received(packed)
+        except (WireError, KeyError, TypeError, ValueError):
+            self._profile.refused += 1
+        except Gone:
+            self._lost(1)
+        return None
+
+    def _follow(self, by: int, number: int) -> None:
+        """Counts what is missing before this message."""
+        if by != self._by:
+            self._by, self._acked = by, number - 1
+        elif number <= self._number:
+            raise WireError(f"message {number} after {self._number}")  # sent twice: by nobody of ours
+        else:
+            self._lost(number - self._number - 1)
+        self._number = number
+
+    def _lost(self, messages: int) -> None:
+        self._profile.lost += messages
+        if messages and not self._losing:
+            self._say(f"{self.edge.node}: messages were lost; how many, `handflow top` tells")
+        self._losing = messages > 0
