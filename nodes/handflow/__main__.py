@@ -18,6 +18,11 @@ TRAINING = {
     "evaluate": "scores a model on labelled pictures and clips",
     "export": "writes a trained network as ONNX models",
 }
+OUTPUTS = {
+    "monitor": "shows what OSC and TUIO arrives, and what is wrong with it",
+    "simulate": "sends made-up hands, without a camera or a network",
+}
+MODULES = {name: f".training.{name}" for name in TRAINING} | {name: f".{name}" for name in OUTPUTS}
 SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib")  # what opencv-python's wheel does not bring
 
 
@@ -151,11 +156,11 @@ def bench(args: argparse.Namespace) -> int:
 
 def _parsed(arguments: list[str]) -> argparse.Namespace:
     """The arguments, and what to do with them in `do`."""
-    if not arguments or arguments[0] not in TRAINING:
+    if not arguments or arguments[0] not in MODULES:
         return _parser().parse_args(arguments)
-    # Its own module knows the verb's arguments; it loads torch, which the other verbs must not wait for.
+    # Its own module knows the verb's arguments; it may load torch, which the other verbs must not wait for.
     try:
-        module = importlib.import_module(f".training.{arguments[0]}", __package__)
+        module = importlib.import_module(MODULES[arguments[0]], __package__)
     except ImportError as error:
         sys.exit(_missing(error))
     parser = argparse.ArgumentParser(f"handflow {arguments[0]}", description=module.__doc__)
@@ -227,7 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     from .recordings import add_verbs
 
     add_verbs(verb)
-    for name, help_ in TRAINING.items():
+    for name, help_ in (TRAINING | OUTPUTS).items():
         verbs.add_parser(name, help=help_)
     return parser
 
