@@ -13,12 +13,12 @@ from handflow.runtime.stage import names
 
 PACKAGE = Path(handflow.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
-COMMANDS = {"__main__", "bench", "detect"}  # they put stages together and measure them
+COMMANDS = {"__main__", "bench", "detect", "monitor", "simulate"}  # they put stages together and measure them
 HOME = {  # which modules may import what
     "torch": {"training"},
     "onnx": {"training"},
     "onnxruntime": {"heatmap", "training"},
-    "pythonosc": {"osc_encoding", "bench"},
+    "pythonosc": {"osc_encoding", "osc_reading", "bench"},
     "zmq": {"runtime", "publish"},
     "aiohttp": {"web"},
     "ruamel": {"runtime", "training"},

@@ -445,5 +445,18 @@ def test_what_cannot_be_read_is_one_line(
 
 def test_help_names_every_verb() -> None:
     done = subprocess.run([sys.executable, "-m", "handflow", "--help"], capture_output=True, text=True, check=True)
-    for verb in ("run", "check", "graph", "node", "top", "detect", "bench", "train", "evaluate", "export"):
+    for verb in (
+        "run",
+        "check",
+        "graph",
+        "node",
+        "top",
+        "detect",
+        "bench",
+        "monitor",
+        "simulate",
+        "train",
+        "evaluate",
+        "export",
+    ):
         assert f"\n    {verb} " in done.stdout
