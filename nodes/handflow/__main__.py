@@ -6,12 +6,13 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from . import __version__
-
-if TYPE_CHECKING:
-    from .runtime.graph import Graph
+from .launch import complain as _complain
+from .launch import graph_of as _graph
+from .launch import set_source as _source
+from .launch import set_value as _set
+from .launch import supervise
 
 TRAINING = {
     "train": "trains the network on labelled pictures",
@@ -52,29 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    from .runtime.graph import resolve
-    from .runtime.supervisor import Supervisor
-
     graph = _graph(args.graph)
     for setting in args.set:
         _set(graph, setting)
     if args.source is not None:
         _source(graph, args.source)
-    stages = resolve(graph)
-    if not sys.stdout.isatty():
-        from .runtime.table import line
-
-        Supervisor(graph, stages, _complain, lambda rows: print(line(rows), flush=True)).run(args.for_s)
-        return 0
-    from rich.console import Console
-    from rich.live import Live
-
-    from .runtime.table import table
-
-    console = Console(highlight=False)
-    with Live(console=console, auto_refresh=False) as live:
-        say = lambda text: console.print(text, markup=False)  # noqa: E731
-        Supervisor(graph, stages, say, lambda rows: live.update(table(rows), refresh=True)).run(args.for_s)
+    supervise(graph)(args.for_s)
     return 0
 
 
@@ -244,50 +228,6 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _graph(given: str | None) -> "Graph":
-    here = Path("pipeline.yaml")
-    file = Path(given) if given else here if here.exists() else packaged("pipeline.yaml")
-    from .runtime.reader import read
-
-    return read(file)
-
-
-def packaged(name: str) -> Path:
-    """A file that comes with the package: in the wheel beside this module, in a checkout at the top."""
-    beside = Path(__file__).parent / name
-    return beside if beside.exists() else Path(__file__).parents[2] / name
-
-
-def _set(graph: "Graph", text: str) -> None:
-    from .runtime.graph import GraphError
-    from .runtime.reader import value
-
-    target, equals, given = text.partition("=")
-    name, dot, key = target.partition(".")
-    if not (equals and dot and name and key):
-        raise GraphError([f"--set {text}: NODE.KEY=VALUE expected"])
-    graph.set(name, key, value(given), f"--set {text}")
-
-
-def _source(graph: "Graph", source: str) -> None:
-    """`--source S`: for the one node of the graph whose class has that setting."""
-    from .runtime.graph import GraphError
-    from .runtime.stage import StageError, declared, load
-
-    have = []
-    for entry in graph.entries.values():
-        try:
-            if "source" in declared(load(entry.run, graph.file.parent)).settings:
-                have.append(entry.name)
-        except StageError:
-            continue  # resolve() says what is wrong with it
-    if len(have) != 1:
-        raise GraphError(
-            [f"--source {source}: {len(have)} nodes have a source ({', '.join(have)}); use --set NODE.source=…"]
-        )
-    graph.set(have[0], "source", source, f"--source {source}")
-
-
 def _missing(error: ImportError) -> str:
     """An import that failed, as what to install."""
     if any(library in str(error) for library in SYSTEM_LIBRARIES):
@@ -297,11 +237,6 @@ def _missing(error: ImportError) -> str:
     if (error.name or "").split(".")[0] in ("av", "mcap_protobuf", "foxglove_schemas_protobuf", "google"):
         return f"{error.name} is missing, which converting needs: pip install 'handflow[video]'"
     return f"{type(error).__name__}: {error}"
-
-
-def _complain(*lines: str) -> None:
-    for line in lines:
-        print(line, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
