@@ -75,6 +75,12 @@ def test_names_in_the_labels_hold():
     assert identities([frame(0, (50, 50), ids="a"), frame(1, (50, 50), ids="b")]) == [["a"], ["b"]]
 
 
+def test_predicted_hands_where_none_is_are_ghosts():
+    told = line(0, (1, 50, 50), (2, 120, 50), (3, 180, 50))
+    told["hands"][0]["predicted"] = told["hands"][1]["predicted"] = True
+    assert figures([frame(0, (50, 50))], [told])["ghosts"] == pytest.approx(1 / 3)
+
+
 def test_jitter_is_how_far_a_resting_hand_wanders_in_half_a_second():
     frames = [frame(n, (50, 50)) for n in range(31)]
     lines = [line(n, (1, 50 + (n % 2), 50)) for n in range(31)]  # to and fro by one of 200 pixels

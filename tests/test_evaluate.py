@@ -81,10 +81,17 @@ def test_the_centre_error_is_a_part_of_the_hands_size():
     assert match(picture((60, 30, 40, 20, OTHER)), peaks((84, 40, 0.9, 0)), "all").error == pytest.approx([0.1])
 
 
+def test_the_radius_is_told_of_the_true_one():
+    one = match(picture((60, 30, 40, 20, OTHER)), peaks((80, 40, 0.9, 0)), "all")  # found 10 pixels, half of 40 is true
+    assert one.radius == pytest.approx([0.5])
+    assert score([one], 0.5).radius == pytest.approx(0.5)
+
+
 def found(score, hit, hands, size=0.15):
     scores = np.array(score, float)
     hit = np.array(hit, int)
-    return Found(scores, hit, np.where(hit >= 0, 0.1, math.nan), np.full(hands, size))
+    right = np.where(hit >= 0, 1.0, math.nan)
+    return Found(scores, hit, right / 10, np.full(hands, size), right)
 
 
 def test_average_precision_is_the_area_under_the_curve():

@@ -1,6 +1,7 @@
 """How well hands are followed through clips whose hands are known, and through the demo: the whole chain, as `detect`.
 
-Found: the share of labelled hands that a hand that is told lies on. A switch: a hand is told under another id than when
+Found: the share of labelled hands that a hand that is told lies on. Ghosts: the share of told hands that are predicted,
+and on no hand. A switch: a hand is told under another id than when
 it was last found. Jitter: how far a hand at rest wanders in half a second, peak to peak. Lag: by how much time what is
 told is behind, fitted to hands on the move together with how far the two ideas of a hand's middle are apart.
 """
@@ -131,10 +132,15 @@ class Followed:
                 f"{frames[0].path}: labelled frame {absent[0]} is not among the {len(lines)} that were read"
             )
         self.frames = len(frames)
+        self.told = self.ghosts = 0  # hands told; those of them that are predicted where none is
         self.found = [match(p, peaks_of(by_frame[p.frame or 0]), "all") for p in frames]
         self.samples: dict[str, list[Sample]] = defaultdict(list)
         for picture, names in zip(frames, identities(frames), strict=True):
             line = by_frame[picture.frame or 0]
+            can_hit, _, ignored = reach(picture, places_of(line))
+            nowhere = ~(can_hit.any(axis=1) | ignored)
+            self.told += len(nowhere)
+            self.ghosts += sum(bool(n) for n, h in zip(nowhere, line["hands"], strict=True) if h.get("predicted"))
             before = {name: samples[-1].id for name, samples in self.samples.items()}
             for n, hand in on_hands(picture, names, line, before).items():
                 aspect = picture.height / picture.width
@@ -160,6 +166,7 @@ def together(parts: list[Followed]) -> dict:
         "found": ratio(sum(len(hand) for hand in samples), hands),
         "precision": ratio(hits.sum(), len(hits)),
         "found_at_p95": float(recall[precision >= 0.95].max(initial=0)) if hands else None,
+        "ghosts": ratio(sum(part.ghosts for part in parts), sum(part.told for part in parts)),
         "switches": switches,
         "switches_per_100_frames": ratio(100 * switches, frames),
         "jitter": float(np.median(wander)) * 100 if wander else None,  # % of the width
@@ -167,11 +174,15 @@ def together(parts: list[Followed]) -> dict:
     }
 
 
+def places_of(line: Line) -> np.ndarray:
+    """Where the hands of a line are, (n, 2)."""
+    return np.array([(hand["x"], hand["y"]) for hand in line["hands"]], float).reshape(-1, 2)
+
+
 def on_hands(picture: Picture, names: list[str], line: Line, before: Mapping[str, int]) -> dict[int, dict[str, Any]]:
     """Which told hand lies on which box (by number): the one that did before if it still does, else the nearest."""
     hands = line["hands"]
-    xy = np.array([(hand["x"], hand["y"]) for hand in hands], float).reshape(-1, 2)
-    can_hit, away, _ = reach(picture, xy)
+    can_hit, away, _ = reach(picture, places_of(line))
     pairs = [
         (before.get(names[n]) != hands[d]["id"], float(away[d, n]), int(d), int(n))
         for d, n in zip(*np.nonzero(can_hit & picture.hands), strict=True)

@@ -35,6 +35,7 @@ class Found(NamedTuple):
     hit: np.ndarray  # (d,) int: number of the hand in this picture, -1 for a false alarm
     error: np.ndarray  # (d,) distance from the hand's centre, of the hand's size
     size: np.ndarray  # (h,) the required hands' longer side, of the picture's width
+    radius: np.ndarray  # (d,) the radius found, of the true one
 
 
 def match(picture: Picture, peaks: Peaks, mode: Mode) -> Found:
@@ -46,17 +47,18 @@ def match(picture: Picture, peaks: Peaks, mode: Mode) -> Found:
     side = picture.boxes[:, 2:].max(axis=1, initial=0)
     number = np.cumsum(required) - 1  # of a required hand among the required ones
     free = required.copy()
-    rows: list[tuple[float, int, float]] = []
+    rows: list[tuple[float, int, float, float]] = []
     for d in range(len(order)):
         near = np.flatnonzero(can_hit[d] & free)
         if len(near):
             hand = near[away[d, near].argmin()]
             free[hand] = False
-            rows.append((score[order[d]], number[hand], away[d, hand] / side[hand]))
+            grown = 2 * peaks.radius[order[d]] * picture.width / side[hand]
+            rows.append((score[order[d]], number[hand], away[d, hand] / side[hand], grown))
         elif not ignored[d] and not (can_hit[d] & picture.hands & ~required).any():
-            rows.append((score[order[d]], -1, math.nan))
-    table = np.array(rows, float).reshape(-1, 3)
-    return Found(table[:, 0], table[:, 1].astype(int), table[:, 2], side[required] / picture.width)
+            rows.append((score[order[d]], -1, math.nan, math.nan))
+    table = np.array(rows, float).reshape(-1, 4)
+    return Found(table[:, 0], table[:, 1].astype(int), table[:, 2], side[required] / picture.width, table[:, 3])
 
 
 def reach(picture: Picture, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -87,6 +89,7 @@ class Score:
     recall_at_p90: float | None
     recall_by_size: dict[str, float | None]
     centre_error: float | None  # median, % of the hand's size
+    radius: float | None  # median, of the true one
     false_alarms: float | None  # per picture without hands
 
 
@@ -102,6 +105,7 @@ def score(found: list[Found], threshold: float) -> Score:
     bins = np.digitize(sizes, BINS)
     by_size = {name: ratio(seen[bins == n].sum(), (bins == n).sum()) for n, name in enumerate(BIN_NAMES)}
     errors = np.concatenate([f.error[(f.hit >= 0) & (f.score >= threshold)] for f in found])
+    grown = np.concatenate([f.radius[(f.hit >= 0) & (f.score >= threshold)] for f in found])
     empty = [f for f in found if not len(f.size)]
     return Score(
         pictures=len(found),
@@ -113,6 +117,7 @@ def score(found: list[Found], threshold: float) -> Score:
         recall_at_p90=float(recall[precision >= 0.9].max(initial=0)) if hands else None,
         recall_by_size=by_size,
         centre_error=float(np.median(errors)) * 100 if len(errors) else None,
+        radius=float(np.median(grown)) if len(grown) else None,
         false_alarms=ratio(sum(int((f.score >= threshold).sum()) for f in empty), len(empty)),
     )
 

@@ -38,13 +38,14 @@ def table(result: dict, mode: str) -> str:
         "R@P.9",
         *(f"R {n}" for n in BIN_NAMES),
         "error %",
+        "radius",
         "FA",
     ]
     lines = [head]
     for source, row in [*sorted(result[mode]["sources"].items()), ("total", result[mode]["total"])]:
         figures = [row["ap"], row["precision"], row["recall"], row["f1"], row["recall_at_p90"]]
         cells = [text(v, 3) for v in [*figures, *row["recall_by_size"].values()]]
-        cells += [text(row["centre_error"], 1), text(row["false_alarms"], 2)]
+        cells += [text(row["centre_error"], 1), text(row["radius"], 2), text(row["false_alarms"], 2)]
         lines.append([source, str(row["pictures"]), str(row["hands"]), *cells])
     title = f"{mode}: {result['model']}, {result['profile']}, threshold {result[mode]['threshold']:.2f}"
     return f"{title}\n{columns(lines)}"
@@ -67,6 +68,7 @@ def compared(results: list[dict]) -> str:
     for size in BIN_NAMES:
         lines.append([f"R there, {size}", *(text(total["recall_by_size"][size], 3) for total in totals)])
     lines.append(["error %", *(text(total["centre_error"], 1) for total in totals)])
+    lines.append(["radius", *(text(total["radius"], 2) for total in totals)])
     lines.append(["AP, open palms", *(text(r["native"]["total"]["ap"], 3) for r in results)])
     lines.append(["false alarms, shipped", *(text(r["empty"]["per_picture"], 2) for r in results)])
     return columns(lines)
@@ -98,6 +100,7 @@ def tracking_table(clips: dict[str, dict]) -> str:
         "found",
         "precision",
         "found@P.95",
+        "ghosts",
         "switches",
         "/100 frames",
         "jitter %",
@@ -105,7 +108,7 @@ def tracking_table(clips: dict[str, dict]) -> str:
     ]
     lines = [head]
     for name, row in clips.items():
-        shares = [text(row[key], 3) for key in ("found", "precision", "found_at_p95")]
+        shares = [text(row[key], 3) for key in ("found", "precision", "found_at_p95", "ghosts")]
         rest = [text(row["switches_per_100_frames"], 2), text(row["jitter"], 2), text(row["lag_ms"], 0)]
         lines.append([name, str(row["frames"]), str(row["hands"]), *shares, str(row["switches"]), *rest])
     return columns(lines)
