@@ -126,6 +126,12 @@ def top(args: argparse.Namespace) -> int:
             live.update(table(rows()), refresh=True)
 
 
+def calibrate(args: argparse.Namespace) -> int:
+    from .calibrate import calibrate
+
+    return calibrate(args)
+
+
 def detect(args: argparse.Namespace) -> int:
     from .detect import detect_paths
 
@@ -191,6 +197,17 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
     one.add_argument("--once", action="store_true")
     one.add_argument("--json", action="store_true")
+
+    one = verb("calibrate", calibrate, "a page to draw a surface's corners, zones and regions on the picture")
+    one.add_argument(
+        "graph", nargs="?", metavar="GRAPH", help="where it is saved; its picture is shown, running or not"
+    )
+    one.add_argument("--graph", dest="file", metavar="FILE", help="the same")
+    one.add_argument("--image", metavar="FILE", help="a stored picture or clip instead")
+    one.add_argument("--node", metavar="NAME", help="which surface, if the graph has several")
+    one.add_argument("--port", type=int, default=8089, help="of the page; 0: any free one")
+    one.add_argument("--address", default="127.0.0.1", help="where the page listens; 0.0.0.0: other machines may draw")
+    one.add_argument("--insecure", action="store_true", help="needed for that: whoever reaches the page may save")
 
     one = verb("detect", detect, "finds hands in pictures, folders and clips: every frame, no pacing")
     one.add_argument("paths", nargs="+", metavar="PATH")
