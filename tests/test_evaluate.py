@@ -245,8 +245,11 @@ def test_pictures_of_the_same_name_are_told_apart_by_their_folders(desk, capsys)
 def test_profiles_stand_side_by_side(desk, capsys):
     told(desk, "--profile", "near", "far")
     last = capsys.readouterr().out.split("\n\n")[-1].splitlines()
-    assert last[0].split() == ["all", "sources", "near", "far"]
-    assert {line.split()[0] for line in last} >= {"AP", "ms", "R", "error"}
+    assert last[0].split() == ["near", "far"]
+    assert [line.split() for line in last if line.startswith("AP all")] == [
+        ["AP", "all,", "desk", "1.000", "1.000"],
+        ["AP", "all", "1.000", "1.000"],
+    ]
     told(desk, "--profile", "near", "far", "--json")
     assert [result["profile"] for result in json.loads(capsys.readouterr().out)] == ["near", "far"]
     with pytest.raises(SetupError, match="one model at one profile"):
@@ -280,9 +283,34 @@ def held(share, fold):
     return split([replace(picture(), group=group) for group in ("anna", "ben")], share, fold)[1]
 
 
-def test_nothing_to_evaluate_on_is_one_line(desk):
+def test_several_models_are_told_with_their_mean_and_half_their_range(desk, capsys):
+    brightness_model(desk / "other.onnx", FACTS)
+    told(desk, "--model", desk / "light.onnx", desk / "other.onnx")
+    last = capsys.readouterr().out.split("\n\n")[-1].splitlines()
+    assert last[0].split() == ["light", "near", "other", "near", "near", "mean"]
+    assert ["AP", "all", "1.000", "1.000", "1.000", "±0.000"] in [line.split() for line in last]
+    (desk / "second").mkdir()
+    brightness_model(desk / "second" / "light.onnx", FACTS)
+    told(desk, "--model", desk / "light.onnx", desk / "second" / "light.onnx", "--json")
+    names = [result["model"] for result in json.loads(capsys.readouterr().out)]
+    assert names == [str(desk / "light.onnx"), str(desk / "second" / "light.onnx")]
+
+
+def test_nothing_to_evaluate_on_is_one_line(desk, capsys):
     with pytest.raises(SetupError, match="nothing to evaluate on"):
         told(desk, labels=False)
+    with pytest.raises(SetupError, match="--report is about labelled pictures"):
+        told(desk, "--report", desk / "report", "--demo", 2, labels=False)
+    for option in (["--demo", 0], ["--demo", 2, "--seconds", 0], ["--demo", 2, "--seconds", "long"]):
+        with pytest.raises(SystemExit):
+            told(desk, *option, labels=False)
+        assert "expected" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_is_one_line(desk):
+    (desk / "report").write_text("a file")
+    with pytest.raises(SetupError, match="report: cannot be made a folder"):
+        told(desk, "--report", desk / "report")
 
 
 def test_a_model_that_is_missing_is_one_line(tmp_path):

@@ -55,13 +55,18 @@ def run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
     if not args.labels and not args.demo:
         raise SetupError("nothing to evaluate on: name label files or folders of them, or --demo HANDS")
+    for asked in ("detections", "json_lines", "report", "draw"):
+        if getattr(args, asked) and not args.labels:
+            raise SetupError(f"--{asked.replace('_', '-')} is about labelled pictures: name label files or folders")
     if args.json_lines and len(args.model) * len(args.profile) > 1:
         raise SetupError("--json-lines takes the detections of one model at one profile")
     if args.detections:
         results = [of_detections(args)]
     else:
         paths = [model_path(name, args.precision) for name in args.model]
-        results = [of_model(args, path, profile) for path in paths for profile in args.profile]
+        alike = len({path.name for path in paths}) < len(paths)  # hands.onnx of several runs
+        names = [str(path) if alike else path.name for path in paths]
+        results = [of_model(args, p, name, f) for p, name in zip(paths, names, strict=True) for f in args.profile]
     if args.json:
         print(json.dumps(results[0] if len(results) == 1 else results))
         return 0
@@ -76,10 +81,10 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def of_model(args: argparse.Namespace, path: Path, profile: Profile) -> dict:
+def of_model(args: argparse.Namespace, path: Path, name: str, profile: Profile) -> dict:
     """The figures of one model at one profile, and what was asked for beside them."""
     model = open_model(path)
-    result = heading(model, profile)
+    result = heading(model, profile) | {"model": name}
     stage = HeatmapNode(model=str(path), profile=profile, precision="fp32")  # "fp32": the file as it is named
     tracking: dict[str, dict] = {}
     if args.labels:
@@ -88,7 +93,7 @@ def of_model(args: argparse.Namespace, path: Path, profile: Profile) -> dict:
         with contextlib.ExitStack() as outputs:
             if args.json_lines:
                 seen = write_lines(seen, outputs.enter_context(writable(args.json_lines)))
-            result |= counted(seen, args, f"{path.stem}-{profile}")
+            result |= counted(seen, args, f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}")
         tracking |= clips.follow_clips(pictures, stage)
     if args.demo:
         tracking |= clips.follow_demo(args.demo, args.seconds, stage)
@@ -129,18 +134,42 @@ def counted(seen: Iterable[Seen], args: argparse.Namespace, name: str) -> dict:
     kept = list(seen)
     result = figures(kept)
     if args.report:
-        folder = Path(args.report)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made(args.report)
         draw_curves(kept, folder / f"{name}-curves.png", name)
-        if bad := worst(kept, result["all"]["threshold"], args.worst):
+        if bad := worst(kept, result["all"]["threshold"], max(args.worst, 1)):
             cv2.imwrite(str(folder / f"{name}-worst.png"), sheet(bad))
     if args.draw:
-        folder = Path(args.draw)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = made(args.draw)
         for number, one in enumerate(kept):
             source = one.picture.source.replace("/", "_")
             cv2.imwrite(str(folder / f"{source}_{number:04d}.png"), drawn(one, one.picture.read().copy()))
     return result
+
+
+def made(name: str) -> Path:
+    """The folder called `name`, made if need be. Raises SetupError."""
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"{name}: cannot be made a folder: {error.strerror}") from error
+    return folder
+
+
+def hands(text: str) -> int:
+    if not text.isdigit() or not 1 <= int(text) <= 20:
+        raise argparse.ArgumentTypeError(f"{text} found, 1 to 20 expected")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0.1 <= value <= 3600:
+        raise argparse.ArgumentTypeError(f"{text} found, 0.1 to 3600 seconds expected")
+    return value
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -163,8 +192,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--held-out", action="store_true", help="only groups of pictures that the model's own training held back")
     add("--detections", metavar="FILE", help="score these JSON lines, of `detect` or of another program, and no model")
     add("--json-lines", metavar="OUT", help="also write what was found, in `detect`'s format")
-    add("--demo", type=int, metavar="HANDS", help="also follow so many hands through the demo, whose truth is known")
-    add("--seconds", type=float, default=20.0, help="of the demo (default 20)")
+    add("--demo", type=hands, metavar="HANDS", help="also follow so many hands through the demo, whose truth is known")
+    add("--seconds", type=seconds, default=20.0, help="of the demo (default 20)")
     add("--report", metavar="FOLDER", help="also write curves and a contact sheet of the worst pictures, as PNG")
     add("--worst", type=int, default=30, metavar="N", help="pictures on the contact sheet (default 30)")
     add("--draw", metavar="FOLDER", help="also write each picture with what was found in it")

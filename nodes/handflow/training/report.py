@@ -52,25 +52,36 @@ def table(result: dict, mode: str) -> str:
 
 
 def compared(results: list[dict]) -> str:
-    """Several models or profiles side by side: what each costs, and what it finds by the hands' size."""
-    models = len({result["model"] for result in results}) > 1
-    lines = [["all sources", *(f"{r['model']} {r['profile']}" if models else r["profile"] for r in results)]]
-    lines.append(["at most, pixels", *("x".join(map(str, r["size"])) for r in results)])
-    lines.append(["ms a picture", *(text(r["ms"], 1) for r in results)])
+    """Several models or profiles side by side: what each costs, and what it finds by source and by the hands' size.
+
+    Of several models at one profile (one recipe with other seeds) also the mean and half the range.
+    """
+    models = list(dict.fromkeys(r["model"] for r in results))
+    profiles = list(dict.fromkeys(r["profile"] for r in results))
+    heads = [f"{r['model'].removesuffix('.onnx')} {r['profile']}" if len(models) > 1 else r["profile"] for r in results]
+    lines = [["", *heads, *(f"{profile} mean" for profile in profiles if len(models) > 1)]]
+
+    def row(name: str, figures: list[float | None], digits: int = 3) -> None:
+        lines.append([name, *(text(figure, digits) for figure in figures)])
+        for profile in profiles if len(models) > 1 else ():
+            mine = [f for f, r in zip(figures, results, strict=True) if r["profile"] == profile and f is not None]
+            half = (max(mine) - min(mine)) / 2 if mine else 0.0
+            lines[-1].append(f"{np.mean(mine):.{digits}f} ±{half:.{digits}f}" if mine else "-")
+
+    row("ms a picture", [r["ms"] for r in results], 1)
+    for mode in MODES:
+        for source in sorted(results[0][mode]["sources"]):
+            if results[0][mode]["sources"][source]["hands"]:
+                row(f"AP {mode}, {source}", [r[mode]["sources"][source]["ap"] for r in results])
+        row(f"AP {mode}", [r[mode]["total"]["ap"] for r in results])
     totals = [r["all"]["total"] for r in results]
-    for name, key in (
-        ("AP", "ap"),
-        ("R at P .9", "recall_at_p90"),
-        ("R at best F1", "recall"),
-        ("P there", "precision"),
-    ):
-        lines.append([name, *(text(total[key], 3) for total in totals)])
+    for name, key in (("R at P .9", "recall_at_p90"), ("R at best F1", "recall"), ("P there", "precision")):
+        row(name, [total[key] for total in totals])
     for size in BIN_NAMES:
-        lines.append([f"R there, {size}", *(text(total["recall_by_size"][size], 3) for total in totals)])
-    lines.append(["error %", *(text(total["centre_error"], 1) for total in totals)])
-    lines.append(["radius", *(text(total["radius"], 2) for total in totals)])
-    lines.append(["AP, open palms", *(text(r["native"]["total"]["ap"], 3) for r in results)])
-    lines.append(["false alarms, shipped", *(text(r["empty"]["per_picture"], 2) for r in results)])
+        row(f"R there, {size}", [total["recall_by_size"][size] for total in totals])
+    row("error %", [total["centre_error"] for total in totals], 1)
+    row("radius", [total["radius"] for total in totals], 2)
+    row("false alarms, shipped", [r["empty"]["per_picture"] for r in results])
     return columns(lines)
 
 
