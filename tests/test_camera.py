@@ -340,7 +340,7 @@ def test_a_folder_of_pictures_of_different_sizes_is_a_source(tmp_path: Path) -> 
     ("settings", "line"),
     [
         ({"source": "nowhere.mp4"}, "nowhere.mp4: no such file or folder"),
-        ({"source": "rtsp://10.0.0.7/live"}, "rtsp://10.0.0.7/live: streams cannot be read yet"),
+        ({"source": "ftp://10.0.0.7/live"}, "ftp://10.0.0.7/live: http:// or https:// or rtsp:// or rtsps:// expected"),
         ({"source": "demo", "crop": (0.5, 0, 0.6, 1)}, "crop .* leaves the picture"),
         ({"source": "demo", "crop": (0, 0, 0, 1)}, "crop .* leaves the picture"),
     ],

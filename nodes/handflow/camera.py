@@ -1,4 +1,4 @@
-"""Camera, video file, folder of pictures or demo -> Frame: always the newest picture, never an old one as new.
+"""Camera, stream, video file, folder of pictures or demo -> Frame: always the newest picture, never an old one as new.
 
 A camera is opened again for ever; lost, frozen and black ones are told apart. Files are played as a camera would, or as
 fast as they are read. The last step of turning and scaling writes into the shared slot that is sent: 0.2 ms at 720p.
@@ -12,6 +12,7 @@ import msgspec
 
 from .live import Health, Reader
 from .messages import Frame, now_ns
+from .runtime.address import masked
 from .runtime.node import Node, Range, SetupError, ticks
 from .sources import (
     Capture,
@@ -26,6 +27,7 @@ from .sources import (
     place,
     quiet,
 )
+from .streams import SCHEMES, open_stream
 
 Side = Annotated[int, Range(16, 8192)]
 Share = Annotated[float, Range(0, 1)]
@@ -36,7 +38,8 @@ class Camera(Node):
     """Sends the newest picture of a camera, a video file, a folder of pictures, or the demo's."""
 
     source: Annotated[
-        str | int, "auto (the first camera that opens, else the demo), index or device path, video file, folder, demo"
+        str | int,
+        "auto (the first camera that opens, else the demo), index or device path, file, folder, rtsp://, http://, demo",
     ] = "auto"
     size: Annotated[
         tuple[Side, Side], "largest width and height sent; asked of a camera; aspect kept, never enlarged"
@@ -57,6 +60,9 @@ class Camera(Node):
     loop: Annotated[bool, "files start again at their end"] = False
 
     def __post_init__(self) -> None:
+        scheme, mark, _ = str(self.source).partition("://")
+        if mark and scheme.lower() not in SCHEMES:
+            raise SetupError(f"source {masked(str(self.source))}: {' or '.join(f'{s}://' for s in SCHEMES)} expected")
         left, top, width, height = self.crop
         if left + width > 1 or top + height > 1 or width * height == 0:
             raise SetupError(f"crop {list(self.crop)} leaves the picture: left, top, width, height in 0..1 expected")
@@ -71,9 +77,8 @@ class Camera(Node):
         if source == "demo":
             self.log.info("the demo is drawn: no camera")
         elif "://" in source:
-            raise SetupError(
-                f"source {source}: streams cannot be read yet; a camera, a file, a folder or demo expected"
-            )
+            self.reader = Reader(lambda: open_stream(source), self.log, Health(self.frozen_s))
+            self.feed = (picture and self._placed(picture) for picture in self.reader)
         elif source == "auto" or source.isdigit() or source.startswith(("/dev/", "\\\\.\\")):
             self._start_camera(source)
         else:

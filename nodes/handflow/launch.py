@@ -75,16 +75,20 @@ def supervise(graph: "Graph", table_on_stdout: bool = True) -> Callable[[float |
         from rich.console import Console
         from rich.live import Live
 
+        from .runtime.address import masked
         from .runtime.table import table
 
         console = Console(highlight=False)
         with Live(console=console, auto_refresh=False) as live:
-            say = lambda text: console.print(text, markup=False)  # noqa: E731
+            say = lambda text: console.print(masked(text), markup=False)  # noqa: E731
             Supervisor(graph, stages, say, lambda rows: live.update(table(rows), refresh=True)).run(for_s)
 
     return run
 
 
 def complain(*lines: str) -> None:
+    """Says what is wrong, on stderr; passwords in URLs are hidden."""
+    from .runtime.address import masked
+
     for line in lines:
-        print(line, file=sys.stderr, flush=True)
+        print(masked(line), file=sys.stderr, flush=True)

@@ -124,7 +124,7 @@ class Reader:
             capture = self._connect()
             if capture is not None:
                 self._read(capture)
-        except cv2.error as error:
+        except (cv2.error, OSError) as error:  # of a stream also why it does not open
             why = " ".join(str(error).split())
             if capture is not None:
                 self._tell("lost", why)

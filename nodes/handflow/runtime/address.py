@@ -1,7 +1,8 @@
-"""Who can reach what a stage listens on: this machine alone, unless the graph says otherwise."""
+"""Who can reach what a stage listens on (this machine alone, unless the graph says otherwise); URLs without secrets."""
 
 import ipaddress
 import os
+import re
 
 from .node import SetupError
 
@@ -28,3 +29,9 @@ def cannot_listen(address: str, port: int, error: Exception) -> SetupError:
     number = getattr(error, "errno", None)
     why = os.strerror(number) if number else str(error)
     return SetupError(f"{address}:{port} cannot be listened on: {why}; another port or address expected")
+
+
+def masked(text: str) -> str:
+    """`text` with what is secret in its URLs hidden: user names, passwords, keys."""
+    text = re.sub(r"(\w://)\S*@", r"\1***@", text)
+    return re.sub(r"(?i)([?&][^=&\s]*(?:pass|pwd|secret|token|key|auth)[^=&\s]*=)[^&\s]+", r"\1***", text)
