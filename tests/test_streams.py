@@ -23,6 +23,7 @@ from handflow import now_ns, streams
 from handflow.__main__ import main
 from handflow.camera import Camera
 from handflow.live import Health, Reader
+from handflow.recording import Pictures, facts_of
 from handflow.runtime.address import masked
 from handflow.sources import Picture
 from handflow.streams import Lateness, open_stream
@@ -379,6 +380,14 @@ def test_a_missing_or_wrong_password_is_said_and_never_shown(serving, reading, c
 )
 def test_secrets_in_urls_are_hidden(text: str, shown: str) -> None:
     assert masked(text) == shown
+
+
+def test_a_recording_does_not_hold_the_camera_s_password() -> None:
+    source = {"source": "rtsp://me:secretword@cam/1", "fps": 30}
+    graph = {"file": "/tmp/g.yaml", "nodes": {"camera": {"run": "camera", "in": {}, "with": source}}}
+    facts = facts_of(graph, Pictures())
+    assert "secretword" not in str(facts)
+    assert facts.graph["nodes"]["camera"]["with"] == {"source": "rtsp://***@cam/1", "fps": 30}
 
 
 def test_lateness_is_told_from_the_quickest_picture() -> None:

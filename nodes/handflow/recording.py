@@ -22,6 +22,7 @@ from mcap.writer import CompressionType, Writer
 
 from . import __version__, messages
 from .messages import Frame, Hop, Message, layout_of
+from .runtime.address import masked
 from .runtime.node import SetupError
 from .runtime.stage import StageError, declared, load
 from .runtime.wire import VERSION
@@ -168,7 +169,10 @@ def facts_of(graph: Mapping[str, Any], pictures: Pictures) -> Facts:
         "python": platform.python_version(),
     }
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    return Facts(started=started, graph=dict(graph), models=models_of(graph), pictures=form, machine=machine)
+    shown = json.loads(
+        masked(json.dumps(graph))
+    )  # recordings are given to others: a camera's password must not be in them
+    return Facts(started=started, graph=shown, models=models_of(graph), pictures=form, machine=machine)
 
 
 def models_of(graph: Mapping[str, Any]) -> dict[str, dict[str, str]]:

@@ -4,6 +4,7 @@ Both are a `Capture` like any camera; what goes wrong with one is an OSError who
 Nothing here waits for a server for ever, and whoever cannot wait leaves the thread that does: see live.py.
 """
 
+import contextlib
 import os
 import re
 import socket
@@ -103,14 +104,14 @@ class Ffmpeg:
         self.url = url
         _reachable(url)
         # Its own buffers, and a picture's wait for each thread that decodes, would all make pictures older.
-        os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay")
         settings = {
             cv2.CAP_PROP_OPEN_TIMEOUT_MSEC: OPEN_S * 1000,
             cv2.CAP_PROP_READ_TIMEOUT_MSEC: SILENT_S * 1000,
             cv2.CAP_PROP_N_THREADS: 1,
         }
         begun = time.monotonic()
-        self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [round(v) for pair in settings.items() for v in pair])
+        with _options("rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"):
+            self._capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, [round(v) for pair in settings.items() for v in pair])
         if not self._capture.isOpened():
             waited = time.monotonic() - begun >= OPEN_S - 0.5
             raise OSError(f"no answer within {OPEN_S:g} s" if waited else "it cannot be opened")
@@ -230,6 +231,18 @@ def _parts(response: HTTPResponse, boundary: bytes) -> Iterator[Part]:
         yield Part(bytes(held[start:stop]), float(stamp[1]) if stamp else 0.0)
         del held[:stop]
         begun = time.monotonic()
+
+
+@contextlib.contextmanager
+def _options(text: str) -> Iterator[None]:
+    """What FFmpeg is to heed while it opens something. OpenCV reads it there only; files opened later must not heed it."""
+    before = os.environ.get("OPENCV_FFMPEG_CAPTURE_OPTIONS")
+    os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = text if before is None else before
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"]
 
 
 def _reachable(url: str) -> None:
