@@ -235,7 +235,7 @@ def _parts(response: HTTPResponse, boundary: bytes) -> Iterator[Part]:
 
 @contextlib.contextmanager
 def _options(text: str) -> Iterator[None]:
-    """What FFmpeg is to heed while it opens something. OpenCV reads it there only; files opened later must not heed it."""
+    """What FFmpeg is to heed while it opens something: OpenCV reads it there only, and files must not heed it."""
     before = os.environ.get("OPENCV_FFMPEG_CAPTURE_OPTIONS")
     os.environ["OPENCV_FFMPEG_CAPTURE_OPTIONS"] = text if before is None else before
     try:
