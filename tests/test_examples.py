@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,9 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import Game, Run, until
+from ruamel.yaml import YAML
+from test_osc import Dump
+from test_osc import dump as dump  # the fixture
 
 from handflow import Hands
 from handflow.__main__ import main
+from handflow.runtime.stage import declared, settings
+from handflow.surface import Surface
 
 TOP = Path(__file__).parents[1]
 EXAMPLES = TOP / "nodes" / "examples"
@@ -46,6 +52,46 @@ def test_the_mirror_example_delivers_and_stops(run: Callable[..., Run], game: Ga
     )  # fmt: skip
     until(lambda: game.ids(), "no hands arrive")
     assert started.stop() == 0
+
+
+def test_the_floor_example_tells_oscdump_who_enters_leaves_and_dwells_where(
+    run: Callable[..., Run], game: Game, dump: Dump
+) -> None:
+    targets = json.dumps([{"protocol": "hands", "port": port} for port in (game.port, dump.port)])
+    started = run(
+        "run", EXAMPLES / "floor.yaml", "--source", "demo",
+        "--set", f"osc.targets={targets}", "--set", "camera.size=[640, 360]",
+    )  # fmt: skip
+    until(lambda: any(heard.address == "/hands/dwell" for heard in game.heard), "nobody dwells", 60)
+    assert started.stop() == 0
+    dump.process.terminate()
+    assert dump.process.stdout
+    told = [shlex.split(line)[1:] for line in dump.process.stdout]
+    inside: dict[tuple[str, str], str] = {}
+    for address, values in ((words[0], words[2:]) for words in told):
+        if address == "/hands/zone":
+            id_, _, name, now = values
+            assert name in ("door", "stage")
+            assert now != inside.get((id_, name), "0")  # in and out take turns
+            inside[id_, name] = now
+        elif address == "/hands/dwell":
+            assert inside[values[0], values[2]] == "1"
+        elif address == "/hands/hand":
+            x, y, zone = float(values[4]), float(values[5]), int(values[3])
+            assert 0 <= x <= 1
+            assert 0 <= y <= 1
+            assert zone in (-1, 0, 1)
+            if abs(x - 0.5) > 0.05 and zone >= 0:
+                assert zone == (x > 0.5)
+    assert inside
+    assert set(inside.values()) == {"0"}  # at the end nobody is anywhere
+
+
+def test_the_surface_in_the_readme_is_one() -> None:
+    (text,) = re.findall(r"```yaml\n(surface:.*?)```", (TOP / "README.md").read_text("utf-8"), re.DOTALL)
+    good, wrong = settings(declared(Surface), YAML(typ="safe", pure=True).load(text)["surface"]["with"])
+    assert not wrong
+    assert Surface(**good).zones[0].name == "door"
 
 
 def test_the_graph_in_the_readme_is_the_shipped_one() -> None:
