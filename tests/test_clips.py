@@ -53,6 +53,13 @@ def test_a_hand_found_again_under_another_id_is_a_switch():
     assert figures(frames, other)["switches_per_100_frames"] == 20
 
 
+def test_a_hand_that_was_out_of_sight_comes_back_under_another_id_and_that_is_no_switch():
+    there = [*range(10), *range(30, 40)]
+    frames = [frame(n, (50, 50), ids="a") if n in there else frame(n) for n in range(40)]
+    lines = [line(n, (1 if n < 20 else 2, 50, 50)) if n in there else line(n) for n in range(40)]
+    assert figures(frames, lines)["switches"] == 0
+
+
 def test_two_hands_that_swap_their_ids_are_two_switches():
     frames = [frame(n, (50, 50), (120, 50), ids="ab") for n in range(2)]
     assert figures(frames, [line(0, (1, 50, 50), (2, 120, 50)), line(1, (2, 50, 50), (1, 120, 50))])["switches"] == 2

@@ -1,9 +1,9 @@
 """How well hands are followed through clips whose hands are known, and through the demo: the whole chain, as `detect`.
 
 Found: the share of labelled hands that a hand that is told lies on. Ghosts: the share of told hands that are predicted,
-and on no hand. A switch: a hand is told under another id than when
-it was last found. Jitter: how far a hand at rest wanders in half a second, peak to peak. Lag: by how much time what is
-told is behind, fitted to hands on the move together with how far the two ideas of a hand's middle are apart.
+and on no hand. A switch: a hand is told under another id than when it was last found, without having been out of sight.
+Jitter: how far a hand at rest wanders in half a second, peak to peak. Lag: by how much time what is told is behind,
+fitted to hands on the move together with how far the two ideas of a hand's middle are apart.
 """
 
 from collections import defaultdict
@@ -134,19 +134,24 @@ class Followed:
         self.frames = len(frames)
         self.told = self.ghosts = 0  # hands told; those of them that are predicted where none is
         self.found = [match(p, peaks_of(by_frame[p.frame or 0]), "all") for p in frames]
-        self.samples: dict[str, list[Sample]] = defaultdict(list)
+        self.samples: dict[tuple[str, int], list[Sample]] = defaultdict(list)  # of each visit of each hand
+        visits: dict[str, int] = defaultdict(int)
+        seen: dict[str, float] = {}  # when a hand was last labelled
         for picture, names in zip(frames, identities(frames), strict=True):
             line = by_frame[picture.frame or 0]
             can_hit, _, ignored = reach(picture, places_of(line))
             nowhere = ~(can_hit.any(axis=1) | ignored)
             self.told += len(nowhere)
             self.ghosts += sum(bool(n) for n, h in zip(nowhere, line["hands"], strict=True) if h.get("predicted"))
-            before = {name: samples[-1].id for name, samples in self.samples.items()}
+            for n in np.flatnonzero(picture.hands).tolist():
+                visits[names[n]] += line["t"] - seen.get(names[n], line["t"]) > Tracker.keep_s  # it comes back as new
+                seen[names[n]] = line["t"]
+            before = {name: samples[-1].id for (name, visit), samples in self.samples.items() if visits[name] == visit}
             for n, hand in on_hands(picture, names, line, before).items():
                 aspect = picture.height / picture.width
                 x, y = (picture.boxes[n, :2] + picture.boxes[n, 2:] / 2) / picture.width
                 place = complex(hand["x"], hand["y"] * aspect)
-                self.samples[names[n]].append(Sample(line["t"], complex(x, y), place, hand["id"]))
+                self.samples[names[n], visits[names[n]]].append(Sample(line["t"], complex(x, y), place, hand["id"]))
 
     def figures(self) -> dict:
         return together([self])
