@@ -12,6 +12,7 @@ from .profile import Profile
 from .ring import Gone, Rings
 from .wire import Edge, WireError
 
+REST_MS = 20  # what was read is acknowledged after such a pause; at once would cost a message for each
 SAY_S = 0.1  # a reader that is slower than its input acknowledges at least so often: it is not silent
 
 
@@ -41,7 +42,7 @@ class Lossless(Listener):
 
     def next(self, timeout_s: float) -> Received | None:
         """Waits for the next message; None if it cannot be read. TimeoutError."""
-        if not self.waiting():
+        if self._acked < self._number and not self.waiting() and not self.socket.poll(REST_MS):
             self.rest()
         return self._decoded(self.received(timeout_s))
 

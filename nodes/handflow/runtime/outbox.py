@@ -41,6 +41,7 @@ class Outbox:
         self._prefix = address.prefix
         self._book = Book(secrets.randbits(31), address.prefix)
         self._listeners = 0
+        self._heard = False  # since the last message
         self._socket = context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
         self._socket.setsockopt(zmq.XPUB_VERBOSER, 1)  # every subscription and its end is told, not only the first
@@ -66,18 +67,25 @@ class Outbox:
         """Sends at once; waits only if those who must read every message are as far behind as they may be."""
         book = self._book
         if book.accounts:
-            self.ready()
+            self._wait()
         message.sent = book.sent + 1
         # Serialise before sending: a failed pack must not leave a gap in the counter's wake without a word.
         data = encode(message, self._rings, by=book.by)
         self._socket.send(self._prefix + data if self._prefix else data)
         book.count(time.monotonic())
         self._hear()
+        self._heard = True
         self._rings.settle(book.sent, book.read())
 
     def ready(self) -> None:
         """Waits until another message may be sent. Before the work on it: what waits for a reader grows old."""
-        self._hear()
+        if not self._heard:
+            self._hear()
+        self._heard = False
+        if self._book.accounts:
+            self._wait()
+
+    def _wait(self) -> None:
         book = self._book
         while book.full() or self._rings.crowded():
             self._hear(0.1)
