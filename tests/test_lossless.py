@@ -48,6 +48,10 @@ class Ends:
         self.own = zmq.Context()  # ended with its producer, as a process would
         return Outbox(self.own, self.address("camera"), self.rings, self.sent, self.said.append, **more)
 
+    def sent_exact(self, seq: int) -> None:
+        self.outbox.send(frame(seq))
+        self.outbox.ready()
+
     def kill(self) -> None:
         self.outbox.close()
         self.own.term()
@@ -171,11 +175,11 @@ def test_a_dead_reader_is_waited_for_no_longer(ends: Ends) -> None:
     assert ends.said == []
 
 
-def test_a_patient_producer_waits_for_ever(ends: Ends) -> None:
+def test_in_an_exact_graph_a_producer_waits_for_ever(ends: Ends) -> None:
     ends.kill()
-    ends.outbox = ends.producer(patient=True)
+    ends.outbox = ends.producer(exact=True)
     inbox = ends.reader()
-    sender = threading.Thread(target=lambda: [ends.outbox.send(frame(seq)) for seq in range(1, CREDIT + 11)])
+    sender = threading.Thread(target=lambda: [ends.sent_exact(seq) for seq in range(1, CREDIT + 11)])
     sender.start()
     time.sleep(SILENT_S + 0.3)
     assert sender.is_alive()

@@ -17,7 +17,7 @@ from handflow.runtime.profile import Profile
 class Outbox(list[Message]):
     send = list.append
 
-    def ready(self) -> None: ...
+    def ready(self, done: Message | None = None) -> None: ...
 
 
 class Twice(Node):

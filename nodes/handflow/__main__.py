@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         _set(graph, setting)
     if args.source is not None:
         _source(graph, args.source)
+    graph.exact = args.exact
     supervise(graph)(args.for_s)
     return 0
 
@@ -174,6 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--source", help="camera, file or folder: `source` of the one node that has it")
     one.add_argument("--set", action="append", default=[], metavar="NODE.KEY=VALUE", help="beats the file; YAML")
     one.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="stops after so long")
+    one.add_argument("--exact", action="store_true", help="every message counts: the same results each time")
 
     one = verb("check", check, "says everything that is wrong with a graph, without a camera")
     one.add_argument("graph", nargs="?", metavar="GRAPH")

@@ -5,6 +5,7 @@ fast as they are read. The last step of turning and scaling writes into the shar
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 import cv2
@@ -76,6 +77,8 @@ class Camera(Node):
         source = str(self.source)
         if source == "demo":
             self.log.info("the demo is drawn: no camera")
+        elif self.exact and not Path(source).exists():
+            raise SetupError(f"source {source}: an exact run needs a file, a folder or demo: no camera repeats itself")
         elif "://" in source:
             self.reader = Reader(lambda: open_stream(source), self.log, Health(self.frozen_s))
             self.feed = (picture and self._placed(picture) for picture in self.reader)
@@ -125,7 +128,7 @@ class Camera(Node):
     def _start_file(self, source: str) -> None:
         # A played file's pictures are placed ahead, by the player's thread: when one is due, it has only to be sent.
         found = map(self._placed, (looped if self.loop else pictures)(source, self.fps))
-        if self.pace == "max":
+        if self.pace == "max" or self.exact:
             # The clip's own steps in time, however fast it is read: speeds stay what they were.
             start_ns = now_ns()
             self.feed = (picture._replace(captured_ns=start_ns + picture.captured_ns) for picture in found)
@@ -143,9 +146,10 @@ class Camera(Node):
         self.note = "demo"
         scene, grain = Scene(size=self.size), Grain(2.5, self.size)
         scene.paint()
-        for t in ticks(self.fps):
+        start_ns = now_ns()
+        for t in ticks(self.fps, self.exact):
             image = self.empty((self.size[1], self.size[0], 3), "uint8")
-            captured_ns = now_ns()
+            captured_ns = start_ns + round(t * 1e9) if self.exact else now_ns()
             scene.draw(t, image)
             grain.add(t, image)
             yield Frame(image=image, captured_ns=captured_ns)

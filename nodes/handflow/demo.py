@@ -246,10 +246,11 @@ class Demo(Node):
         self.grain = Grain(self.noise, self.size)
 
     def process(self) -> Iterator[Frame]:
-        moments = ticks(self.fps) if self.pace == "real" else (number / self.fps for number in itertools.count())
+        start_ns = now_ns()
+        moments = ticks(self.fps, self.exact or self.pace == "max")
         for t in itertools.islice(moments, self.frames or None):
             image = self.empty((self.size[1], self.size[0], 3), "uint8")
-            captured_ns = now_ns()
+            captured_ns = start_ns + round(t * 1e9) if self.exact else now_ns()
             self.scene.draw(t, image)
             self.grain.add(t, image)
             yield Frame(image=image, captured_ns=captured_ns)

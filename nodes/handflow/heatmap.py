@@ -38,11 +38,14 @@ class HeatmapNode(Node):
     def start(self) -> None:
         cv2.setNumThreads(1)
         paths = [model_path(self.model, "fp32" if self.precision == "auto" else self.precision)]
-        if self.precision == "auto" and (faster := paths[0].with_name(f"{paths[0].stem}-int8.onnx")).is_file():
-            paths.append(faster)  # not so on every processor: hence the timing
+        faster = paths[0].with_name(f"{paths[0].stem}-int8.onnx")
+        if self.precision == "auto" and faster.is_file() and not self.exact:
+            paths.append(faster)  # not so on every processor: hence the timing, on which nothing exact may depend
         models = [open_model(path, self.threads) for path in paths]
         fastest = min(models, key=lambda m: m.seconds("near")) if len(models) > 1 else models[0]
         profile: str = self.profile
+        if profile == "auto" and self.exact:
+            raise SetupError("profile auto depends on how busy the machine is: an exact run needs near, mid or far")
         if profile == "auto":
             kept = [name for name in PROFILES[1:] if fastest.seconds(name) < 0.5 / self.fps]
             profile = kept[-1] if kept else "near"

@@ -66,6 +66,7 @@ class Graph:
     file: Path
     entries: dict[str, Entry]
     portable: bool = False  # joined by tcp on loopback and mapped files
+    exact: bool = False  # every message counts and inputs are joined by frame: the same results each time
     clock_offset_ns: int | None = None  # set in the copy that a running graph's processes read
 
     def set(self, name: str, key: str, value: Any, place: str) -> None:
@@ -84,7 +85,7 @@ def copied(file: Path) -> Graph:
         name: Entry(name, e["run"], e["in"], e["with"], {"": f"{whole['file']}: {name}"})
         for name, e in whole["nodes"].items()
     }
-    return Graph(Path(whole["file"]), entries, whole["portable"], whole["clock_offset_ns"])
+    return Graph(Path(whole["file"]), entries, whole["portable"], whole["exact"], whole["clock_offset_ns"])
 
 
 def write(graph: Graph, stages: Mapping[str, Stage], file: Path) -> None:
@@ -100,6 +101,7 @@ def write(graph: Graph, stages: Mapping[str, Stage], file: Path) -> None:
     whole = {
         "file": str(graph.file),
         "portable": graph.portable,
+        "exact": graph.exact,
         "clock_offset_ns": graph.clock_offset_ns,
         "nodes": nodes,
     }
@@ -167,16 +169,16 @@ def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[st
             continue
         edge = given[argument]
         drives = what.rest is not None or not stage.edges
-        allowed = KEEPS_DRIVING if drives else KEEPS_BESIDE
-        keep: Any = edge.get("keep") or (
-            what.keep if drives else "newest" if _feeds(graph, stage.name, edge["from"]) else "same"
-        )
+        loop = not drives and _feeds(graph, stage.name, edge["from"])
+        allowed = ("all",) if graph.exact else KEEPS_DRIVING if drives else KEEPS_BESIDE
+        default = what.keep if drives else "newest" if loop else "same"
+        keep: Any = "all" if graph.exact else edge.get("keep") or default
         if keep not in allowed:
             how = "drives" if drives else "does not drive"
             place = f"{entry.place('in', argument)}: {stage.name}"
             faults.append(f"{place}: {argument} {how}; keep: {' or '.join(allowed)} expected")
         wait_ms = float(edge.get("wait_ms", Edge.wait_ms))
-        stage.edges.append(Edge(argument, edge["from"], wanted.kind, wanted.optional, keep, drives, wait_ms))
+        stage.edges.append(Edge(argument, edge["from"], wanted.kind, wanted.optional, keep, drives, wait_ms, loop))
     return faults
 
 

@@ -7,12 +7,13 @@ import zmq
 
 from ..messages import Message
 from .endpoint import LOOK_S, Address
+from .exact import Joined, Key, key_of
 from .listener import Listener, Received
-from .lossless import Lossless
+from .lossless import REST_MS, Lossless
 from .node import Inputs
 from .profile import Profile
 from .ring import Ref, Rings
-from .wire import Edge
+from .wire import Edge, Nothing
 
 LAST_S = 0.05  # after its sender has ended: what was sent has been read by then
 IDLE_S = 0.25  # how long a node waits for a message before it is told that there is none
@@ -41,11 +42,13 @@ class Inbox:
         self._ended = ended
         self._unwired = dict.fromkeys(unwired)  # arguments that the graph leaves out: None
         self._listeners = [
-            Lossless(context, edge, address(edge.node), rings, profile, node, say)
-            if edge.keep == "all"
-            else Listener(context, edge, address(edge.node), rings, profile)
+            Listener(context, edge, address(edge.node), rings, profile)
+            if edge.keep != "all"
+            else (Lossless if edge.drives else Joined)(context, edge, address(edge.node), rings, profile, node, say)
             for edge in edges
         ]
+        self._frame: Key | None = None  # of the last driving message
+        self._before: Key | None = None  # the frame before it
         self._driving = [listener for listener in self._listeners if listener.edge.drives]
         self._others = [listener for listener in self._listeners if not listener.edge.drives]
         self._turn = 0  # whose message is looked for first, where several drive
@@ -59,6 +62,8 @@ class Inbox:
             try:
                 driving, first = self._next(LAST_S if ending else IDLE_S)
             except TimeoutError:
+                for listener in self._listeners:
+                    listener.rest()
                 if ending:
                     return
                 yield None
@@ -67,6 +72,15 @@ class Inbox:
             if inputs is not None:
                 yield inputs
             driving.done()
+            if first is not None and first.last:
+                for other in self._others:
+                    other.done()
+
+    def look(self) -> None:
+        """Looks for the producers, so that they know of this reader before it reads."""
+        for listener in self._listeners:
+            listener.found()
+            listener.waiting()  # ZeroMQ does what is due when it is asked something
 
     def close(self) -> None:
         for listener in self._listeners:
@@ -88,7 +102,7 @@ class Inbox:
         if len(self._driving) == 1:
             return self._driving[0], self._driving[0].next(timeout_s)
         for wait_s in (0.0, timeout_s):
-            if wait_s:
+            if wait_s and not self._poller.poll(REST_MS):
                 for listener in self._driving:
                     listener.rest()
                 self._poller.poll(round(wait_s * 1000))
@@ -102,14 +116,27 @@ class Inbox:
         """The driving message and the others' for its frame; None if one that is needed is missing."""
         values: dict[str, Message | None] = {**self._unwired, driving.edge.argument: first.message}
         refs = list(first.refs)
+        if (frame := key_of(first.message)) != self._frame:
+            self._frame, self._before = frame, self._frame
+        nothing = isinstance(first.message, Nothing)
         for other in self._others:
-            received = other.same(first.message) if other.edge.keep == "same" else other.before(first.message)
+            received = self._beside(other, first.message)
             if received is None and not other.edge.optional:
-                self._profile.skipped += 1
-                return None
+                self._profile.skipped += not nothing
+                nothing = True
             values[other.edge.argument] = received.message if received else None
             refs += received.refs if received else []
+        if nothing:
+            # Those who wait for this node in an exact graph must be told; in any other they do not wait for long.
+            return Inputs(None, first.message) if first.last else None
         return Inputs(values, first.message, first.received_ns, lambda: self._intact(refs))
+
+    def _beside(self, other: Listener, driving: Message) -> Received | None:
+        """Another input's message for the driving one."""
+        if isinstance(other, Joined):
+            frame = self._before if other.edge.loop else self._frame
+            return other.of(frame, self._ended) if frame else None
+        return other.same(driving) if other.edge.keep == "same" else other.before(driving)
 
     def _intact(self, refs: list[Ref]) -> bool:
         whole = all(map(self._rings.intact, refs))

@@ -22,6 +22,7 @@ class Received(NamedTuple):
     message: Message
     refs: list[Ref]  # the ring slots that its arrays lie in
     received_ns: int
+    last: bool = False  # of its frame, in an exact graph
 
 
 class Listener:
@@ -137,7 +138,7 @@ class Listener:
 
     def _decoded(self, data: bytes) -> Received | None:
         try:
-            return self._received(self._unpacked(data))
+            return self._received(self._unpacked(data), self.edge.kind)
         except WireError:
             self._profile.refused += 1
         except Gone:
@@ -148,8 +149,8 @@ class Listener:
         prefix = len(self._address.prefix)
         return unpack(memoryview(data)[prefix:] if prefix else data)
 
-    def _received(self, packed: dict[str, Any]) -> Received:
-        message, refs = message_in(packed, self.edge.kind, self._rings)
+    def _received(self, packed: dict[str, Any], kind: type[Message]) -> Received:
+        message, refs = message_in(packed, kind, self._rings)
         if self._copy and refs:
             message = copied(message)
             if not all(map(self._rings.intact, refs)):

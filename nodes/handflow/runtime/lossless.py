@@ -10,7 +10,7 @@ from .endpoint import Address
 from .listener import Listener, Received
 from .profile import Profile
 from .ring import Gone, Rings
-from .wire import Edge, WireError
+from .wire import Edge, Nothing, WireError, nothing_in
 
 REST_MS = 20  # what was read is acknowledged after such a pause; at once would cost a message for each
 SAY_S = 0.1  # a reader that is slower than its input acknowledges at least so often: it is not silent
@@ -35,6 +35,7 @@ class Lossless(Listener):
         self._say = say
         self._by = -1  # the producer's number; -1: none has been heard
         self._number = 0  # of its last message
+        self._done = 0  # and of the last that is done with
         self._acked = 0
         self._said_s = 0.0  # when it was acknowledged
         self._losing = False
@@ -42,20 +43,21 @@ class Lossless(Listener):
 
     def next(self, timeout_s: float) -> Received | None:
         """Waits for the next message; None if it cannot be read. TimeoutError."""
-        if self._acked < self._number and not self.waiting() and not self.socket.poll(REST_MS):
+        if self._acked < self._done and not self.waiting() and not self.socket.poll(REST_MS):
             self.rest()
         return self._decoded(self.received(timeout_s))
 
     def done(self) -> None:
         """The work on what `next` gave is done: its memory may be used again."""
-        if self._number - self._acked >= EAGER or time.monotonic() - self._said_s > SAY_S:
+        self._done = self._number
+        if self._done - self._acked >= EAGER or time.monotonic() - self._said_s > SAY_S:
             self.rest()
 
     def rest(self) -> None:
-        """Acknowledges all that was read."""
-        if self._acked < self._number:
-            self._acked, self._said_s = self._number, time.monotonic()
-            self.socket.send(packed_ack(Ack(self._reader, self._by, self._number)))
+        """Acknowledges all that is done with."""
+        if self._acked < self._done:
+            self._acked, self._said_s = self._done, time.monotonic()
+            self.socket.send(packed_ack(Ack(self._reader, self._by, self._done)))
 
     def subscribe(self, prefix: bytes) -> None:
         self.socket.send(b"\x01" + prefix)
@@ -65,7 +67,8 @@ class Lossless(Listener):
         try:
             packed = self._unpacked(data)
             self._follow(int(packed["by"]), int(packed["sent"]))
-            return self._received(packed)
+            received = self._received(packed, Nothing if nothing_in(packed) else self.edge.kind)
+            return received._replace(last=bool(packed.get("last")))
         except (WireError, KeyError, TypeError, ValueError):
             self._profile.refused += 1
         except Gone:
@@ -75,7 +78,7 @@ class Lossless(Listener):
     def _follow(self, by: int, number: int) -> None:
         """Counts what is missing before this message."""
         if by != self._by:
-            self._by, self._acked = by, number - 1
+            self._by, self._acked, self._done = by, number - 1, number - 1
         elif number <= self._number:
             raise WireError(f"message {number} after {self._number}")  # sent twice: by nobody of ours
         else:

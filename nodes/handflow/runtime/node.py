@@ -1,5 +1,6 @@
 """What a node is, and how one is driven: messages in, `process()`, messages out. Knows no socket and no hand."""
 
+import itertools
 import logging
 import math
 import time
@@ -39,6 +40,7 @@ class Node:
     empty: Callable[..., np.ndarray]  # like numpy.empty, but in the shared slot that is sent next: no copy
     process: Callable[..., Any]
 
+    exact: bool  # whether this is an exact graph: every message counts, and no result may depend on the time it took
     keep = "newest"  # how the driving input is read where the graph does not say: `newest`, or `all` of it
 
     def __init_subclass__(cls) -> None:
@@ -48,7 +50,7 @@ class Node:
     def __new__(cls, *_: object, **__: object) -> Self:
         node = super().__new__(cls)
         node.log = logging.getLogger(cls.__name__.lower())
-        node.kept, node.note, node.empty = {}, "", np.empty
+        node.kept, node.note, node.empty, node.exact = {}, "", np.empty, False
         return node
 
     def start(self) -> None:
@@ -69,7 +71,7 @@ class Stopped(BaseException):
 class Inputs:
     """What one call of `process` is given. A source is given none, once."""
 
-    values: dict[str, Message | None]
+    values: dict[str, Message | None] | None  # None: an exact graph has nothing for this frame
     driving: Message | None = None
     received_ns: int = 0
     intact: Callable[[], bool] = lambda: True  # whether the arrays are still what was sent
@@ -78,8 +80,8 @@ class Inputs:
 class Sender(Protocol):
     def send(self, message: Message) -> None: ...
 
-    def ready(self) -> None:
-        """Waits until another message may be sent."""
+    def ready(self, done: Message | None = None) -> None:
+        """Waits until another message may be sent. `done`: what drove the work that is now done."""
 
 
 def run_node(
@@ -91,7 +93,7 @@ def run_node(
     remember: Callable[[dict[str, Any]], None] = lambda kept: None,
 ) -> None:
     """Drives a started node until its inbox ends. `remember` stores `node.kept` before what depends on it is sent."""
-    stream = now_ns()
+    stream = 1 if node.exact else now_ns()
     seq = 0
     kept = dict(node.kept)
 
@@ -105,6 +107,9 @@ def run_node(
         if inputs is None:
             node.idle()
             outbox.ready()
+            continue
+        if inputs.values is None:
+            outbox.ready(inputs.driving)
             continue
         profile.begin(inputs.received_ns)
         whole: bool | None = None
@@ -137,7 +142,7 @@ def run_node(
         keep()
         profile.note = node.note
         profile.end(inputs.driving, inputs.intact() if whole is None else whole)
-        outbox.ready()
+        outbox.ready(inputs.driving)
 
 
 def each(result: Message | Iterable[Message | None] | None) -> Iterable[Message | None]:
@@ -145,8 +150,13 @@ def each(result: Message | Iterable[Message | None] | None) -> Iterable[Message 
     return () if result is None else (result,) if isinstance(result, Message) else result
 
 
-def ticks(fps: float) -> Iterator[float]:
-    """Seconds since the first tick, `fps` times a second by the monotonic clock. Late ticks are skipped."""
+def ticks(fps: float, exact: bool = False) -> Iterator[float]:
+    """Seconds since the first tick, `fps` times a second by the monotonic clock. Late ticks are skipped.
+
+    In an exact graph they come as fast as they are taken, all of them.
+    """
+    if exact:
+        yield from (number / fps for number in itertools.count())
     start = time.monotonic()
     number = 0
     while True:

@@ -8,10 +8,10 @@ import zmq
 
 from ..messages import Message
 from .credit import CREDIT, SILENT_S, Book
-from .endpoint import Address
+from .endpoint import LOOK_S, Address
 from .profile import Profile
 from .ring import Rings
-from .wire import encode
+from .wire import Nothing, encode
 
 # Messages a silent reader may leave waiting; small ones: pictures lie in the ring. ZeroMQ's count of what waits lags by
 # half of it, and what has credit must fit in the rest.
@@ -22,7 +22,8 @@ READABLE = int(zmq.POLLIN)  # arithmetic on pyzmq's enumerations costs microseco
 class Outbox:
     """The sending end of a node: binds, so that listeners come and go as they like.
 
-    `say` is told when a reader of every message loses its credit or has it back. `patient`: none ever does.
+    `say` is told when a reader of every message loses its credit or has it back. In an `exact` graph none does, and the
+    last message of each frame says that it is.
     """
 
     def __init__(
@@ -32,12 +33,13 @@ class Outbox:
         rings: Rings,
         profile: Profile,
         say: Callable[[str], None] = lambda line: None,
-        patient: bool = False,
+        exact: bool = False,
     ) -> None:
         self._rings = rings
         self._profile = profile
         self._say = say
-        self._patient = patient
+        self._exact = exact
+        self._pending: Message | None = None  # exact: held until it is known whether the frame has another
         self._prefix = address.prefix
         self._book = Book(secrets.randbits(31), address.prefix)
         self._listeners = 0
@@ -55,30 +57,48 @@ class Outbox:
         while self._listeners < listeners and (left := deadline - time.monotonic()) > 0:
             self._hear(left)
 
-    def wait_for_readers(self, nodes: Sequence[str], timeout_s: float) -> None:
+    def wait_for_readers(
+        self, nodes: Sequence[str], timeout_s: float, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
         """Waits until these, who must read every message, do listen; says whom it goes on without."""
         deadline = time.monotonic() + timeout_s
         while (missing := self._book.missing(nodes)) and (left := deadline - time.monotonic()) > 0:
-            self._hear(left)
+            self._hear(min(left, LOOK_S))
+            meanwhile()
         if missing:
             self._say(f"goes on without {', '.join(missing)}: not there after {timeout_s:g} s")
 
     def send(self, message: Message) -> None:
         """Sends at once; waits only if those who must read every message are as far behind as they may be."""
+        if self._exact:
+            self._pending, message_before = message, self._pending
+            if message_before is not None:
+                self._send(message_before, last=False)
+        else:
+            self._send(message)
+
+    def _send(self, message: Message, **marks: bool) -> None:
         book = self._book
         if book.accounts:
             self._wait()
         message.sent = book.sent + 1
         # Serialise before sending: a failed pack must not leave a gap in the counter's wake without a word.
-        data = encode(message, self._rings, by=book.by)
+        data = encode(message, self._rings, by=book.by, **marks)
         self._socket.send(self._prefix + data if self._prefix else data)
         book.count(time.monotonic())
         self._hear()
         self._heard = True
         self._rings.settle(book.sent, book.read())
 
-    def ready(self) -> None:
-        """Waits until another message may be sent. Before the work on it: what waits for a reader grows old."""
+    def ready(self, done: Message | None = None) -> None:
+        """Waits until another message may be sent. Before the work on it: what waits for a reader grows old.
+
+        `done`: what drove the work that is now done.
+        """
+        if self._exact:
+            last, self._pending = self._pending or (done and Nothing.of(done)), None
+            if last is not None:
+                self._send(last, last=True)
         if not self._heard:
             self._hear()
         self._heard = False
@@ -89,7 +109,7 @@ class Outbox:
         book = self._book
         while book.full() or self._rings.crowded():
             self._hear(0.1)
-            if not self._patient:
+            if not self._exact:
                 for node in book.lose_silent(time.monotonic()):
                     self._say(
                         f"{node} has read nothing for {SILENT_S:g} s: it is waited for no more, and loses messages"
@@ -100,7 +120,7 @@ class Outbox:
         """Waits until those who must read every message have done so."""
         while self._book.owed():
             self._hear(0.1)
-            if not self._patient:
+            if not self._exact:
                 self._book.lose_silent(time.monotonic())
 
     def close(self) -> None:

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import json
 import logging
+import math
 import os
 import signal
 import sys
@@ -85,13 +86,13 @@ def _run(
 ) -> None:
     log = logging.getLogger(stage.name)
     node = stage.node(**stage.settings)
-    node.log = log
+    node.log, node.exact = log, graph.exact
     node.empty = rings.empty
     kept = directory.kept(stage.name)
     with contextlib.suppress(FileNotFoundError):
         node.kept.update(msgpack.unpackb(kept.read_bytes()))
     with contextlib.ExitStack() as open_:
-        outbox = Outbox(context, directory.address(stage.name), rings, profile, log.warning)
+        outbox = Outbox(context, directory.address(stage.name), rings, profile, log.warning, graph.exact)
         open_.callback(outbox.close)
         _start(node)
         open_.callback(node.stop)
@@ -106,8 +107,12 @@ def _run(
             open_.callback(inbox.close)
 
         def inputs() -> Iterator[Inputs | None]:
-            outbox.wait_for(len(stage.listeners), 0 if restarted else LISTENERS_S)
-            outbox.wait_for_readers(stage.readers, AGAIN_S if restarted else READERS_S)
+            look = inbox.look if inbox is not None else lambda: None
+            if graph.exact:
+                outbox.wait_for_readers(stage.readers, math.inf, look)
+            else:
+                outbox.wait_for_readers(stage.readers, AGAIN_S if restarted else READERS_S, look)
+                outbox.wait_for(len(stage.listeners), 0 if restarted else LISTENERS_S)
             profile.state = "running"
             yield from inbox if inbox is not None else [Inputs({})]
 

@@ -142,11 +142,13 @@ class Supervisor:
             raise RunError("")  # the node has said why
         if now - child.started > HEALTHY_S:
             child.pauses = 0
+        why = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed ({child.last or code})"
+        if self.graph.exact:
+            raise RunError(f"{name} {why}: this run cannot be exact any more")
         pause = PAUSES_S[min(child.pauses, len(PAUSES_S) - 1)]
         child.pauses += 1
         child.restarts += 1
         child.due = now + pause
-        why = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed ({child.last or code})"
         self.say(f"{name} {why}; restart {child.restarts} in {pause:g} s")
 
     def _start(self, child: Child, now: float) -> None:

@@ -13,7 +13,8 @@ from .ring import Ref, Rings
 
 VERSION = 2  # of the wire; a change of layout raises it
 INLINE_BYTES = 64 * 1024  # arrays up to this size travel inside the message: cheaper than a look into shared memory
-MARKS = {"by"}  # beside a message: the number of the process that sent it
+# Beside a message: the number of the process that sent it; in an exact graph whether it is the frame's last from there.
+MARKS = {"by", "last"}
 
 
 class WireError(Exception):
@@ -31,6 +32,15 @@ class Edge:
     keep: Literal["newest", "same", "all"] = "newest"
     drives: bool = False  # `process` runs for its messages
     wait_ms: float = 10.0  # `same`: how long to wait for the message of the driving one's frame
+    loop: bool = False  # its node hears of this one: in an exact graph the message of the frame before
+
+
+class Nothing(Message):
+    """In an exact graph: a node has nothing for this frame. So those who wait for it need no time limit."""
+
+    @classmethod
+    def of(cls, frame: Message) -> "Nothing":
+        return cls(stream=frame.stream, seq=frame.seq, captured_ns=frame.captured_ns)
 
 
 class Packed(Message):
@@ -103,6 +113,11 @@ def copied(message: Message) -> Message:
         fields = {name: v.copy() if isinstance(v, np.ndarray) else v for name, v in message.fields.items()}
         return replace(message, fields=fields)
     return replace(message, **{name: getattr(message, name).copy() for name in layout_of(type(message)).arrays})
+
+
+def nothing_in(packed: dict[str, Any]) -> bool:
+    """Whether an unpacked map says that there is nothing for its frame."""
+    return bool(packed["type"] == Nothing.__name__)
 
 
 HEADER = layout_of(Message).plain
