@@ -133,6 +133,14 @@ def test_hands_without_ids_were_not_followed():
     assert follow_lines([frame(0, (50, 50))], [line(0, (None, 50, 50))]) == {}
 
 
+def test_hands_that_were_followed_elsewhere_are_told_like_our_own():
+    frames = [frame(n, (50, 50), ids="a") for n in range(3)]
+    lines = [line(n, (n, 50, 50)) for n in range(3)]
+    assert follow_lines(frames, lines)["clip"]["switches"] == 2
+    elsewhere = [{**told, "source": "another.mp4"} for told in lines]
+    assert follow_lines(frames, [*lines, *elsewhere])["total"]["frames"] == 3
+
+
 @pytest.fixture
 def clip(tmp_path):
     """A labelled clip in which a light moves to and fro, and a model that sees light."""
