@@ -23,6 +23,8 @@ HOME = {  # which modules may import what
     "aiohttp": {"web"},
     "ruamel": {"runtime", "training"},
     "matplotlib": {"training"},
+    "mcap": {"recording", "recorded", "chunks"},
+    "av": {"convert"},
 }
 
 
@@ -82,4 +84,7 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_our_stages_are_these() -> None:
-    assert names() == ["camera", "demo", "flow", "heatmap", "osc", "publish", "surface", "tracker", "view"]
+    assert names() == [
+        "camera", "demo", "flow", "heatmap", "json_lines", "osc", "publish", "record", "replay", "surface", "tracker",
+        "view",
+    ]  # fmt: skip

@@ -13,8 +13,10 @@ from mcap.writer import Writer
 
 from handflow import Frame, Hands, Hop, Message
 from handflow.__main__ import main
-from handflow.recorded import Recording, walk
-from handflow.recording import Facts, Output, Pictures, Recorder, RecordingError, kind_of, output_of, pack, unpack
+from handflow.chunks import walk
+from handflow.facts import Facts, Pictures
+from handflow.recorded import Recording
+from handflow.recording import Output, Recorder, RecordingError, kind_of, output_of, pack, unpack
 from handflow.recover import recover
 from handflow.runtime.wire import VERSION
 from handflow.summary import summary

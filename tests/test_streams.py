@@ -22,8 +22,8 @@ from conftest import Run, until
 from handflow import now_ns, streams
 from handflow.__main__ import main
 from handflow.camera import Camera
+from handflow.facts import Pictures, facts_of
 from handflow.live import Health, Reader
-from handflow.recording import Pictures, facts_of
 from handflow.runtime.address import masked
 from handflow.sources import Picture
 from handflow.streams import Lateness, open_stream

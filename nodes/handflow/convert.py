@@ -13,11 +13,13 @@ import msgpack
 import numpy as np
 import numpy.typing as npt
 
+from .chunks import MAGIC
 from .detect import Table, draw, listed
 from .difference import hands_output
+from .facts import Pictures, facts_of
 from .messages import Frame, Hands, Hop
-from .recorded import MAGIC, Recording
-from .recording import Pictures, Recorder, RecordingError, facts_of, output_of, pack, unpack
+from .recorded import Recording
+from .recording import Recorder, RecordingError, output_of, pack, unpack
 from .sources import pictures as pictures_of
 
 TICKS = 90_000  # a second, of an MP4's clock

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .chunks import MAGIC
 from .messages import Hands, State
-from .recorded import MAGIC, Recording
+from .recorded import Recording
 from .recording import RecordingError
 
 REACH = 0.1  # of the width: hands farther apart than this are two hands

@@ -5,13 +5,9 @@ A message is one msgpack map as in wire.py; an array is [dtype, shape, bytes], a
 which graph, with which models and where, stands in the metadata record `handflow`.
 """
 
-import hashlib
 import json
 import os
-import platform
-import zlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -21,11 +17,11 @@ import numpy as np
 from mcap.writer import CompressionType, Writer
 
 from . import __version__, messages
+from .facts import Facts, Pictures
 from .messages import Frame, Hop, Message, layout_of
-from .runtime.address import masked
 from .runtime.node import SetupError
 from .runtime.stage import StageError, declared, load
-from .runtime.wire import VERSION
+from .runtime.wire import HEADER, VERSION, Packed
 
 PROFILE = "handflow"
 FLUSH_S = 0.2  # with what the encoder holds, a kill loses less than 0.5 s
@@ -37,13 +33,6 @@ COMPRESSIONS = {"zstd": CompressionType.ZSTD, "lz4": CompressionType.LZ4, "none"
 
 class RecordingError(SetupError):
     """A file that cannot be read as, or written as, a recording: one line."""
-
-
-class Pictures(NamedTuple):
-    """How pictures are stored."""
-
-    form: Literal["jpeg", "png"] = "jpeg"
-    quality: int = 90  # of JPEG: 104 kB for a picture of the demo at 720p, 1.9 ms
 
 
 class Output(NamedTuple):
@@ -65,6 +54,21 @@ def output_of(name: str, kind: type[Message], run: str = "") -> Output:
     return Output(name, kind.__name__, run, json.dumps(schema))
 
 
+def outputs_of(graph: Mapping[str, Any], recorder: str) -> list[Output]:
+    """What the node `recorder` of a running graph listens to; what is of classes that cannot be loaded is left out."""
+    nodes = graph.get("nodes", {})
+    found = []
+    for name in dict.fromkeys(edge["from"] for edge in nodes.get(recorder, {"in": {}})["in"].values()):
+        entry = nodes[name]
+        try:
+            kind = declared(load(entry["run"], Path(graph["file"]).parent)).output
+        except (StageError, ImportError):
+            continue
+        if kind is not None and kind is not Message:
+            found.append(output_of(name, kind, entry["run"]))
+    return [*found, Output(STATUS, "")]
+
+
 def kind_of(output: Output) -> type[Message]:
     """The class of an output's messages: ours by name, another's from the node that gave it. RecordingError."""
     ours = getattr(messages, output.kind, None)
@@ -80,18 +84,36 @@ def kind_of(output: Output) -> type[Message]:
     return kind
 
 
+def picture_of(message: Message) -> np.ndarray | None:
+    """The picture that a message carries, if it is one."""
+    if isinstance(message, Packed):
+        image = message.fields.get("image") if message.type == Frame.__name__ else None
+        return image if isinstance(image, np.ndarray) else None
+    return message.image if isinstance(message, Frame) else None
+
+
 def pack(message: Message, pictures: Pictures = Pictures()) -> bytes:  # noqa: B008 (immutable)
-    """The message as the file holds it."""
-    arrays, plain = layout_of(type(message))
-    packed: dict[str, Any] = {"v": VERSION, "type": type(message).__name__}
-    packed |= {name: getattr(message, name) for name in plain}
-    for name in arrays:
-        array = getattr(message, name)
-        if isinstance(message, Frame) and array.dtype == np.uint8 and array.size:
-            packed[name] = [array.dtype.str, array.shape, _picture(array, pictures), pictures.form]
+    """The message as the file holds it. RecordingError."""
+    if isinstance(message, Packed):
+        kind, fields = message.type, message.fields
+    else:
+        kind, fields = type(message).__name__, {name: getattr(message, name) for name in _own(type(message))}
+    packed: dict[str, Any] = {"v": VERSION, "type": kind, **{name: getattr(message, name) for name in HEADER}}
+    picture = picture_of(message)
+    for name, value in fields.items():
+        if not isinstance(value, np.ndarray):
+            packed[name] = value
+        elif value is picture and value.size:
+            packed[name] = [value.dtype.str, value.shape, _stored(value, pictures), pictures.form]
         else:
-            packed[name] = [array.dtype.str, array.shape, array.tobytes()]
+            packed[name] = [value.dtype.str, value.shape, value.tobytes()]
     return msgpack.packb(packed)
+
+
+def _own(kind: type[Message]) -> list[str]:
+    """A class's fields, the header aside."""
+    arrays, plain = layout_of(kind)
+    return [*(name for name in plain if name not in HEADER), *arrays]
 
 
 def unpack(data: bytes, kind: type[Message]) -> Message:
@@ -110,13 +132,16 @@ def unpack(data: bytes, kind: type[Message]) -> Message:
         raise RecordingError(f"no {kind.__name__}: {' '.join(str(error).split())}") from error
 
 
-def _picture(array: np.ndarray, pictures: Pictures) -> bytes:
-    if pictures.form == "jpeg":
-        good, data = cv2.imencode(".jpg", array, [cv2.IMWRITE_JPEG_QUALITY, pictures.quality])
-    else:
-        good, data = cv2.imencode(".png", array, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+def _stored(image: np.ndarray, pictures: Pictures) -> bytes:
+    options = (
+        [cv2.IMWRITE_JPEG_QUALITY, pictures.quality] if pictures.form == "jpeg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
+    )
+    try:
+        good, data = cv2.imencode(f".{pictures.form}", image, options)
+    except cv2.error:
+        good = False
     if not good:
-        raise RecordingError(f"a picture of shape {array.shape} cannot be stored as {pictures.form}")
+        raise RecordingError(f"a picture of shape {image.shape} cannot be stored as {pictures.form}")
     return data.tobytes()
 
 
@@ -128,71 +153,6 @@ def _array(dtype: str, shape: list[int], body: bytes, form: str = "") -> np.ndar
         raise ValueError(f"a {form} of {len(body)} bytes is not the picture of shape {tuple(shape)} that it should be")
     array.flags.writeable = False
     return array
-
-
-class Facts(NamedTuple):
-    """What a recording says of itself."""
-
-    handflow: str = __version__
-    wire: int = VERSION
-    started: str = ""  # UTC
-    graph: dict[str, Any] = {}  # as its processes read it: file, nodes with run, in, with
-    models: dict[str, dict[str, str]] = {}  # node -> file name -> SHA-256
-    pictures: str = ""
-    machine: dict[str, Any] = {}
-
-    def text(self) -> dict[str, str]:
-        """As the metadata record has it, with a checksum: MCAP has none for it."""
-        values = {key: json.dumps(value) for key, value in self._asdict().items()}
-        return values | {"crc": str(_crc(values))}
-
-    @staticmethod
-    def read(values: Mapping[str, str]) -> "Facts":
-        """ValueError if it is not what was written."""
-        if values.get("crc") != str(_crc(values)):
-            raise ValueError("its metadata is damaged")
-        return Facts(**{key: json.loads(values[key]) for key in Facts._fields if key in values})
-
-
-def _crc(values: Mapping[str, str]) -> int:
-    return zlib.crc32("\n".join(f"{key}={values[key]}" for key in sorted(values) if key != "crc").encode())
-
-
-def facts_of(graph: Mapping[str, Any], pictures: Pictures) -> Facts:
-    """`graph`: as a running graph's processes read it, or {} where there is none."""
-    form = f"{pictures.form} {pictures.quality}" if pictures.form == "jpeg" else pictures.form
-    machine = {
-        "name": platform.node(),
-        "system": platform.platform(),
-        "processor": platform.machine(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    }
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    shown = json.loads(
-        masked(json.dumps(graph))
-    )  # recordings are given to others: a camera's password must not be in them
-    return Facts(started=started, graph=shown, models=models_of(graph), pictures=form, machine=machine)
-
-
-def models_of(graph: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    """The model files that a graph's nodes open, with their SHA-256; a file that is not there is left out."""
-    from .heatmap import model_path  # not before there is a graph: a converted clip has none
-
-    found: dict[str, dict[str, str]] = {}
-    for name, entry in graph.get("nodes", {}).items():
-        try:
-            node = load(entry["run"], Path(graph["file"]).parent)
-            model = entry["with"].get("model", getattr(node, "model", None))
-            precision = entry["with"].get("precision", getattr(node, "precision", None))
-            if not isinstance(model, str):
-                continue
-            for each in ("fp32", "int8") if precision == "auto" else (precision or "fp32",):
-                file = model_path(model, each)
-                found.setdefault(name, {})[file.name] = hashlib.sha256(file.read_bytes()).hexdigest()
-        except (StageError, SetupError, OSError):
-            continue
-    return found
 
 
 class Recorder:
@@ -212,12 +172,7 @@ class Recorder:
         self._mcap.add_metadata(PROFILE, facts.text())
         # All at once: they stand in the first chunk together, and a file that breaks off still tells them all.
         for output in outputs:
-            schema = 0
-            if output.schema:
-                schema = self._mcap.register_schema(f"handflow.{output.kind}", "jsonschema", output.schema.encode())
-            encoding = "json" if output.name == STATUS else "msgpack"
-            told = {"kind": output.kind, "run": output.run}
-            self._channels[output.name] = self._mcap.register_channel(output.name, encoding, schema, told)
+            self._define(output)
         self.flush()
 
     @property
@@ -225,8 +180,19 @@ class Recorder:
         return self._disk.count
 
     def add(self, output: str, data: bytes, log_ns: int, publish_ns: int, sequence: int) -> None:
+        if output not in self._channels:
+            kind = str(msgpack.unpackb(data)["type"])
+            self._define(Output(output, kind))
         self._mcap.add_message(self._channels[output], log_ns, data, publish_ns, sequence & 0xFFFFFFFF)
         self.messages += 1
+
+    def _define(self, output: Output) -> None:
+        schema = 0
+        if output.schema:
+            schema = self._mcap.register_schema(f"handflow.{output.kind}", "jsonschema", output.schema.encode())
+        encoding = "json" if output.name == STATUS else "msgpack"
+        told = {"kind": output.kind, "run": output.run}
+        self._channels[output.name] = self._mcap.register_channel(output.name, encoding, schema, told)
 
     def end_chunk(self) -> None:
         self._mcap.flush()

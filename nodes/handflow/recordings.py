@@ -11,6 +11,33 @@ Verb = Callable[[str, Callable[[argparse.Namespace], int], str], argparse.Argume
 
 def add_verbs(verb: Verb) -> None:
     """Tells the command line of the verbs below."""
+    one = verb("record", record, "records the running graph; with a source, or when none runs, runs the graph itself")
+    one.add_argument("graph", nargs="?", metavar="GRAPH")
+    one.add_argument("-o", dest="out", metavar="FILE", type=Path, help="written over; needed but for --trigger")
+    one.add_argument("--source", help="camera, file or folder: runs the graph with it, until it ends")
+    one.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS")
+    one.add_argument("--only", type=_names, default=(), metavar="NODE,NODE", help="whose outputs; default: all")
+    one.add_argument("--split", type=_seconds, default=0.0, metavar="SECONDS", help="a new file after so long")
+    one.add_argument("--split-mb", type=_seconds, default=0.0, metavar="MB", help="a new file at this size")
+    one.add_argument(
+        "--snapshot", type=_seconds, default=0.0, metavar="SECONDS", help="keeps so much in memory until --trigger"
+    )
+    one.add_argument("--trigger", action="store_true", help="has the last seconds written that --snapshot keeps")
+    one.add_argument("--graph", dest="named", metavar="FILE", help="the same as GRAPH")
+    _picture_arguments(one)
+
+    one = verb("replay", replay, "plays a recording: recorded outputs stand in for their nodes, the rest runs")
+    one.add_argument("file", metavar="FILE", type=Path)
+    one.add_argument("graph", nargs="?", metavar="GRAPH", help="default: ./pipeline.yaml, else the recorded graph")
+    one.add_argument("--exact", action="store_true", help="every frame through every node: the same hands each time")
+    one.add_argument("--rate", type=_rate, metavar="R", help="1: as it was; 0: as fast as it goes, as --exact does")
+    one.add_argument("--loop", action="store_true")
+    one.add_argument("--start", type=_position, default=0.0, metavar="T", help="seconds from the first frame")
+    one.add_argument("--end", type=_position, default=0.0, metavar="T", help="seconds from the first frame")
+    one.add_argument("--only", type=_names, default=(), metavar="NODE,NODE", help="what is played; default: all")
+    one.add_argument("--pause", action="store_true", help="begins paused; space: go on, n: next frame, q: end")
+    one.add_argument("--json", metavar="OUT", help="a line per frame, as detect writes it; - is standard output")
+
     one = verb("info", info, "says what is in a recording: outputs, rates, gaps, and how it was made")
     one.add_argument("file", metavar="FILE", type=Path)
     one.add_argument("--json", action="store_true")
@@ -45,6 +72,64 @@ def add_verbs(verb: Verb) -> None:
 def _picture_arguments(one: argparse.ArgumentParser) -> None:
     one.add_argument("--pictures", choices=("jpeg", "png"), default="jpeg", help="png: without loss, 30 times slower")
     one.add_argument("--quality", type=int, default=90, metavar="1..100", help="of JPEG")
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} found, a number above 0 expected")
+    return seconds
+
+
+def _position(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds < 1e9:
+        raise argparse.ArgumentTypeError(f"{text!r} found, seconds from 0 expected")
+    return seconds
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not 0 <= rate <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} found, a number from 0 to 1000 expected")
+    return rate
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def record(args: argparse.Namespace) -> int:
+    from .runtime.graph import GraphError
+    from .tapping import record, trigger
+
+    graph = args.named or args.graph
+    if args.trigger:
+        for file in trigger(graph):
+            print(file)
+        return 0
+    if args.out is None:
+        raise GraphError(["record: -o FILE is missing: where to?"])
+    settings = {
+        "file": str(args.out.absolute()), "pictures": args.pictures, "quality": args.quality, "overwrite": True,
+        "split_s": args.split, "split_mb": args.split_mb, "snapshot_s": args.snapshot,
+    }  # fmt: skip
+    return record(graph, args.source, args.only, settings, args.for_s)
+
+
+def replay(args: argparse.Namespace) -> int:
+    from .replaying import Wish, replay
+    from .runtime.graph import GraphError
+
+    rate = args.rate if args.rate is not None else 0.0 if args.exact else 1.0
+    if args.pause and not rate:
+        raise GraphError(["replay: --pause needs a --rate above 0"])
+    if args.end and args.end <= args.start:
+        raise GraphError([f"replay: --end {args.end:g} lies before --start {args.start:g}"])
+    wish = Wish(
+        args.file, args.graph, args.only, rate, args.loop, args.start, args.end, args.pause, args.exact, args.json
+    )
+    return replay(wish)
 
 
 def info(args: argparse.Namespace) -> int:

@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from .recorded import Damaged, Recording
-from .recording import Facts, Recorder, RecordingError
+from .chunks import Damaged
+from .facts import Facts
+from .recorded import Recording
+from .recording import Recorder, RecordingError
 
 
 class Recovered(NamedTuple):

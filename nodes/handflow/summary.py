@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from .recorded import Damaged, Entry, Recording
+from .chunks import Damaged
+from .recorded import Entry, Recording
 from .recording import STATUS
 
 GAP = 2.5  # times the usual step from one message to the next

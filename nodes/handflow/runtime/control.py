@@ -14,7 +14,7 @@ ANSWER_MS = 3000
 
 def ask(file: Path | None, request: str) -> Any:
     """The supervisor's answer. `file`: the graph that runs; None: the only one that runs. RunError."""
-    directory = RunDir(file) if file else _only()
+    directory = RunDir(file) if file else only_running()
     if file and not directory.running():
         raise RunError(f"{file} does not run")
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
@@ -29,7 +29,8 @@ def ask(file: Path | None, request: str) -> Any:
         return json.loads(socket.recv())
 
 
-def _only() -> RunDir:
+def only_running() -> RunDir:
+    """The run directory of the only graph that runs. RunError."""
     directories = running()
     if not directories:
         raise RunError("no graph runs; start one with: handflow run")

@@ -6,7 +6,7 @@ file:line:column, what was found, what was expected, the nearest right name.
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,11 @@ class Graph:
         entry.settings[key] = value
         entry.places[f"with.{key}"] = place
 
+    def plain(self) -> dict[str, Any]:
+        """What `Node.graph` is."""
+        nodes = {e.name: {"run": e.run, "in": e.inputs, "with": e.settings} for e in self.entries.values()}
+        return {"file": str(self.file), "nodes": nodes}
+
 
 def copied(file: Path) -> Graph:
     """Reads what `write` wrote."""
@@ -126,7 +131,7 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
         faults += [f"{entry.place('with', key)}: {entry.name}: {line}" for key, line in wrong.items()]
         if not wrong:
             try:
-                node(**good)
+                what = replace(what, output=node(**good).gives() or what.output)
             except (ValueError, TypeError, SetupError) as error:  # what does not go together
                 faults.append(f"{entry.place('with')}: {entry.name}: {error}")
         run = str((graph.file.parent / entry.run).resolve()) if entry.run.endswith(".py") else entry.run

@@ -38,6 +38,7 @@ class Node:
     kept: dict[str, Any]  # small values (numbers, text) that outlive a crash of this process within a run
     note: str  # what the table shows beside this node: "3 hands"
     empty: Callable[..., np.ndarray]  # like numpy.empty, but in the shared slot that is sent next: no copy
+    graph: dict[str, Any]  # the graph that it runs in, as plain values: file, nodes with run, in, with; {} without one
     process: Callable[..., Any]
 
     exact: bool  # whether this is an exact graph: every message counts, and no result may depend on the time it took
@@ -50,8 +51,12 @@ class Node:
     def __new__(cls, *_: object, **__: object) -> Self:
         node = super().__new__(cls)
         node.log = logging.getLogger(cls.__name__.lower())
-        node.kept, node.note, node.empty, node.exact = {}, "", np.empty, False
+        node.kept, node.note, node.empty, node.graph, node.exact = {}, "", np.empty, {}, False
         return node
+
+    def gives(self) -> type[Message] | None:
+        """What `process` returns, where that depends on the settings; None: what its annotation says. SetupError."""
+        return None
 
     def start(self) -> None:
         """Opens what `process` needs. A failure here at the start of a graph ends the run, with its line."""

@@ -87,7 +87,7 @@ def _run(
     log = logging.getLogger(stage.name)
     node = stage.node(**stage.settings)
     node.log, node.exact = log, graph.exact
-    node.empty = rings.empty
+    node.empty, node.graph = rings.empty, graph.plain()
     kept = directory.kept(stage.name)
     with contextlib.suppress(FileNotFoundError):
         node.kept.update(msgpack.unpackb(kept.read_bytes()))

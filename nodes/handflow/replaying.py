@@ -1,0 +1,192 @@
+"""`handflow replay`: a graph in which recorded outputs stand in for their nodes, and the rest runs."""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .conducting import Conductor, keys
+from .facts import models_of
+from .launch import complain, graph_of, supervise
+from .messages import Hands
+from .recorded import Recording
+from .recording import RecordingError
+from .runtime.graph import Entry, Graph, GraphError
+from .runtime.stage import StageError, declared, hint, load
+from .tapping import free_name
+
+CHECKED_BYTES = 256 * 2**20  # up to so much is read whole before: damage is better known before than in the middle
+
+
+@dataclass
+class Wish:
+    """How a recording is to be played."""
+
+    file: Path
+    graph: str | None = None
+    only: Sequence[str] = ()  # outputs; none: all that are recorded
+    rate: float = 1.0
+    loop: bool = False
+    begin_s: float = 0.0
+    end_s: float = 0.0  # 0: to the end
+    paused: bool = False
+    exact: bool = False
+    json: str | None = None
+
+
+def replay(wish: Wish) -> int:
+    """Plays until the recording and all that hangs on it have ended; the exit status. GraphError, RecordingError."""
+    recording = Recording(wish.file)
+    recording.check(CHECKED_BYTES)
+    if fault := recording.fault():
+        complain(fault)
+    graph = graph_for(recording, wish)
+    with tempfile.TemporaryDirectory(prefix="handflow-replay-") as folder:
+        played = stand_in(graph, recording, wish, Path(folder))
+        left_out = prune(graph, set(played))
+        if left_out:
+            complain(f"left out, for nothing in the recording drives them: {', '.join(left_out)}")
+        complain(*changed_models(graph, recording))
+        if wish.json is not None:
+            add_lines(graph, wish)
+        run = supervise(graph, table_on_stdout=wish.json != "-")
+        with conducted(recording, wish, played, Path(folder)):
+            run(None)
+    return 0
+
+
+def graph_for(recording: Recording, wish: Wish) -> Graph:
+    """The graph that was given, ./pipeline.yaml, the recorded one, or the packaged one; it runs under the file's name.
+
+    So it does not get in the way of the graph that was recorded, should that still run.
+    """
+    facts = recording.facts
+    if wish.graph is None and not Path("pipeline.yaml").exists() and facts and facts.graph:
+        nodes = [(name, e) for name, e in facts.graph["nodes"].items() if e["run"] != "record"]
+        entries = {name: Entry(name, e["run"], e["in"], e["with"], {"": f"{wish.file}: {name}"}) for name, e in nodes}
+        graph = Graph(Path(facts.graph["file"]), entries)
+    else:
+        graph = graph_of(wish.graph)
+    for entry in graph.entries.values():
+        if entry.run.endswith(".py"):
+            entry.run = str((graph.file.parent / entry.run).resolve())
+    graph.file, graph.exact = recording.file.absolute(), wish.exact
+    return graph
+
+
+def stand_in(graph: Graph, recording: Recording, wish: Wish, folder: Path) -> list[str]:
+    """Puts the recording in the place of the nodes whose outputs it has; their names. RecordingError."""
+    there = [name for name in recording.names() if name in graph.entries]
+    for name in wish.only:
+        if name not in recording.names():
+            has = ", ".join(recording.names())
+            raise RecordingError(f"{recording.file}: no output {name!r}{hint(name, recording.names())}; it has {has}")
+        if name not in graph.entries:
+            raise GraphError([f"--only {name}: the graph has no such node; it has {', '.join(graph.entries)}"])
+    if not there:
+        raise RecordingError(
+            f"{recording.file}: has the outputs {', '.join(recording.names()) or 'none'}; "
+            f"none of them is a node of the graph, which has {', '.join(graph.entries)}"
+        )
+    chosen = [name for name in there if not wish.only or name in wish.only]
+    for name in chosen:
+        settings = {
+            "file": str(recording.file.absolute()), "output": name, "rate": wish.rate, "loop": wish.loop,
+            "begin": wish.begin_s, "end": wish.end_s, "conductor": str(folder),
+        }  # fmt: skip
+        graph.entries[name] = Entry(name, "replay", {}, settings, {"": f"{recording.file}: {name}"})
+    return chosen
+
+
+def prune(graph: Graph, played: set[str]) -> list[str]:
+    """Takes out of the graph what nothing in the recording drives: its camera, and what only that feeds."""
+    driven, before = set(played), set[str]()
+    while driven != before:
+        before = set(driven)
+        for entry in graph.entries.values():
+            if entry.inputs and _drivers(graph, entry) & driven:
+                driven.add(entry.name)
+    gone = [name for name in graph.entries if name not in driven]
+    for name in gone:
+        del graph.entries[name]
+    for entry in graph.entries.values():
+        entry.inputs = {argument: edge for argument, edge in entry.inputs.items() if edge["from"] not in gone}
+    return gone
+
+
+def _drivers(graph: Graph, entry: Entry) -> set[str]:
+    """The nodes that drive this one: its first input's; all of them where it takes any number."""
+    try:
+        what = declared(load(entry.run, graph.file.parent))
+    except StageError:
+        return {edge["from"] for edge in entry.inputs.values()}  # checking the graph says what is wrong with it
+    first = next(iter(what.inputs), "")
+    if what.rest is not None:
+        return {edge["from"] for edge in entry.inputs.values()}
+    return {edge["from"] for argument, edge in entry.inputs.items() if argument in ("", first)}
+
+
+def changed_models(graph: Graph, recording: Recording) -> list[str]:
+    """A line for each node whose model is not the one that it was recorded with."""
+    then = recording.facts.models if recording.facts else {}
+    lines = []
+    for name, files in models_of(graph.plain()).items():
+        for file, digest in files.items():
+            recorded = then.get(name, {}).get(file)
+            if name in then and recorded != digest:
+                was = f"{file} {recorded[:12]}" if recorded else ", ".join(then[name])
+                lines.append(
+                    f"{name}: the model {file} is {digest[:12]}, recorded with {was}: its hands may differ from those"
+                )
+    return lines
+
+
+def add_lines(graph: Graph, wish: Wish) -> None:
+    """A node that writes the hands as JSON lines. GraphError if none gives hands."""
+    giving = []
+    for entry in graph.entries.values():
+        with contextlib.suppress(StageError):
+            node = load(entry.run, graph.file.parent)
+            output = node(**entry.settings).gives() if entry.run == "replay" else declared(node).output
+            if output is not None and issubclass(output, Hands):
+                giving.append(entry.name)
+    if not giving:
+        raise GraphError([f"--json: no node of the graph gives hands; it has {', '.join(graph.entries)}"])
+    # What the tracker gives, as `detect` has it, and not what a surface behind it makes of that.
+    tracker = "tracker" if "tracker" in giving else giving[0]
+    name = free_name(graph, "json-lines")
+    settings = {"file": wish.json, "name": str(wish.file)}
+    inputs = {"hands": {"from": tracker, "keep": "all"}}
+    graph.entries[name] = Entry(name, "json_lines", inputs, settings, {"": f"--json {wish.json}"})
+
+
+@contextlib.contextmanager
+def conducted(recording: Recording, wish: Wish, played: Sequence[str], folder: Path) -> Iterator[None]:
+    """Lets the replays begin together, and obeys the keys of a terminal while the block runs."""
+
+    def step(position_s: float) -> float | None:
+        found = recording.frame_after(recording.start_ns + round(position_s * 1e9))
+        return None if found is None else (found - recording.start_ns) / 1e9
+
+    conductor = Conductor(folder, played, wish.rate, wish.begin_s, step, complain, wish.paused)
+    ended = threading.Event()
+    with keys() if wish.paused or _at_terminal() else contextlib.nullcontext() as read:
+        if wish.paused:
+            complain(Conductor.KEYS)
+        quit_ = lambda: os.kill(os.getpid(), signal.SIGTERM)  # noqa: E731
+        thread = threading.Thread(target=conductor.conduct, args=(read, quit_, ended), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(1)
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()

@@ -1,0 +1,107 @@
+"""`handflow record`: a recorder beside a running graph, which reads its outputs, or in a graph that it runs itself."""
+
+import os
+import signal
+import threading
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from .launch import graph_of, set_source, supervise
+from .record import take_snapshots
+from .runtime.control import only_running
+from .runtime.graph import Entry, Graph, GraphError, copied
+from .runtime.process import run_process
+from .runtime.rundir import RunDir, running
+from .runtime.stage import StageError, declared, hint, load
+
+LOOK_S = 0.2
+
+
+def record(
+    graph_file: str | None, source: str | None, only: Sequence[str], settings: dict[str, Any], for_s: float | None
+) -> int:
+    """Records until the graph ends, the time is over or a signal comes; the exit status. GraphError, RunError."""
+    directory = None if source is not None else running_graph(graph_file)
+    graph = copied(directory.graph) if directory else graph_of(graph_file)
+    if source is not None:
+        set_source(graph, source)
+    name = add_recorder(graph, outputs(graph, only), settings)
+    directory = directory or RunDir(graph.file, graph.portable)
+    if graph.clock_offset_ns is None:
+        supervise(graph)(for_s)
+    else:
+        directory.kept(name).unlink(missing_ok=True)  # of a recorder before this one
+        done = threading.Event()
+        threading.Thread(target=_watch, args=(directory, name, for_s, done), daemon=True).start()
+        if run_process(graph, name):
+            return 1
+        done.set()
+    return int(bool(_stopped(directory, name)))
+
+
+def trigger(graph_file: str | None) -> list[str]:
+    """Has the last seconds of a running graph written; the files. RunError."""
+    return take_snapshots(running_graph(graph_file) or RunDir(graph_of(graph_file).file))
+
+
+def running_graph(graph_file: str | None) -> RunDir | None:
+    """The run of that graph, or the only run; None if there is none. RunError if it could be any of several."""
+    if graph_file is not None:
+        directory = RunDir(Path(graph_file))
+        return directory if directory.running() else None
+    return only_running() if running() else None
+
+
+def outputs(graph: Graph, only: Sequence[str]) -> list[str]:
+    """The nodes whose outputs are recorded: those named, else all that give messages. GraphError."""
+    giving = []
+    for entry in graph.entries.values():
+        try:
+            if declared(load(entry.run, graph.file.parent)).output is not None:
+                giving.append(entry.name)
+        except StageError:
+            continue  # checking the graph says what is wrong with it
+    unknown = [name for name in only if name not in giving]
+    if unknown:
+        near = hint(unknown[0], giving)
+        raise GraphError([f"--only {unknown[0]}: no node that gives messages{near}; there are {', '.join(giving)}"])
+    return list(only) or giving
+
+
+def add_recorder(graph: Graph, names: Collection[str], settings: dict[str, Any]) -> str:
+    """Adds a recorder of these outputs to the graph; its name."""
+    name = free_name(graph, "record")
+    inputs = {each: {"from": each, "keep": "all"} for each in names}
+    graph.entries[name] = Entry(name, "record", inputs, settings, {"": f"{graph.file}: {name}"})
+    return name
+
+
+def free_name(graph: Graph, name: str) -> str:
+    """`name`, or with a number where the graph has a node of that name."""
+    number, free = 1, name
+    while free in graph.entries:
+        number += 1
+        free = f"{name}-{number}"
+    return free
+
+
+def _watch(directory: RunDir, name: str, for_s: float | None, done: threading.Event) -> None:
+    """Ends this process's node when the graph or its time has ended, or when the recording has been stopped."""
+    left_s = for_s
+    while not done.wait(LOOK_S if left_s is None else min(LOOK_S, max(left_s, 0))):
+        if left_s is not None:
+            left_s -= LOOK_S
+        if not directory.running() or (left_s is not None and left_s <= 0) or _stopped(directory, name):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
+def _stopped(directory: RunDir, name: str) -> str:
+    """Why a recorder has stopped before its time."""
+    try:
+        return str(msgpack.unpackb(directory.kept(name).read_bytes()).get("stopped", ""))
+    except FileNotFoundError:
+        return ""
