@@ -74,6 +74,7 @@ def graph(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     until(lambda: running.out, "the graph does not run")
     yield file
     assert running.process.poll() is None, running.err
+    assert running.stop() == 0
 
 
 def sequence(recording: Recording, output: str) -> list[int]:
