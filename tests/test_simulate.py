@@ -2,14 +2,13 @@
 
 import json
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from typing import get_args
 
 import numpy as np
 import pytest
 from conftest import Run, until
-from osc_receivers import Mailbox, some_hands
+from osc_receivers import Mailbox, free_port, some_hands
 
 from handflow import State
 from handflow.__main__ import main
@@ -20,12 +19,6 @@ from handflow.patterns import PATTERNS, Crowd
 
 PROTOCOLS = get_args(Protocol)
 COUNTED = ("datagrams", "bytes", "frames", "hand_frames", "entered", "left")
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
