@@ -141,7 +141,7 @@ class Program:
 
     def wait(self, count: int) -> None:
         """Until so many lines have come."""
-        until(lambda: len(self.lines) >= count, f"{count} lines expected, {len(self.lines)} came", 60)
+        until(lambda: len(self.lines) >= count, f"{count} lines expected from {self.process.args}", 60)
 
     def heard(self) -> list[Heard]:
         return [self.parse(line) for line in self.lines]

@@ -35,8 +35,13 @@ class Packet(NamedTuple):
         if not bundled:
             return [*self.first, *elements(self.rows.data), *self.last]
         before, after = b"".join(map(sized, self.first)), b"".join(map(sized, self.last))
-        room = LARGEST - len(BUNDLE) - len(before) - len(after)
-        return [BUNDLE + before + part + after for part in _parts(self.rows, room)]
+        room = room_beside(before + after)
+        return [BUNDLE + before + part + after for part in parts(self.rows, room)]
+
+
+def room_beside(fixed: bytes) -> int:
+    """How many bytes of rows fit into a bundle that holds `fixed` as well."""
+    return LARGEST - len(BUNDLE) - len(fixed)
 
 
 @lru_cache(1024)
@@ -122,13 +127,13 @@ def _words(start: bytes, numbers: int) -> np.ndarray:
     return np.frombuffer(sized(start + bytes(4 * numbers)), ">i4")
 
 
-def _parts(several: Rows, room: int) -> list[bytes]:
+def parts(several: Rows, room: int) -> list[bytes]:
     """The rows' bytes, cut so that no part is longer than `room`; without rows one empty part."""
     if len(several.data) <= room:
         return [several.data]
-    parts, start = [], 0
+    found, start = [], 0
     while start < len(several.data):
         end = several.ends[bisect_right(several.ends, start + room) - 1]
-        parts.append(several.data[start:end])
+        found.append(several.data[start:end])
         start = end
-    return parts
+    return found

@@ -53,9 +53,11 @@ class Stream:
         self.number: int | None = None  # of the frame that was told last
         self._times_s: deque[float] = deque(maxlen=300)  # when frames came
         self._alive: list[int] = []  # in it
+        self._mark: object = None  # what the parts of it have in common
         self._told: set[int] = set()  # whose values have come since
         self._pending: dict[int, Values] = {}  # of a frame that is not yet whole
         self._next: int | None = None  # its number
+        self._time: object = None
         self._ids: list[int] = []
         self._seats: dict[int, int] = {}  # hands-split: slot -> id
         self._seat: Values = {}
@@ -80,10 +82,20 @@ class Stream:
         return sorted(id_ for id_, hand in self.hands.items() if now_s - hand.heard_s > STUCK_S)
 
     def frame(
-        self, number: int | None, alive: list[int], told: dict[int, Values], now_s: float, single: bool = False
+        self,
+        number: int | None,
+        alive: list[int],
+        told: dict[int, Values],
+        now_s: float,
+        single: bool = False,
+        mark: object = None,
     ) -> None:
-        """A frame, or unless it is a `single` one a part of one: the layouts with a list of who is there."""
-        if single or (number, alive) != (self.number, self._alive):
+        """A frame, or unless it is a `single` one a part of one: the layouts with a list of who is there.
+
+        The parts of a frame have the same list and the same number, or the same `mark`.
+        """
+        mark = number if mark is None else mark
+        if single or (mark, alive) != (self._mark, self._alive):
             self.end()
             self.step(number, now_s)
             self.hand_frames += len(alive)
@@ -92,6 +104,7 @@ class Stream:
                 self.leave(id_)
             if len(set(alive)) < len(alive):
                 self.faults["an id twice in one frame"] += 1
+        self.number, self._mark = number, mark
         for id_, values in told.items():
             if id_ not in alive:
                 self.faults["a hand that is not in the list of who is there"] += 1
@@ -167,11 +180,11 @@ HAND = ("slot", "state", "zone", "x", "y", "w", "h", "vx", "vy", "score", "age",
 
 def _tuio2(stream: Stream, what: Known, values: list, now_s: float) -> None:
     if what.name == "frm":
-        stream._next, stream._pending = values[0], {}
+        stream._next, stream._pending, stream._time = values[0], {}, values[1]
     elif what.name == "ptr":
         stream._pending[values[0]] = dict(zip(POINTER, values[1:], strict=True))
     elif stream._next is not None:
-        stream.frame(stream._next, values, stream._pending, now_s)
+        stream.frame(stream._next, values, stream._pending, now_s, single=not values, mark=stream._time)
 
 
 def _hands(stream: Stream, what: Known, values: list, now_s: float) -> None:

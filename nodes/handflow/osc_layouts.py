@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from .messages import now_ns
-from .osc_encoding import Packet, Rows, built, head, joined, message, numbers, rows, sized, text
+from .osc_encoding import Packet, Rows, built, head, joined, message, numbers, parts, room_beside, rows, sized, text
 from .osc_sheet import AGE, ID, NONE, OPEN, SCORE, SLOT, VX, VY, H, News, Sheet, View, W, X, Y
 
 Protocol = Literal["tuio11", "tuio2", "augmenta2", "hands", "hands-split", "wekinator"]
@@ -81,16 +81,18 @@ def tuio2(told: Told, style: Style) -> list[Packet | bytes]:
     measures[:, :2], measures[:, 4] = floats[:, : Y + 1], floats[:, W] / 2
     measures[:, 6:8], measures[:, 9:10] = floats[:, VX : VY + 1], sheet.speeding(style.view)
     second, rest = divmod(sheet.captured_ns or now_ns(), 10**9)
-    # python-osc builds no message with a time tag and texts on both sides, so its two halves are put together.
-    frame = b"/tuio2/frm\0\0,itis\0\0\0" + numbers("iIIi").pack(
-        told.number,
-        (second + NTP_S) & 0xFFFFFFFF,
-        (rest << 32) // 10**9,
-        min(max(sheet.width, 0), 0x7FFF) << 16 | min(max(sheet.height, 0), 0xFFFF),
-    )
+    size = min(max(sheet.width, 0), 0x7FFF) << 16 | min(max(sheet.height, 0), 0xFFFF)
+    # python-osc packs no time tag among the arguments.
+    start, source = b"/tuio2/frm\0\0,itis\0\0\0", text(f"handflow:cam@{style.address}")
+    rest_of_it = numbers("IIi").pack((second + NTP_S) & 0xFFFFFFFF, (rest << 32) // 10**9, size) + source
     alive = message("/tuio2/alv", "i" * len(sheet), *sheet.ids)
     pointing = rows(head("/tuio2/ptr", "iii" + "f" * 11), pointers, measures)
-    return [Packet([frame + text(f"handflow:cam@{style.address}")], pointing, [alive])]
+    room = room_beside(sized(start + bytes(4) + rest_of_it) + sized(alive))
+    # Clients take the first bundle with a number for the whole frame: each part has one of its own, and they add up.
+    return [
+        Packet([start + numbers("i").pack(told.number + part) + rest_of_it], Rows(data, [len(data)]), [alive])
+        for part, data in enumerate(parts(pointing, room))
+    ]
 
 
 def augmenta2(told: Told, style: Style) -> list[Packet | bytes]:
@@ -214,13 +216,14 @@ class Layout(NamedTuple):
     port: int
     frame: Callable[[Told, Style], list[Packet | bytes]]
     bundled: bool = True  # unless the target says otherwise
+    numbered: bool = False  # each packet of a frame has a number of its own
     base: str = ""  # the default of the addresses that may be chosen
     status: Callable[[Status, Style], list[Packet | bytes]] = lambda status, style: []
 
 
 LAYOUTS: dict[Protocol, Layout] = {
     "tuio11": Layout(3333, tuio11),
-    "tuio2": Layout(3333, tuio2),
+    "tuio2": Layout(3333, tuio2, numbered=True),
     "augmenta2": Layout(12000, augmenta2, bundled=False),
     "hands": Layout(9000, hands, base="/hands", status=hands_status),
     "hands-split": Layout(9000, hands_split, base="/hands"),

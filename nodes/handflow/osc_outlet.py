@@ -79,7 +79,10 @@ class Outlet:
         told = Told(sheet, self.number, changes, self._gone(sheet))
         self.last, self._left = sheet, changes.left
         self.frames += 1
-        self._send(self.layout.frame(told, self.style))
+        packets = self.layout.frame(told, self.style)
+        if self.layout.numbered:
+            self.number = (self.number + len(packets) - 1) & 0x7FFFFFFF
+        self._send(packets)
 
     def tell_status(self, status: Status) -> None:
         if self._ready():
