@@ -1,6 +1,8 @@
 """Real graphs in real processes, and a game that listens to them."""
 
+import contextlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -175,3 +177,14 @@ def browser() -> Iterator[Any]:
         started = playwright.chromium.launch(executable_path=chromium, args=HEADLESS.split())
         yield started
         started.close()
+
+
+def free_ports(count: int) -> int:
+    """The first of so many tcp ports in a row that nobody uses; below those that systems give away by themselves."""
+    chance = random.Random(os.getpid() + time.monotonic_ns())
+    while True:
+        first = chance.randrange(20000, 30000)
+        with contextlib.suppress(OSError), ExitStack() as open_:
+            for port in range(first, first + count):
+                open_.enter_context(socket.create_server(("127.0.0.1", port)))
+            return first

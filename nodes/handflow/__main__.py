@@ -58,6 +58,7 @@ def run(args: argparse.Namespace) -> int:
         _set(graph, setting)
     if args.source is not None:
         _source(graph, args.source)
+    graph.place_on(args.on)
     graph.exact = args.exact
     supervise(graph)(args.for_s)
     return 0
@@ -76,6 +77,9 @@ def check(args: argparse.Namespace) -> int:
         print(json.dumps({"graph": str(graph.file), "nodes": list(stages), "errors": []}))
     else:
         print(f"{graph.file}: {len(stages)} nodes, nothing wrong")
+        for machine in graph.machines.values():
+            taken = [f"{port} {n}" for n, port in graph.ports().items() if stages[n].on == machine.name]
+            print(f"{machine.name} listens on {machine.host}: {', '.join([f'{machine.port} its supervisor', *taken])}")
     return 0
 
 
@@ -98,6 +102,9 @@ def node(args: argparse.Namespace) -> int:
     loaded = copied(Path(args.graph)) if args.supervised else _graph(args.graph)
     for setting in args.set:
         _set(loaded, setting)
+    if not args.supervised:
+        stands = loaded.entries[args.name].on if args.name in loaded.entries else next(iter(loaded.machines), None)
+        loaded.place_on(args.on or stands or None)
     return run_process(loaded, args.name, args.supervised, args.restarted)
 
 
@@ -105,7 +112,7 @@ def top(args: argparse.Namespace) -> int:
     from .runtime.control import ask
 
     def rows() -> list[dict]:
-        return ask(args.graph and Path(args.graph), "top")
+        return ask(args.graph and Path(args.graph), "top", args.on)
 
     if args.json:
         print(json.dumps(rows()))
@@ -176,6 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--set", action="append", default=[], metavar="NODE.KEY=VALUE", help="beats the file; YAML")
     one.add_argument("--for", dest="for_s", type=_seconds, metavar="SECONDS", help="stops after so long")
     one.add_argument("--exact", action="store_true", help="every message counts: the same results each time")
+    one.add_argument("--on", metavar="MACHINE", help="which of the graph's machines this is")
 
     one = verb("check", check, "says everything that is wrong with a graph, without a camera")
     one.add_argument("graph", nargs="?", metavar="GRAPH")
@@ -192,11 +200,13 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("name", metavar="NAME")
     one.add_argument("--graph", metavar="GRAPH")
     one.add_argument("--set", action="append", default=[], metavar="NODE.KEY=VALUE")
+    one.add_argument("--on", metavar="MACHINE", help="default: the one that the graph puts it on")
     one.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)  # standard input is the supervisor
     one.add_argument("--restarted", action="store_true", help=argparse.SUPPRESS)  # does not wait for its listeners
 
     one = verb("top", top, "shows the table of a running graph")
     one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
+    one.add_argument("--on", metavar="MACHINE", help="where the graph runs as several machines on this one")
     one.add_argument("--once", action="store_true")
     one.add_argument("--json", action="store_true")
 

@@ -181,7 +181,7 @@ def keys() -> Iterator[Callable[[], str]]:
     """What reads the next key from standard input, as soon as it is pressed; "" at its end."""
     fd = sys.stdin.fileno()
     before = None
-    if os.isatty(fd) and os.tcgetpgrp(fd) == os.getpgrp():
+    if hasattr(os, "tcgetpgrp") and os.isatty(fd) and os.tcgetpgrp(fd) == os.getpgrp():
         import termios
         import tty
 

@@ -63,6 +63,7 @@ def supervise(graph: "Graph", table_on_stdout: bool = True) -> Callable[[float |
     from .runtime.graph import resolve
     from .runtime.supervisor import Supervisor
 
+    graph.place_on(graph.on or None)  # a graph of several machines must know which of them this is
     stages = resolve(graph)
 
     def run(for_s: float | None) -> None:

@@ -15,9 +15,13 @@ class Array:
     """The dtype and shape an array field must have; a name such as "n" stands for the same size in all fields.
 
     `fill`: what an array that was left out is filled with, once the sizes are known from the fields before it.
+    `picture`: it crosses from one machine to another as a JPEG.
     """
 
-    def __init__(self, dtype: str, shape: tuple[int | str, ...], fill: float | None = None) -> None:
+    def __init__(
+        self, dtype: str, shape: tuple[int | str, ...], fill: float | None = None, picture: bool = False
+    ) -> None:
+        self.picture = picture
         self.dtype, self.shape, self.fill = np.dtype(dtype), shape, fill
 
 
@@ -110,7 +114,7 @@ def _none() -> Any:
 class Frame(Message):
     """A picture."""
 
-    image: Annotated[np.ndarray, Array("uint8", ("height", "width", 3))]  # BGR, as OpenCV has it
+    image: Annotated[np.ndarray, Array("uint8", ("height", "width", 3), picture=True)]  # BGR, as OpenCV has it
 
 
 class Flow(Message):
@@ -170,6 +174,15 @@ class Clock:
     """
 
     offset_ns: int = time.time_ns() - time.monotonic_ns()  # a graph's processes share the offset taken at its start
+
+    @classmethod
+    def follow(cls, offset_ns: int) -> None:
+        """In a process that is fed from another machine: takes that machine's stream clock, as measured just now.
+
+        What was measured better is taken at once, save that steps back under 5 ms are made in ones of 0.1 ms.
+        """
+        step = offset_ns - cls.offset_ns
+        cls.offset_ns += max(step, -100_000) if -5_000_000 < step < 0 else step
 
 
 def now_ns() -> int:

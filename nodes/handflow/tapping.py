@@ -11,10 +11,10 @@ import msgpack
 
 from .launch import graph_of, set_source, supervise
 from .record import take_snapshots
-from .runtime.control import only_running
+from .runtime.control import only_running, runs
 from .runtime.graph import Entry, Graph, GraphError, copied
 from .runtime.process import run_process
-from .runtime.rundir import RunDir, running
+from .runtime.rundir import RunDir
 from .runtime.stage import StageError, declared, hint, load
 
 LOOK_S = 0.2
@@ -29,7 +29,7 @@ def record(
     if source is not None:
         set_source(graph, source)
     name = add_recorder(graph, outputs(graph, only), settings)
-    directory = directory or RunDir(graph.file, graph.portable)
+    directory = directory or RunDir(graph.file, graph.portable, graph.on)
     if graph.clock_offset_ns is None:
         supervise(graph)(for_s)
     else:
@@ -49,10 +49,8 @@ def trigger(graph_file: str | None) -> list[str]:
 
 def running_graph(graph_file: str | None) -> RunDir | None:
     """The run of that graph, or the only run; None if there is none. RunError if it could be any of several."""
-    if graph_file is not None:
-        directory = RunDir(Path(graph_file))
-        return directory if directory.running() else None
-    return only_running() if running() else None
+    file = Path(graph_file) if graph_file is not None else None
+    return only_running(file) if runs(file) else None
 
 
 def outputs(graph: Graph, only: Sequence[str]) -> list[str]:
@@ -60,7 +58,7 @@ def outputs(graph: Graph, only: Sequence[str]) -> list[str]:
     giving = []
     for entry in graph.entries.values():
         try:
-            if declared(load(entry.run, graph.file.parent)).output is not None:
+            if entry.on == graph.on and declared(load(entry.run, graph.file.parent)).output is not None:
                 giving.append(entry.name)
         except StageError:
             continue  # checking the graph says what is wrong with it
@@ -75,7 +73,7 @@ def add_recorder(graph: Graph, names: Collection[str], settings: dict[str, Any])
     """Adds a recorder of these outputs to the graph; its name."""
     name = free_name(graph, "record")
     inputs = {each: {"from": each, "keep": "all"} for each in names}
-    graph.entries[name] = Entry(name, "record", inputs, settings, {"": f"{graph.file}: {name}"})
+    graph.entries[name] = Entry(name, "record", inputs, settings, {"": f"{graph.file}: {name}"}, graph.on)
     return name
 
 

@@ -1,5 +1,6 @@
 """Talks to the supervisor of a running graph."""
 
+import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,10 @@ from .supervisor import RunError
 ANSWER_MS = 3000
 
 
-def ask(file: Path | None, request: str) -> Any:
-    """The supervisor's answer. `file`: the graph that runs; None: the only one that runs. RunError."""
-    directory = RunDir(file) if file else only_running()
-    if file and not directory.running():
-        raise RunError(f"{file} does not run")
+def ask(file: Path | None, request: str, on: str | None = None) -> Any:
+    """The supervisor's answer. `file`: the graph that runs; None: the only one that runs. `on`: as which machine, where
+    a graph of several runs as more than one of them here. RunError."""
+    directory = only_running(file, on)
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         address = directory.control
@@ -29,12 +29,28 @@ def ask(file: Path | None, request: str) -> Any:
         return json.loads(socket.recv())
 
 
-def only_running() -> RunDir:
-    """The run directory of the only graph that runs. RunError."""
-    directories = running()
-    if not directories:
-        raise RunError("no graph runs; start one with: handflow run")
-    if len(directories) > 1:
-        files = [json.loads(each.graph.read_text("utf-8"))["file"] for each in directories]
+def only_running(file: Path | None = None, on: str | None = None) -> RunDir:
+    """The run directory of the only graph that runs, of those that are asked for. RunError."""
+    graphs = runs(file, on)
+    if not graphs:
+        what = f"{file or 'no graph'}{f' on {on}' if on else ''}"
+        raise RunError(f"{what} does not run" if file else f"{what} runs; start one with: handflow run")
+    if len(graphs) == 1:
+        return graphs[0][0]
+    files = list(dict.fromkeys(graph["file"] for _, graph in graphs))
+    if len(files) > 1:
         raise RunError(f"{len(files)} graphs run; say which with --graph: {', '.join(files)}")
-    return directories[0]
+    raise RunError(f"{files[0]} runs here as {', '.join(graph['on'] for _, graph in graphs)}; say which with --on")
+
+
+def runs(file: Path | None = None, on: str | None = None) -> list[tuple[RunDir, dict[str, Any]]]:
+    """The graphs that run here, of those that are asked for, each as its run directory and as its processes read it."""
+    graphs = []
+    for each in running(file):
+        with contextlib.suppress(OSError, ValueError):  # one that is just starting has not said yet what it is
+            graphs.append((each, json.loads(each.graph.read_text("utf-8"))))
+    if file:
+        graphs = [(each, graph) for each, graph in graphs if Path(graph["file"]).resolve() == file.resolve()]
+    if on:
+        graphs = [(each, graph) for each, graph in graphs if graph.get("on", "") == on]
+    return graphs

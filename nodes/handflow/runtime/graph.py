@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from .machines import Crossing, Machine, ports
 from .node import Node, SetupError
 from .stage import KEEPS_DRIVING, Declared, Input, StageError, declared, hint, load, settings
 from .wire import Edge, Packed
@@ -36,6 +37,7 @@ class Entry:
     inputs: dict[str, dict[str, Any]]  # argument ("" = the first) -> from, keep, wait_ms
     settings: dict[str, Any]
     places: dict[str, str] = field(default_factory=dict)  # "run", "in.prior", "with.fps" -> file:line:column
+    on: str = ""  # the machine; "" in a graph of one
 
     def place(self, *path: str) -> str:
         while path:
@@ -57,6 +59,8 @@ class Stage:
     listeners: list[str]  # who listens to it, once for each edge
     readers: list[str]  # those of them that read every message
     what: Declared
+    on: str = ""  # the machine
+    crossings: list[Crossing] = field(default_factory=list)  # how it is read on other machines, each way once
 
 
 @dataclass
@@ -67,7 +71,29 @@ class Graph:
     entries: dict[str, Entry]
     portable: bool = False  # joined by tcp on loopback and mapped files
     exact: bool = False  # every message counts and inputs are joined by frame: the same results each time
+    machines: dict[str, Machine] = field(default_factory=dict)
+    on: str = ""  # the machine that this is
     clock_offset_ns: int | None = None  # set in the copy that a running graph's processes read
+
+    def ports(self) -> dict[str, int]:
+        """The tcp port of each node that is read on another machine."""
+        across = [
+            edge["from"]
+            for entry in self.entries.values()
+            for edge in entry.inputs.values()
+            if edge["from"] in self.entries and self.entries[edge["from"]].on != entry.on
+        ]
+        return ports(self.machines, {entry.name: entry.on for entry in self.entries.values()}, across)
+
+    def place_on(self, machine: str | None) -> None:
+        """What `--on` does: says which machine this is."""
+        names = ", ".join(self.machines)
+        if machine is None and self.machines:
+            raise GraphError([f"{self.file} has machines; say with --on which of them this is: {names}"])
+        if machine is not None and machine not in self.machines:
+            has = f"it has {names}" if names else "it has no 'machines:'"
+            raise GraphError([f"--on {machine}: no machine of {self.file}{hint(machine, list(self.machines))}; {has}"])
+        self.on = machine or ""
 
     def set(self, name: str, key: str, value: Any, place: str) -> None:
         """What `--set` does: beats the file."""
@@ -87,30 +113,39 @@ def copied(file: Path) -> Graph:
     """Reads what `write` wrote."""
     whole = json.loads(file.read_text("utf-8"))
     entries = {
-        name: Entry(name, e["run"], e["in"], e["with"], {"": f"{whole['file']}: {name}"})
+        name: Entry(name, e["run"], e["in"], e["with"], {"": f"{whole['file']}: {name}"}, e["on"])
         for name, e in whole["nodes"].items()
     }
-    return Graph(Path(whole["file"]), entries, whole["portable"], whole["exact"], whole["clock_offset_ns"])
+    machines = {name: Machine(name, host, port) for name, (host, port) in whole["machines"].items()}
+    graph = Graph(Path(whole["file"]), entries, whole["portable"], whole["exact"], machines, whole["on"])
+    graph.clock_offset_ns = whole["clock_offset_ns"]
+    return graph
 
 
 def write(graph: Graph, stages: Mapping[str, Stage], file: Path) -> None:
     """The copy of a checked graph that its processes read: --set is in it, and JSON is 40 ms quicker than YAML."""
-    nodes = {
-        s.name: {
-            "run": s.run,
-            "in": {e.argument: {"from": e.node, "keep": e.keep, "wait_ms": e.wait_ms} for e in s.edges},
-            "with": graph.entries[s.name].settings,
-        }
-        for s in stages.values()
-    }
     whole = {
         "file": str(graph.file),
         "portable": graph.portable,
         "exact": graph.exact,
         "clock_offset_ns": graph.clock_offset_ns,
-        "nodes": nodes,
+        "on": graph.on,
+        **described(graph, stages),
     }
+    for name, node in whole["nodes"].items():
+        node["with"] = graph.entries[name].settings
     file.write_text(json.dumps(whole), "utf-8")
+
+
+def described(graph: Graph, stages: Mapping[str, Stage]) -> dict[str, Any]:
+    """What must be the same on all machines of a graph, as JSON has it: nodes, edges and machines, not settings."""
+    nodes = {s.name: {"run": s.run, "on": s.on, "in": {e.argument: _edge(e) for e in s.edges}} for s in stages.values()}
+    return {"machines": {m.name: [m.host, m.port] for m in graph.machines.values()}, "nodes": nodes}
+
+
+def _edge(edge: Edge) -> dict[str, Any]:
+    crossing = {"jpeg": edge.crossing.jpeg, "size": edge.crossing.size} if edge.crossing else {}
+    return {"from": edge.node, "keep": edge.keep, "wait_ms": edge.wait_ms, **crossing}
 
 
 def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
@@ -142,15 +177,17 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
             for i in e.inputs.values()
             if i["from"] == entry.name and i.get("keep") == "all"
         ]
-        stages[entry.name] = Stage(entry.name, run, node, good, [], listeners, readers, what)
+        stages[entry.name] = Stage(entry.name, run, node, good, [], listeners, readers, what, entry.on)
     for stage in stages.values():
         faults += _connect(graph, stages, stage)
+    for producer in stages.values():
+        producer.crossings = _crossings(graph, producer.name)
     if not only:  # a class may ask for every message where the graph does not
         edges = [(stage, edge) for stage in stages.values() for edge in stage.edges if edge.keep == "all"]
         for producer in stages.values():
             producer.readers = [reader.name for reader, edge in edges if edge.node == producer.name]
     if not only:
-        faults = faults or _loops(graph, stages)
+        faults = faults or [*_loops(graph, stages), *_taken_twice(graph)]
     if faults:
         raise GraphError(faults)
     return stages
@@ -183,8 +220,24 @@ def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[st
             place = f"{entry.place('in', argument)}: {stage.name}"
             faults.append(f"{place}: {argument} {how}; keep: {' or '.join(allowed)} expected")
         wait_ms = float(edge.get("wait_ms", Edge.wait_ms))
-        stage.edges.append(Edge(argument, edge["from"], wanted.kind, wanted.optional, keep, drives, wait_ms, loop))
+        crossing = _crossing(graph, stage.name, edge)
+        if crossing and keep == "all":
+            place = f"{entry.place('in', argument)}: {stage.name}"
+            faults.append(f"{place}: keep: all does not cross from one machine to another; put both nodes on one")
+        stage.edges.append(
+            Edge(argument, edge["from"], wanted.kind, wanted.optional, keep, drives, wait_ms, loop, crossing)
+        )
     return faults
+
+
+def _crossing(graph: Graph, reader: str, edge: Mapping[str, Any]) -> Crossing | None:
+    """How an edge crosses to another machine; None: it does not."""
+    producer = graph.entries.get(edge["from"])
+    if producer is None or producer.on == graph.entries[reader].on or producer.on not in graph.machines:
+        return None
+    size = edge.get("size")
+    host, port = graph.machines[producer.on].host, graph.ports()[producer.name]
+    return Crossing(f"tcp://{host}:{port}", edge.get("jpeg", Crossing.jpeg), (size[0], size[1]) if size else None)
 
 
 def _misfit(
@@ -232,4 +285,25 @@ def _loops(graph: Graph, stages: Mapping[str, Stage]) -> list[str]:
             entry = graph.entries[stage.name]
             loop = " <- ".join([*path, stage.name])
             return [f"{entry.place('in', edges[0].argument)}: loop through driving inputs: {loop}"]
+    return []
+
+
+def _crossings(graph: Graph, producer: str) -> list[Crossing]:
+    """The ways in which a node is read on other machines."""
+    edges = [(e.name, edge) for e in graph.entries.values() for edge in e.inputs.values() if edge["from"] == producer]
+    found = [crossing for reader, edge in edges if (crossing := _crossing(graph, reader, edge)) is not None]
+    return list(dict.fromkeys(found))
+
+
+def _taken_twice(graph: Graph) -> list[str]:
+    """Ports that two machines with the same address would both listen on."""
+    wanted = [(machine.host, machine.port, machine.name) for machine in graph.machines.values()]
+    wanted += [(graph.machines[(e := graph.entries[n]).on].host, p, f"{e.on}'s {n}") for n, p in graph.ports().items()]
+    seen: dict[tuple[str, int], str] = {}
+    for host, port, who in wanted:
+        other = seen.setdefault((host, port), who)
+        if other != who:
+            return [
+                f"{graph.file}: machines: {who} and {other} both listen on {host}:{port}; ports farther apart expected"
+            ]
     return []

@@ -8,6 +8,7 @@ import zmq
 from ..messages import Message
 from .endpoint import LOOK_S, Address
 from .exact import Joined, Key, key_of
+from .far import FarListener
 from .listener import Listener, Received
 from .lossless import REST_MS, Lossless
 from .node import Inputs
@@ -42,7 +43,9 @@ class Inbox:
         self._ended = ended
         self._unwired = dict.fromkeys(unwired)  # arguments that the graph leaves out: None
         self._listeners = [
-            Listener(context, edge, address(edge.node), rings, profile)
+            FarListener(context, edge, rings, profile)
+            if edge.crossing
+            else Listener(context, edge, address(edge.node), rings, profile)
             if edge.keep != "all"
             else (Lossless if edge.drives else Joined)(context, edge, address(edge.node), rings, profile, node, say)
             for edge in edges

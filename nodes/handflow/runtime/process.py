@@ -19,6 +19,7 @@ import msgpack
 import zmq
 
 from ..messages import Clock
+from .far import FarOutbox
 from .graph import Graph, GraphError, Stage, resolve
 from .inbox import Inbox
 from .node import Inputs, Node, SetupError, Stopped, run_node
@@ -37,7 +38,7 @@ FAILED_TO_START = 3  # the exit status that tells the supervisor so
 def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bool = False) -> int:
     """Runs the node until its input ends or a signal stops it; the exit status. GraphError."""
     _stop_by_signals()
-    directory = RunDir(graph.file, graph.portable)
+    directory = RunDir(graph.file, graph.portable, graph.on)
     profile = Profile(name, os.getpid())
     context, rings = zmq.Context(), Rings(memory=directory.memory())
     ended: set[str] = set()  # nodes of ours that have sent their last message
@@ -92,8 +93,12 @@ def _run(
     with contextlib.suppress(FileNotFoundError):
         node.kept.update(msgpack.unpackb(kept.read_bytes()))
     with contextlib.ExitStack() as open_:
-        outbox = Outbox(context, directory.address(stage.name), rings, profile, log.warning, graph.exact)
-        open_.callback(outbox.close)
+        near = Outbox(context, directory.address(stage.name), rings, profile, log.warning, graph.exact)
+        open_.callback(near.close)
+        outbox: Outbox | FarOutbox = near
+        if stage.crossings:
+            outbox = FarOutbox(context, near, stage.crossings)
+            open_.callback(outbox.close)
         _start(node)
         open_.callback(node.stop)
         gc.collect()
@@ -107,12 +112,13 @@ def _run(
             open_.callback(inbox.close)
 
         def inputs() -> Iterator[Inputs | None]:
+            beside = [name for name in stage.listeners if graph.entries[name].on == stage.on]
             look = inbox.look if inbox is not None else lambda: None
             if graph.exact:
                 outbox.wait_for_readers(stage.readers, math.inf, look)
             else:
                 outbox.wait_for_readers(stage.readers, AGAIN_S if restarted else READERS_S, look)
-                outbox.wait_for(len(stage.listeners), 0 if restarted else LISTENERS_S)
+                outbox.wait_for(len(beside), 0 if restarted else LISTENERS_S)
             profile.state = "running"
             yield from inbox if inbox is not None else [Inputs({})]
 
@@ -178,6 +184,8 @@ def _obey(ended: set[str]) -> None:
         told = json.loads(line)
         if "ended" in told:
             ended.add(told["ended"])
+        if "clock" in told:
+            Clock.follow(told["clock"])
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # also out of a wait
     else:

@@ -1,5 +1,6 @@
 """How a node does: counters and times, gathered while it runs and told once a second."""
 
+import time
 from collections import deque
 from typing import Any, TypedDict
 
@@ -33,7 +34,10 @@ class Status(TypedDict):
 
 
 class Profile:
-    """The counters of one node. One thread writes, another may take a status: torn reads only misjudge one second."""
+    """The counters of one node. One thread writes, another may take a status: torn reads only misjudge one second.
+
+    Durations are by the monotonic clock: the stream clock may be another machine's, and take a step when it is found.
+    """
 
     def __init__(self, node: str, pid: int) -> None:
         self.node, self.pid = node, pid
@@ -44,34 +48,34 @@ class Profile:
         self._age: deque[int] = deque(maxlen=SAMPLES)  # ns
         self._began_ns = 0
         self._sent_ns = 0
-        self._told = (now_ns(), 0, 0)
+        self._told = (time.monotonic_ns(), 0, 0)
 
     def begin(self, received_ns: int) -> None:
         """`process` is called. A source is called once, so it is never busy by this measure."""
-        self._began_ns = now_ns() if received_ns else 0
+        self._began_ns = time.monotonic_ns() if received_ns else 0
 
     def sent(self, message: Message) -> None:
-        now = message.hops[-1].sent_ns  # when the sending began: those who wait for it are awake before it has ended
+        # When the sending began: those who wait for it are awake before it has ended.
+        age = message.hops[-1].sent_ns - message.captured_ns
         self._out += 1
-        self._age.append(now - message.captured_ns)
+        self._age.append(age)
         if not self._began_ns:
-            self._work.append(now - message.captured_ns)
-        self._sent_ns = now
+            self._work.append(age)
+        self._sent_ns = time.monotonic_ns()
 
     def end(self, driving: Message | None, whole: bool) -> None:
         """`process` is done with `driving`. Not `whole`: its picture was overwritten meanwhile."""
         if driving is None:
             return
-        now = now_ns()
         self._in += 1
-        self._work.append(now - self._began_ns)
+        self._work.append(time.monotonic_ns() - self._began_ns)
         if self._sent_ns < self._began_ns:
-            self._age.append(now - driving.captured_ns)
+            self._age.append(now_ns() - driving.captured_ns)
         self.lost += not whole
         self._began_ns = 0
 
     def status(self) -> Status:
-        now, came, went = now_ns(), self._in, self._out
+        now, came, went = time.monotonic_ns(), self._in, self._out
         since, came_before, went_before = self._told
         self._told = (now, came, went)
         seconds = max(1e-3, (now - since) / 1e9)

@@ -9,13 +9,17 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from .address import outside
 from .graph import KEEPS, TRANSPORTS, Entry, Graph, GraphError
+from .machines import Machine
 from .rundir import portable
 from .stage import hint
 
-GRAPH_KEYS = ("nodes", "transport")
-KEYS = ("run", "in", "with")
-EDGE_KEYS = ("from", "keep", "wait_ms")
+GRAPH_KEYS = ("nodes", "transport", "machines", "insecure")
+KEYS = ("run", "in", "with", "on")
+EDGE_KEYS = ("from", "keep", "wait_ms", "jpeg", "size")
+MACHINE_KEYS = ("host", "port")
+HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")  # a node's name is also its endpoint's and a word in tables
 
 
@@ -51,10 +55,62 @@ class Reader:
         if transport not in TRANSPORTS:
             place, expected = self.at(whole, "transport"), " or ".join(TRANSPORTS)
             self.faults.append(f"{place}: transport is {_found(transport)}; {expected} expected")
+        machines = self.machines(whole)
         entries = self.entries(whole)
+        for entry in entries.values():
+            if not entry.on:
+                entry.on = next(iter(machines), "")
+            elif entry.on not in machines and "machines" in whole:
+                has = f"{hint(entry.on, list(machines))}; machines: has {', '.join(machines) or 'none'}"
+                self.faults.append(f"{entry.place('on')}: {entry.name}: on {entry.on!r} is not a machine{has}")
+            elif "machines" not in whole:
+                self.faults.append(f"{entry.place('on')}: {entry.name}: on {entry.on!r}: the graph has no 'machines:'")
         if self.faults:
             raise GraphError(self.faults)
-        return Graph(file, entries, transport == "portable" or portable())
+        return Graph(file, entries, transport == "portable" or portable(), machines=machines)
+
+    def machines(self, whole: CommentedMap) -> dict[str, Machine]:
+        """The machines of the graph; none: it runs on one."""
+        given, insecure = whole.get("machines", CommentedMap()), whole.get("insecure", False)
+        if not isinstance(insecure, bool):
+            self.faults.append(f"{self.at(whole, 'insecure')}: insecure is {_found(insecure)}; true or false expected")
+        if not isinstance(given, CommentedMap) or ("machines" in whole and not given):
+            place = self.at(whole, "machines")
+            self.faults.append(f"{place}: machines is {_found(given)}; a map of name to {{host, port}} expected")
+            return {}
+        found = {}
+        for name in given:
+            machine = self.machine(given, name)
+            if machine is None:
+                continue
+            found[machine.name] = machine
+            if outside(machine.host) and insecure is not True:
+                self.faults.append(
+                    f"{self.at(given[name], 'host')}: machine {name}: whoever reaches {machine.host} could read and "
+                    "feed this graph, for nothing is encrypted; an address on loopback, or insecure: true beside "
+                    "'machines:' expected, if the network is yours alone"
+                )
+        return found
+
+    def machine(self, given: CommentedMap, name: Any) -> Machine | None:
+        place, body = self.key(given, name), given[name]
+        if not isinstance(name, str) or not NAME.fullmatch(name):
+            self.faults.append(f"{place}: {name!r} is no name for a machine; small letters, digits, - and _ expected")
+            return None
+        if not isinstance(body, CommentedMap):
+            self.faults.append(f"{place}: machine {name}: {_found(body)} found, {{host: ADDRESS, port: N}} expected")
+            return None
+        self.known(body, MACHINE_KEYS, f"machine {name}")
+        host, port = _plain(body.get("host")), _plain(body.get("port"))
+        if not isinstance(host, str) or not HOST.fullmatch(host):
+            place = self.at(body, "host") if "host" in body else place
+            self.faults.append(f"{place}: machine {name}: host is {_found(host)}; an IPv4 address or a name expected")
+        elif not _whole(port, 1024, 65000):
+            place = self.at(body, "port") if "port" in body else place
+            self.faults.append(f"{place}: machine {name}: port is {_found(port)}; a number from 1024 to 65000 expected")
+        else:
+            return Machine(name, host, port)
+        return None
 
     def whole(self, text: str) -> CommentedMap:
         try:
@@ -99,8 +155,12 @@ class Reader:
             self.faults.append(f"{places['with']}: {name}: with is {_found(with_)}; a map of settings expected")
             return None
         places |= {f"with.{key}": self.at(with_, key) for key in with_}
+        on = body.get("on", "")
+        if not isinstance(on, str):
+            self.faults.append(f"{places['on']}: {name}: on is {_found(on)}; the name of a machine expected")
+            return None
         inputs = self.inputs(name, body, places)
-        return None if inputs is None else Entry(name, run, inputs, _plain(with_), places)
+        return None if inputs is None else Entry(name, run, inputs, _plain(with_), places, str(on))
 
     def inputs(self, name: str, body: CommentedMap, places: dict[str, str]) -> dict[str, dict[str, Any]] | None:
         given = body.get("in")
@@ -120,13 +180,9 @@ class Reader:
             if isinstance(node, CommentedMap):
                 self.known(node, EDGE_KEYS, f"{name}: in")
             edge: Any = {"from": node} if isinstance(node, str) else _plain(node)
-            wait = edge.get("wait_ms", 0) if isinstance(edge, dict) else 0
-            if not isinstance(edge, dict) or not isinstance(edge.get("from"), str):
-                self.faults.append(f"{place}: {name}: {_found(edge)} found, the name of a node expected")
-            elif edge.get("keep", "same") not in KEEPS:
-                self.faults.append(f"{place}: {name}: keep is {edge['keep']!r}; {' or '.join(KEEPS)} expected")
-            elif isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait <= 1000:
-                self.faults.append(f"{place}: {name}: wait_ms is {wait!r}; a number from 0 to 1000 expected")
+            fault = _edge_fault(edge)
+            if fault:
+                self.faults.append(f"{place}: {name}: {fault}")
             else:
                 edges[str(argument)] = edge
         return edges
@@ -145,6 +201,30 @@ class Reader:
     def at(self, given: CommentedMap, key: Any) -> str:
         line, column = given.lc.value(key)
         return f"{self.file}:{line + 1}:{column + 1}"
+
+
+def _edge_fault(edge: Any) -> str:
+    """What is wrong with the form of one edge."""
+    if not isinstance(edge, dict) or not isinstance(edge.get("from"), str):
+        return f"{_found(edge)} found, the name of a node expected"
+    if edge.get("keep", "same") not in KEEPS:
+        return f"keep is {edge['keep']!r}; {' or '.join(KEEPS)} expected"
+    if not _number(edge.get("wait_ms", 0), 0, 1000):
+        return f"wait_ms is {edge['wait_ms']!r}; a number from 0 to 1000 expected"
+    if not _whole(edge.get("jpeg", 1), 1, 100):
+        return f"jpeg is {edge['jpeg']!r}; a quality from 1 to 100 expected"
+    size = edge.get("size", [16, 16])
+    if not isinstance(size, list) or len(size) != 2 or not all(_whole(side, 16, 8192) for side in size):
+        return f"size is {size!r}; [width, height] from 16 to 8192 expected"
+    return ""
+
+
+def _number(given: Any, low: float, high: float) -> bool:
+    return not isinstance(given, bool) and isinstance(given, int | float) and low <= given <= high
+
+
+def _whole(given: Any, low: int, high: int) -> bool:
+    return isinstance(given, int) and _number(given, low, high)
 
 
 def _plain(given: Any) -> Any:

@@ -3,6 +3,7 @@ command that is given the file.
 """
 
 import contextlib
+import glob
 import hashlib
 import os
 import secrets
@@ -18,6 +19,7 @@ from .mapped import MappedFiles
 from .ring import Memfd, Memory
 
 TOKEN_BYTES = 16
+ASKED_S = 0.2  # a command that looks whether a graph runs holds its lock for some microseconds
 CONTROL, STATUS = "@control", "@status"  # no node's name
 
 
@@ -30,12 +32,14 @@ class RunDir:
     """The run directory of one graph. A lock dies with the process that holds it, so nothing has to be cleaned up.
 
     `portable`: its nodes are joined by tcp on loopback and mapped files; None: as the run that goes on has it.
+    `on`: the machine that this is, of a graph of several (which may be one computer, to try it out).
     """
 
-    def __init__(self, graph_file: Path, portable: bool | None = None) -> None:
+    def __init__(self, graph_file: Path, portable: bool | None = None, on: str = "") -> None:
         file = graph_file.resolve()
-        digest = hashlib.sha1(str(file).encode()).hexdigest()[:8]
-        self.path = _base() / f"{file.stem[:20]}-{digest}"  # short: a unix socket's path has at most 107 bytes
+        digest = hashlib.sha1(f"{file} {on}".rstrip().encode()).hexdigest()[:8]
+        # Short: a unix socket's path has at most 107 bytes.
+        self.path = _base() / "-".join(filter(None, [_stem(file), on[:12], digest]))
         self.path.mkdir(mode=0o700, exist_ok=True)
         self._portable = portable
         self._held: list[locks.Lock] = []
@@ -97,7 +101,7 @@ class RunDir:
     def hold(self) -> locks.Lock | None:
         """Marks the graph as running, or None if it already is. The directory itself is locked: systemd's cleaner of
         /tmp leaves a locked directory alone, however long the installation runs."""
-        lock = locks.take(self.path)
+        lock = locks.take(self.path, ASKED_S)
         if lock is not None:
             (self.path / "pid").write_text(str(os.getpid()), "utf-8")
             for file in (*self.path.glob("*.kept"), *self.path.glob("*.port")):
@@ -116,15 +120,20 @@ class RunDir:
         raise OSError(f"{file} is damaged; remove it")
 
 
-def running() -> list[RunDir]:
-    """The run directories of all graphs that this user runs now."""
+def running(file: Path | None = None) -> list[RunDir]:
+    """The run directories of all graphs that this user runs now; with `file` those whose names begin alike."""
     found = []
-    for path in sorted(_base().iterdir()):
+    for path in sorted(_base().glob(f"{glob.escape(_stem(file))}-*" if file else "*")):
         directory = RunDir.__new__(RunDir)
-        directory.path, directory._portable = path, None
-        if path.is_dir() and directory.running():
-            found.append(directory)
+        directory.path, directory._portable, directory._held = path, None, []
+        with contextlib.suppress(FileNotFoundError):  # it has just been cleaned away
+            if path.is_dir() and directory.running():
+                found.append(directory)
     return found
+
+
+def _stem(file: Path) -> str:
+    return file.resolve().stem[:16]
 
 
 def _base() -> Path:

@@ -18,6 +18,13 @@ def schema() -> dict[str, Any]:
                     "from": {"type": "string"},
                     "keep": {"enum": list(KEEPS)},
                     "wait_ms": {"type": "number", "minimum": 0, "maximum": 1000},
+                    "jpeg": {"type": "integer", "minimum": 1, "maximum": 100},
+                    "size": {
+                        "type": "array",
+                        "items": {"type": "integer", "minimum": 16, "maximum": 8192},
+                        "minItems": 2,
+                        "maxItems": 2,
+                    },
                 },
                 "required": ["from"],
                 "additionalProperties": False,
@@ -46,7 +53,13 @@ def schema() -> dict[str, Any]:
             }
         )
     run = {"anyOf": [{"enum": names()}, {"type": "string", "pattern": r"\.py$|\."}]}
-    keys = {"run": run, "in": {}, "with": {}}
+    keys = {"run": run, "in": {}, "with": {}, "on": {"type": "string"}}
+    machine = {
+        "type": "object",
+        "properties": {"host": {"type": "string"}, "port": {"type": "integer", "minimum": 1024, "maximum": 65000}},
+        "required": ["host", "port"],
+        "additionalProperties": False,
+    }
     node = {"type": "object", "properties": keys, "required": ["run"], "additionalProperties": False, "allOf": rules}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -55,6 +68,8 @@ def schema() -> dict[str, Any]:
         "properties": {
             "nodes": {"type": "object", "additionalProperties": node, "minProperties": 1},
             "transport": {"enum": list(TRANSPORTS)},
+            "machines": {"type": "object", "additionalProperties": machine, "minProperties": 1},
+            "insecure": {"type": "boolean"},
         },
         "required": ["nodes"],
         "additionalProperties": False,

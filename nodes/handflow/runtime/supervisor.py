@@ -17,6 +17,7 @@ import psutil
 import zmq
 
 from ..messages import Clock
+from .across import Across
 from .graph import Graph, Stage, write
 from .node import Stopped
 from .process import FAILED_TO_START
@@ -28,6 +29,7 @@ HEALTHY_S = 30  # a node that ran so long starts again with the shortest pause
 LATE_S = 10  # silent, or at one message, for so long: hung
 KILL_S = 2  # what has not stopped by then is killed
 LOOP_MS = 100
+ROWS_S = 0.5
 LINES = 1000  # of a node's stderr that may wait to be said; a node that writes more waits for us
 
 Row = dict[str, Any]  # one line of `top`
@@ -55,6 +57,7 @@ class Child:
     lines: queue.Queue[bytes] = field(default_factory=lambda: queue.Queue(LINES))  # of its stderr
     reader: threading.Thread | None = None  # of its stderr: only sockets can be polled on every system
     last: str = ""  # line of its stderr
+    told: set[str] = field(default_factory=set)  # nodes of other machines that it knows to have ended
 
 
 class Supervisor:
@@ -68,8 +71,12 @@ class Supervisor:
         show: Callable[[list[Row]], None],
     ) -> None:
         self.graph, self.say, self.show = graph, say, show
-        self.directory = RunDir(graph.file, graph.portable)
-        self.children = {name: Child(stage) for name, stage in stages.items()}
+        self.directory = RunDir(graph.file, graph.portable, graph.on)
+        self.stages = stages  # of the whole graph; those of other machines are theirs to run
+        self.children = {name: Child(stage) for name, stage in stages.items() if stage.on == graph.on}
+        self.across: Across | None = None
+        self._own: list[Row] = []
+        self._rowed = -ROWS_S
 
     def run(self, for_s: float | None = None) -> None:
         """Until all nodes have ended, `for_s` is over or a signal comes. RunError."""
@@ -77,21 +84,32 @@ class Supervisor:
         if lock is None:
             raise RunError(f"{self.graph.file} already runs (process {(self.directory.path / 'pid').read_text()})")
         self.graph.clock_offset_ns = Clock.offset_ns
-        write(self.graph, {name: child.stage for name, child in self.children.items()}, self.directory.graph)
+        write(self.graph, self.stages, self.directory.graph)
         context = zmq.Context()
         with _signals_stop():
             try:
+                if self.graph.machines:
+                    self.across = Across(self.graph, self.stages, self.say)
                 self._loop(context, for_s)
             except Stopped:
                 pass
             finally:
                 self._stop()
+                if self.across:
+                    self.across.close()
                 context.destroy(linger=0)
                 lock.release()
 
     def rows(self) -> list[Row]:
         """The table: a row per node, as `top --json` has it."""
-        return [_row(child) for child in self.children.values()]
+        rows = self._own_rows()
+        return self.across.rows(rows, NO_ROW) if self.across else rows
+
+    def _own_rows(self) -> list[Row]:
+        """Made anew twice a second at most: the processor's share is what was used since the last time."""
+        if time.monotonic() - self._rowed > ROWS_S:
+            self._own, self._rowed = [_row(child) for child in self.children.values()], time.monotonic()
+        return self._own
 
     def _loop(self, context: zmq.Context, for_s: float | None) -> None:
         control, statuses = context.socket(zmq.REP), context.socket(zmq.PULL)
@@ -107,6 +125,8 @@ class Supervisor:
             if now - shown >= 1:
                 shown = now
                 self.show(self.rows())
+                if self.across:
+                    self._look_across()
             poller = zmq.Poller()
             poller.register(control, zmq.POLLIN)
             poller.register(statuses, zmq.POLLIN)
@@ -117,6 +137,25 @@ class Supervisor:
                 self._answer(control)
             for child in self.children.values():
                 self._relay(child)
+        if self.across:
+            self._look_across()
+            self.across.wait_told()
+
+    def _look_across(self) -> None:
+        """Once a second: tells the other machines of our nodes, and our nodes of what they feed them."""
+        assert self.across is not None
+        self.across.tell(self._own_rows(), [name for name, child in self.children.items() if child.ended])
+        for child in self.children.values():
+            self._tell_across(child)
+
+    def _tell_across(self, child: Child) -> None:
+        if self.across is None:
+            return
+        if (clock := self.across.clock(child.stage.name)) is not None:
+            self._tell(child, {"clock": clock})
+        for name in self.across.ended() & {edge.node for edge in child.stage.edges} - child.told:
+            child.told.add(name)
+            self._tell(child, {"ended": name})
 
     def _tend(self, child: Child, now: float) -> None:
         """Starts, restarts or gives up one node."""
@@ -136,7 +175,7 @@ class Supervisor:
             child.ended = True
             for other in self.children.values():
                 if any(edge.node == name for edge in other.stage.edges):
-                    self._tell_ended(other, name)
+                    self._tell(other, {"ended": name})
             return
         if code == FAILED_TO_START and not child.ran:
             raise RunError("")  # the node has said why
@@ -168,9 +207,11 @@ class Supervisor:
         child.watched = psutil.Process(child.process.pid)
         child.started = child.heard = now
         child.status, child.last = None, ""
-        for producer in {edge.node for edge in child.stage.edges}:
+        child.told.clear()
+        self._tell_across(child)
+        for producer in {edge.node for edge in child.stage.edges} & self.children.keys():
             if self.children[producer].ended:
-                self._tell_ended(child, producer)
+                self._tell(child, {"ended": producer})
 
     def _judge(self, child: Child, now: float) -> None:
         """Kills a node that hangs; its end is then dealt with like any other."""
@@ -183,10 +224,10 @@ class Supervisor:
             child.process.kill()
             child.process.wait()
 
-    def _tell_ended(self, child: Child, producer: str) -> None:
+    def _tell(self, child: Child, what: dict[str, Any]) -> None:
         if child.process and child.process.stdin:
             with contextlib.suppress(OSError):
-                child.process.stdin.write(json.dumps({"ended": producer}).encode() + b"\n")
+                child.process.stdin.write(json.dumps(what).encode() + b"\n")
                 child.process.stdin.flush()
 
     def _hear(self, statuses: zmq.Socket) -> None:
@@ -254,27 +295,39 @@ def _read(pipe: IO[bytes], lines: "queue.Queue[bytes]") -> None:
             lines.put(line)
 
 
+NOTHING = {"p50": 0.0, "p99": 0.0}
+NO_ROW: Row = {
+    "node": "",
+    "pid": None,
+    "state": "starting",
+    "fps_in": 0.0,
+    "fps_out": 0.0,
+    "work_ms": NOTHING,
+    "age_ms": NOTHING,
+    "skipped": 0,
+    "lost": 0,
+    "refused": 0,
+    "restarts": 0,
+    "note": "",
+    "cpu_percent": 0.0,
+    "rss_mb": 0.0,
+}
+
+
 def _row(child: Child) -> Row:
     status: Mapping[str, Any] = child.status or {}
     cpu = rss = 0.0
     if child.process and child.watched:
         with contextlib.suppress(psutil.Error):
             cpu, rss = child.watched.cpu_percent(), child.watched.memory_info().rss / 2**20
-    nothing = {"p50": 0.0, "p99": 0.0}
     state = "ended" if child.ended else status.get("state", "starting") if child.process else "restarting"
     return {
+        **NO_ROW,
+        **{key: status[key] for key in NO_ROW.keys() & status.keys()},
         "node": child.stage.name,
         "pid": child.process.pid if child.process else None,
         "state": state,
-        "fps_in": status.get("fps_in", 0.0),
-        "fps_out": status.get("fps_out", 0.0),
-        "work_ms": status.get("work_ms", nothing),
-        "age_ms": status.get("age_ms", nothing),
-        "skipped": status.get("skipped", 0),
-        "lost": status.get("lost", 0),
-        "refused": status.get("refused", 0),
         "restarts": child.restarts,
-        "note": status.get("note", ""),
         "cpu_percent": round(cpu, 1),
         "rss_mb": round(rss, 1),
     }

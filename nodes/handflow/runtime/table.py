@@ -12,6 +12,9 @@ def table(rows: Sequence[Row]) -> Table:
     """A row per node. Ages and work are medians; `p99` stands beside the age because that is what players feel."""
     out = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     out.add_column("stage")
+    several = any(row.get("on") for row in rows)
+    if several:
+        out.add_column("on")
     for column in ("fps in", "fps out", "work ms", "age ms", "p99", "skipped", "CPU %", "restarts"):
         out.add_column(column, justify="right")
     out.add_column("")
@@ -20,6 +23,7 @@ def table(rows: Sequence[Row]) -> Table:
         lost = [f"{row[key]} {key}" for key in ("lost", "refused") if row[key]]
         out.add_row(
             row["node"],
+            *[row.get("on", "")] * several,
             f"{row['fps_in']:.1f}" if row["fps_in"] else "",
             f"{row['fps_out']:.1f}" if row["fps_out"] else "",
             f"{row['work_ms']['p50']:.1f}",
@@ -30,7 +34,26 @@ def table(rows: Sequence[Row]) -> Table:
             str(row["restarts"]),
             ", ".join([*state, *lost, row["note"]] if row["note"] else [*state, *lost]),
         )
+    out.caption = machines(rows)
     return out
+
+
+def machines(rows: Sequence[Row]) -> str | None:
+    """How far the clocks of the graph's other machines are from this one's; None: it has one."""
+    found = {row["on"]: row for row in rows if row.get("on")}
+    if not found:
+        return None
+    parts = []
+    for name, row in found.items():
+        if row["state"] == "unreachable":
+            parts.append(f"{name}: does not answer")
+        elif row["clock_ms"] is None:
+            parts.append(f"{name}: clock not known yet")
+        elif row["clock_ms"] or row["clock_error_ms"]:
+            parts.append(f"{name}: clock {row['clock_ms']:+.3f} ms, to {row['clock_error_ms']:.3f} ms")
+        else:
+            parts.append(f"{name}: here")
+    return "; ".join(parts)
 
 
 def line(rows: Sequence[Row]) -> str:

@@ -2,6 +2,7 @@
 message names their slot.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -9,10 +10,13 @@ import msgpack
 import numpy as np
 
 from ..messages import Hop, Message, layout_of
+from . import picture
+from .machines import Crossing
 from .ring import Ref, Rings
 
 VERSION = 2  # of the wire; a change of layout raises it
 INLINE_BYTES = 64 * 1024  # arrays up to this size travel inside the message: cheaper than a look into shared memory
+JPEG = 1  # msgpack's extension type for a picture from another machine
 # Beside a message: the number of the process that sent it; in an exact graph whether it is the frame's last from there.
 MARKS = {"by", "last"}
 
@@ -33,6 +37,7 @@ class Edge:
     drives: bool = False  # `process` runs for its messages
     wait_ms: float = 10.0  # `same`: how long to wait for the message of the driving one's frame
     loop: bool = False  # its node hears of this one: in an exact graph the message of the frame before
+    crossing: Crossing | None = None  # from another machine
 
 
 class Nothing(Message):
@@ -50,10 +55,13 @@ class Packed(Message):
     fields: dict[str, Any]  # the header aside; arrays are numpy's, read-only and valid during `process`
 
 
-def encode(message: Message, rings: Rings | None, **marks: int | bool) -> bytes:
+def encode(
+    message: Message, rings: Rings | None, draw: Callable[[np.ndarray], bytes] | None = None, /, **marks: int | bool
+) -> bytes:
     """One msgpack map: wire version, type name and the fields; an array is [dtype, shape, bytes or slot].
 
-    Without `rings` all arrays travel inside. `marks` are for the reading end and no part of the message.
+    Without `rings` all arrays travel inside, pictures as the JPEG that `draw` makes of them. `marks` are for the
+    reading end and no part of the message.
     """
     if isinstance(message, Packed):
         header = {name: getattr(message, name) for name in HEADER}
@@ -65,11 +73,12 @@ def encode(message: Message, rings: Rings | None, **marks: int | bool) -> bytes:
     for name in plain:
         packed[name] = getattr(message, name)
     for name in arrays:
-        packed[name] = _body(getattr(message, name), rings)
+        value = getattr(message, name)
+        packed[name] = _drawn(value, draw) if draw and arrays[name].picture and value.size else _body(value, rings)
     return msgpack.packb(packed)
 
 
-def decode(data: bytes | memoryview, kind: type[Message], rings: Rings) -> tuple[Message, list[Ref]]:
+def decode(data: bytes | memoryview, kind: type[Message], rings: Rings | None) -> tuple[Message, list[Ref]]:
     """The message in `data`, with read-only arrays, and the slots they lie in. WireError, Gone."""
     return message_in(unpack(data), kind, rings)
 
@@ -85,7 +94,7 @@ def unpack(data: bytes | memoryview) -> dict[str, Any]:
         raise WireError(f"no message: {error}") from error
 
 
-def message_in(packed: dict[str, Any], kind: type[Message], rings: Rings) -> tuple[Message, list[Ref]]:
+def message_in(packed: dict[str, Any], kind: type[Message], rings: Rings | None) -> tuple[Message, list[Ref]]:
     """The message in an unpacked map, and the slots that its arrays lie in. WireError, Gone."""
     try:
         refs: list[Ref] = []
@@ -129,10 +138,20 @@ def _body(array: np.ndarray, rings: Rings | None) -> list[Any]:
     return [array.dtype.str, array.shape, array.tobytes() if ref is None else ref]
 
 
-def _array(body: Any, rings: Rings, refs: list[Ref]) -> np.ndarray:
+def _drawn(image: np.ndarray, draw: Callable[[np.ndarray], bytes]) -> list[Any]:
+    return [image.dtype.str, image.shape, msgpack.ExtType(JPEG, draw(image))]
+
+
+def _array(body: Any, rings: Rings | None, refs: list[Ref]) -> np.ndarray:
     dtype, shape, lies = body
     if isinstance(lies, bytes):
         return np.frombuffer(lies, dtype).reshape(shape)
+    if isinstance(lies, msgpack.ExtType):
+        if lies.code != JPEG:
+            raise ValueError(f"an array of kind {lies.code}")
+        return picture.unpacked(lies.data)
+    if rings is None:
+        raise ValueError("it names memory of another machine")
     ref = Ref(*map(int, lies))
     array = rings.view(ref, [int(size) for size in shape], np.dtype(dtype))
     refs.append(ref)
@@ -146,5 +165,5 @@ def _is_array(value: Any) -> bool:
         and len(value) == 3
         and isinstance(value[0], str)
         and isinstance(value[1], list)
-        and isinstance(value[2], bytes | list)
+        and isinstance(value[2], bytes | list | msgpack.ExtType)
     )

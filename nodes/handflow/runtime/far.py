@@ -1,0 +1,171 @@
+"""The ends of an edge between two machines: tcp, arrays inside the message, pictures as JPEG, nothing kept for later.
+
+A cut link is noticed by heartbeats within HEARTBEAT_MS and a bit; both ends then drop what was on its way, and the
+reader connects anew for ever. What a slow link has delayed by more than LATE_S is not shown.
+"""
+
+import errno
+import socket as socket_
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import zmq
+
+from ..messages import Message, now_ns
+from . import picture
+from .listener import Listener, Received
+from .machines import Crossing
+from .node import SetupError
+from .outbox import READABLE, Outbox
+from .profile import Profile
+from .ring import Gone, Rings
+from .wire import Edge, encode, message_in
+
+HEARTBEAT_MS = 500
+DEAD_MS = 2000  # without an answer: the link is cut
+CONNECT_MS = 1000  # a connection that the other side does not answer is begun anew: the system would wait for minutes
+RECONNECT_MS, RECONNECT_MOST_MS = 100, 1000
+HIGH_WATER = 2  # messages that wait at the sender: more would only grow old
+SEND_BYTES = 128 * 1024  # in the system's buffer, which else grows to seconds of pictures on a slow link
+HELD = 64  # messages of an input that is looked up by frame
+LATE_S = 1.0
+CREEP = 1e-3  # seconds a second by which the least delay is forgotten: more than two clocks drift
+
+
+def tough(socket: zmq.Socket) -> None:
+    """What lets a socket survive a link that is cut, slow or full: to be set before it binds or connects."""
+    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, DEAD_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TTL, 2 * DEAD_MS)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, 2 * DEAD_MS)
+    socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MOST_MS)
+    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 5)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 1)
+    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 5)
+
+
+class FarAddress:
+    """Where a node of another machine sends, and in which form this reader wants it."""
+
+    def __init__(self, crossing: Crossing, newest: bool) -> None:
+        self.prefix = crossing.topic
+        self._crossing, self._newest = crossing, newest
+
+    def bind(self, socket: zmq.Socket) -> None:
+        raise NotImplementedError("FarOutbox binds")
+
+    def connect(self, socket: zmq.Socket) -> None:
+        tough(socket)
+        if self._newest:
+            socket.setsockopt(zmq.CONFLATE, 1)  # always read to the newest, however slow the node is
+        else:
+            socket.setsockopt(zmq.RCVHWM, HELD)
+        socket.connect(self._crossing.endpoint)
+
+    def follow(self, socket: zmq.Socket) -> bool:
+        return True  # ZeroMQ does
+
+
+class FarListener(Listener):
+    """The reading end of an edge from another machine. What comes late is lost."""
+
+    def __init__(self, context: zmq.Context, edge: Edge, rings: Rings, profile: Profile) -> None:
+        assert edge.crossing is not None
+        self._lateness = Lateness()
+        super().__init__(context, edge, FarAddress(edge.crossing, edge.keep == "newest"), rings, profile)
+
+    def _received(self, packed: dict[str, Any], kind: type[Message]) -> Received:
+        message, _ = message_in(packed, kind, None)
+        if self._lateness.late(message.stream, message.captured_ns, time.monotonic_ns()):
+            raise Gone("late")
+        return Received(message, [], now_ns())
+
+
+class Lateness:
+    """Tells what was held up on its way, without knowing how the two clocks differ: by the least delay there was."""
+
+    def __init__(self) -> None:
+        self._stream = self._least = self._at = 0
+
+    def late(self, stream: int, captured_ns: int, now_ns: int) -> bool:
+        delay = now_ns - captured_ns
+        if stream != self._stream:
+            self._stream, self._least = stream, delay
+        else:
+            self._least = min(delay, self._least + round((now_ns - self._at) * CREEP))
+        self._at = now_ns
+        return delay - self._least > LATE_S * 1e9
+
+
+class FarOutbox:
+    """The sending ends of a node that is read on other machines too: `near` (whose owner closes it) for this one, and
+    one for the others."""
+
+    def __init__(self, context: zmq.Context, near: Outbox, crossings: Sequence[Crossing]) -> None:
+        self._near = near
+        self._forms = {crossing.topic: crossing for crossing in crossings}
+        self._wanted: set[bytes] = set()  # the forms that somebody listens to: others are not made
+        self._socket = context.socket(zmq.XPUB)
+        tough(self._socket)
+        self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
+        self._socket.setsockopt(zmq.SNDBUF, SEND_BYTES)
+        self._socket.setsockopt(zmq.LINGER, 500)
+        bind(self._socket, crossings[0].endpoint)
+
+    def wait_for(self, listeners: int, timeout_s: float) -> None:
+        """Waits until so many listen here and somebody to each form elsewhere, or the time is over."""
+        deadline = time.monotonic() + timeout_s
+        self._near.wait_for(listeners, timeout_s)
+        while self._wanted != self._forms.keys() and (left := deadline - time.monotonic()) > 0:
+            self._socket.poll(round(left * 1000))
+            self._hear()
+
+    def wait_for_readers(
+        self, nodes: Sequence[str], timeout_s: float, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        self._near.wait_for_readers(nodes, timeout_s, meanwhile)
+
+    def send(self, message: Message) -> None:
+        self._near.send(message)
+        self._hear()
+        for topic in self._wanted:
+            self._socket.send(topic + encode(message, None, partial(_drawn, self._forms[topic])))
+
+    def ready(self, done: Message | None = None) -> None:
+        self._near.ready(done)
+
+    def drain(self) -> None:
+        self._near.drain()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _hear(self) -> None:
+        """ZeroMQ tells when the first subscribes and the last is gone; a topic that is not ours is nobody's."""
+        while self._socket.get(zmq.EVENTS) & READABLE:
+            kind, topic = (data := self._socket.recv())[:1], data[1:]
+            if topic in self._forms:
+                (self._wanted.add if kind == b"\x01" else self._wanted.discard)(topic)
+
+
+def bind(socket: zmq.Socket, endpoint: str) -> None:
+    """Binds to this machine's address in the graph. SetupError."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    try:
+        address = socket_.gethostbyname(host)  # ZeroMQ binds to numbers only
+        socket.bind(f"tcp://{address}:{port}")
+    except (OSError, zmq.ZMQError) as error:
+        socket.close(linger=0)
+        taken = error.errno == errno.EADDRINUSE
+        why = "the port is in use" if taken else f"{host} is not this machine's address ({error.strerror or error})"
+        raise SetupError(f"cannot listen on {host}:{port}: {why}") from error
+
+
+def _drawn(form: Crossing, image: np.ndarray) -> bytes:
+    return picture.packed(picture.shrunk(image, form.size), form.jpeg)

@@ -1,0 +1,43 @@
+"""The machines of a graph: their addresses, the tcp ports on which their nodes are read, how messages cross."""
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import msgspec
+
+JPEG = 90  # quality: at 720p about 100 kB a picture; below 70 the network begins to miss small hands (a guess)
+
+
+class Machine(msgspec.Struct, frozen=True):
+    """One machine as the graph has it."""
+
+    name: str
+    host: str  # an IPv4 address or a name, by which the others reach it
+    port: int  # of its supervisor; its nodes that are read elsewhere take the ports after it
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """How an edge crosses from one machine to another. Who listens alike shares the work."""
+
+    endpoint: str = ""  # tcp://host:port of the producer
+    jpeg: int = JPEG
+    size: tuple[int, int] | None = None  # pictures bigger than this (width, height) are made to fit
+
+    @property
+    def topic(self) -> bytes:
+        """What the reader subscribes to, and each message for it begins with."""
+        return struct.pack("<4sBHH", b"far ", self.jpeg, *(self.size or (0, 0)))
+
+
+def ports(machines: Mapping[str, Machine], placed: Mapping[str, str], read: Iterable[str]) -> dict[str, int]:
+    """The tcp port of each node that is `read` on another machine than where it is `placed`: in the graph's order."""
+    taken = {name: machine.port for name, machine in machines.items()}
+    across = set(read)
+    found = {}
+    for node, machine in placed.items():
+        if node in across and machine in taken:
+            taken[machine] += 1
+            found[node] = taken[machine]
+    return found
