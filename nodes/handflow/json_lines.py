@@ -3,11 +3,14 @@
 import json
 import os
 import sys
+import time
 from typing import Annotated
 
 from .lines import frame_line, listed
 from .messages import Hands
 from .runtime.node import Node, SetupError
+
+WRITE_S = 0.01  # lines that come faster are written together
 
 
 class JsonLines(Node):
@@ -24,17 +27,27 @@ class JsonLines(Node):
         except OSError as error:
             raise SetupError(f"{self.file}: cannot be written: {error.strerror}") from error
         self.first_ns: int | None = None
+        self.text: list[str] = []
+        self.written_s = 0.0
 
     def process(self, hands: Hands) -> None:
         self.first_ns = hands.captured_ns if self.first_ns is None else self.first_ns
         t = (hands.captured_ns - self.first_ns) / 1e9
         line = frame_line(self.name, hands.seq - 1, t, hands.width, hands.height, listed(hands))
+        self.text.append(json.dumps(line))
+        if time.monotonic() - self.written_s > WRITE_S:
+            self.idle()
+
+    def idle(self) -> None:
+        self.written_s = time.monotonic()
+        text, self.text = self.text, []
         try:
-            print(json.dumps(line), file=self.out, flush=True)
+            self.out.writelines(f"{line}\n" for line in text)
+            self.out.flush()
         except BrokenPipeError:  # `| head`: nobody reads on
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
 
     def stop(self) -> None:
-        self.out.flush()
+        self.idle()
         if self.file != "-":
             self.out.close()

@@ -1,6 +1,7 @@
 """Hands -> the JSON line of a frame, as `detect` writes it and `publish` sends it: its names and its rounding."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ def frame_line(source: str, frame: int, t: float, width: int, height: int, hands
     return {"source": source, "frame": frame, "t": round(t, 4), "width": width, "height": height, "hands": hands}
 
 
-def hand_line(id_: int | None, xy: np.ndarray, radius: float, score: float, open_: float) -> Line:
+def hand_line(id_: int | None, xy: Sequence[float] | np.ndarray, radius: float, score: float, open_: float) -> Line:
     """One hand's part of the line."""
     x, y = xy
     return {
@@ -35,13 +36,16 @@ def present(hands: Hands) -> np.ndarray:
 
 def listed(hands: Hands) -> list[Line]:
     """A line for each hand that is `present`; predicted ones say so, and so do those in a zone."""
+    there = present(hands)
     lines = []
-    for i in present(hands):
-        line = hand_line(int(hands.id[i]), hands.xy[i], hands.radius[i], hands.score[i], hands.open[i])
-        if hands.state[i] == State.PREDICTED:
+    # Python's own numbers: reading numpy's one by one takes three times as long.
+    columns = (hands.id, hands.xy, hands.radius, hands.score, hands.open, hands.state, hands.zone)
+    for id_, xy, radius, score, open_, state, zone in zip(*(column[there].tolist() for column in columns), strict=True):
+        line = hand_line(id_, xy, radius, score, open_)
+        if state == State.PREDICTED:
             line["predicted"] = True
-        if 0 <= hands.zone[i] < len(hands.zones):
-            line["zone"] = hands.zones[hands.zone[i]]
+        if 0 <= zone < len(hands.zones):
+            line["zone"] = hands.zones[zone]
         lines.append(line)
     return lines
 

@@ -124,10 +124,14 @@ def unpack(data: bytes, kind: type[Message]) -> Message:
             found = f"{packed['type']} of wire {packed['v']}"
             raise RecordingError(f"{found} found, {kind.__name__} of wire {VERSION} expected")
         arrays, plain = layout_of(kind)
-        values: dict[str, Any] = {name: packed[name] for name in plain}
-        values |= {name: _array(*packed[name]) for name in arrays}
+        message = kind.__new__(kind)
+        values = vars(message)  # not by the class: it would check again what it checked before the recording
+        for name in plain:
+            values[name] = packed[name]
+        for name in arrays:
+            values[name] = _array(*packed[name])
         values["hops"] = [Hop(*hop) for hop in values["hops"]]
-        return kind(**values)
+        return message
     except (ValueError, TypeError, KeyError, cv2.error, msgpack.UnpackException) as error:
         raise RecordingError(f"no {kind.__name__}: {' '.join(str(error).split())}") from error
 
