@@ -1,11 +1,12 @@
 """Recordings played: in their own time, in parts, over and over, frame by frame, in place of their nodes."""
 
+import contextlib
 import json
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +14,21 @@ import pytest
 from conftest import Run, until
 from test_record import graph_in
 from test_recording import STEP_NS, bad_files, frame, hands, write
+from test_references import FOLDER
+from test_references import recorded as recorded_frames
 
 from handflow import Frame, Hands
 from handflow.__main__ import main
 from handflow.conducting import Conductor, Player, Tempo
 from handflow.facts import Facts
+from handflow.flow import OpticalFlow
+from handflow.heatmap import HeatmapNode
+from handflow.lines import frame_line, listed
 from handflow.recorded import Recording
 from handflow.recording import Recorder, output_of, pack
 from handflow.replay import Replay
+from handflow.runtime.inline import Inline, Wired
+from handflow.tracker import Tracker
 
 
 def played(file: Path, limit: int = 1000, **settings: object) -> list[Frame | Hands]:
@@ -228,3 +236,62 @@ def test_what_cannot_be_played_is_one_line(tmp_path: Path, capsys: pytest.Captur
         err = capsys.readouterr().err
         assert err.count("\n") == 1, err
         assert words in err, err
+
+
+GRAPH = """
+nodes:
+  camera: {run: camera}
+  flow: {run: flow, in: camera}
+  heatmap: {run: heatmap, in: {frame: camera, prior: tracker}, with: {precision: fp32, prior_gain: 0.5}}
+  tracker: {run: tracker, in: {heatmap: heatmap, flow: flow}}
+"""
+
+
+@contextlib.contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Keeps so many cores busy."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def exactly(run: Callable[..., Run], folder: Path, name: str) -> list[dict]:
+    (folder / "graph.yaml").write_text(GRAPH)
+    started = run("replay", FOLDER / f"{name}.mcap", folder / "graph.yaml", "--exact", "--json", folder / "out.jsonl")
+    assert started.end(100) == 0, started.err
+    return lines(folder / "out.jsonl")
+
+
+def test_an_exact_replay_gives_the_hands_that_one_process_gives(run: Callable[..., Run], tmp_path: Path) -> None:
+    """Stages in processes of their own, and one after the other in this one: the same to the bit."""
+    got = exactly(run, tmp_path, "two-cross")
+    frames = recorded_frames("two-cross")
+    nodes = {
+        "flow": Wired(OpticalFlow(), {"frame": ""}),
+        "heatmap": Wired(HeatmapNode(precision="fp32", prior_gain=0.5), {"frame": "", "prior": "tracker"}),
+        "tracker": Wired(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
+    }
+    with Inline(nodes) as stages:
+        found = [stages.push(frame)["tracker"] for frame in frames]
+    times = [(frame.captured_ns - frames[0].captured_ns) / 1e9 for frame in frames]
+    expected = [
+        frame_line(str(FOLDER / "two-cross.mcap"), n, t, 384, 216, listed(hands))
+        for n, (t, hands) in enumerate(zip(times, found, strict=True))
+    ]
+    assert got == expected
+    assert len(got[-1]["hands"]) == 2
+
+
+@pytest.mark.slow
+def test_two_exact_replays_write_the_same_bytes_on_an_idle_and_a_busy_machine(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    exactly(run, tmp_path, "three-hands")
+    idle = (tmp_path / "out.jsonl").read_bytes()
+    with busy(3):
+        assert len(exactly(run, tmp_path, "three-hands")) == 42
+    assert (tmp_path / "out.jsonl").read_bytes() == idle
