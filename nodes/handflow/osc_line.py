@@ -31,6 +31,7 @@ class Line:
         self._closed = threading.Event()
         self.looked = threading.Event()  # the first look-up has ended
         if not self._look_up(socket.AI_NUMERICHOST):
+            self.fault = ""  # a name, it seems
             # A name server that is out of reach takes many seconds to say so; the other targets must not wait for it.
             threading.Thread(target=self._look, name=f"looks up {host}", daemon=True).start()
 

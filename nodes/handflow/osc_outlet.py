@@ -71,10 +71,8 @@ class Outlet:
         """Sends a frame, unless that were too many a second and it need not be."""
         if not self._ready():
             return
-        if self.target.rate is not None and not must:
-            if now_s < self._due_s:
-                return
-            self._due_s = max(self._due_s, now_s - 1 / self.target.rate) + 1 / self.target.rate
+        if not (must or self._timely(now_s)):
+            return
         self.number = (self.number + 1) & 0x7FFFFFFF
         told = Told(sheet, self.number, changes, self._gone(sheet))
         self.last, self._left = sheet, changes.left
@@ -91,6 +89,18 @@ class Outlet:
     def _send(self, packets: list[Packet | bytes]) -> None:
         for packet in packets:
             self.line.send(packet.datagrams(self.bundled) if isinstance(packet, Packet) else [packet])
+
+    def _timely(self, now_s: float) -> bool:
+        """Whether a frame may be sent now. A little early is in time, or a source at just this rate would lose some."""
+        if self.target.rate is None:
+            return True
+        interval_s = 1 / self.target.rate
+        if now_s < self._due_s - interval_s / 4:
+            return False
+        self._due_s += interval_s
+        if self._due_s < now_s:
+            self._due_s = now_s + interval_s
+        return True
 
     def _gone(self, sheet: Sheet) -> Sheet:
         """Who left in the frame before and has not come back."""
