@@ -2,6 +2,7 @@
 
 import json
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from ruamel.yaml import YAML
 from test_web import ask
 
 from handflow.__main__ import main
-from handflow.calibrate import Draft, opened, places, serve
+from handflow.calibrate import opened, serve
+from handflow.draft import Draft, places
 from handflow.runtime.graph import GraphError, resolve
 from handflow.runtime.reader import read
 from handflow.runtime.rundir import RunDir
@@ -125,8 +127,12 @@ def test_what_cannot_be_is_refused_in_one_line_and_not_written(file: Path, drawn
     [
         ("nodes:\n  camera: {run: demo}\n", None, "no node gives hands"),
         (GRAPH + "  second: {run: tracker, in: heatmap}\n", None, "tracker, second give hands"),
-        (GRAPH + "  a: {run: surface, in: tracker}\n  b: {run: surface, in: tracker}\n", None, "is one of a, b"),
-        (GRAPH + "  a: {run: surface, in: tracker}\n", "c", "surface c is one of a"),
+        (
+            GRAPH + "  a: {run: surface, in: tracker}\n  b: {run: surface, in: tracker}\n",
+            None,
+            "has 2 surfaces: a, b; say which",
+        ),
+        (GRAPH + "  a: {run: surface, in: tracker}\n", "c", "--node c: no such surface; the graph has a"),
     ],
 )
 def test_a_graph_that_leaves_open_what_is_meant_is_refused(
@@ -200,7 +206,7 @@ class Shown:
         return self.page
 
     def see(self, hands: list[dict[str, Any]]) -> None:
-        head = {"frame": 1, "width": self.size[0], "height": self.size[1], "live": True, "hands": hands}
+        head = {"frame": 1, "width": self.size[0], "height": self.size[1], "state": "live", "hands": hands}
         self.stream.send(pack(head, self.image))
 
     def middle(self, selector: str) -> tuple[float, float]:
@@ -373,7 +379,7 @@ def test_the_command_shows_a_stored_picture_and_stops_cleanly(
     page = browser.new_page()
     page.goto(started.out[0].split()[-1])
     page.wait_for_selector("html[data-frame]", timeout=30_000)
-    until(lambda: "no hands" in page.text_content("#state"), "it does not say that the graph does not run")
+    until(lambda: page.text_content("#state") == "stored picture", "it does not say what is seen")
     page.close()
     assert started.stop(signal.SIGTERM) == 0
     assert not started.err
@@ -382,6 +388,25 @@ def test_the_command_shows_a_stored_picture_and_stops_cleanly(
 def test_pages_for_other_machines_must_be_meant(file: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["calibrate", str(file), "--address", "0.0.0.0"]) == 1
     assert "lets other machines in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "line"),
+    [
+        (["--image", "nothing.png"], 1, "nothing.png: no such file or folder"),
+        (["--node", "a"], 2, "--node a: no such surface; the graph has none"),
+        (["--port", "70000"], 2, "'70000' found, a port from 0 to 65535 expected"),
+    ],
+)
+def test_what_cannot_be_opened_is_one_line(
+    file: Path, arguments: list[str], status: int, line: str, capsys: pytest.CaptureFixture
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        sys.exit(main(["calibrate", str(file), *arguments]))
+    assert ended.value.code == status
+    told = capsys.readouterr()
+    assert line in told.err.splitlines()[-1]
+    assert not told.out
 
 
 @pytest.mark.slow
@@ -394,7 +419,7 @@ def test_the_running_graphs_picture_and_hands_are_seen(run: Callable[..., Run], 
     page = browser.new_page()
     page.goto(started.out[0].split()[-1])
     page.wait_for_selector("#picture .hand", timeout=60_000)
-    assert page.text_content("#state") == "live"
+    until(lambda: page.text_content("#state") == "live", "it does not say that it is live")
     page.locator('[data-key="corners.0.0"]').focus()
     page.keyboard.press("Shift+ArrowRight")
     page.wait_for_selector("#save:not(:disabled)")

@@ -23,7 +23,8 @@ OUTPUTS = {
     "monitor": "shows what OSC and TUIO arrives, and what is wrong with it",
     "simulate": "sends made-up hands, without a camera or a network",
 }
-MODULES = {name: f".training.{name}" for name in TRAINING} | {name: f".{name}" for name in OUTPUTS}
+PAGES = {"calibrate": "a page to draw a surface's corners and zones, and regions, on the picture"}
+MODULES = {name: f".training.{name}" for name in TRAINING} | {name: f".{name}" for name in OUTPUTS | PAGES}
 SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib")  # what opencv-python's wheel does not bring
 
 
@@ -134,12 +135,6 @@ def top(args: argparse.Namespace) -> int:
             live.update(table(rows()), refresh=True)
 
 
-def calibrate(args: argparse.Namespace) -> int:
-    from .calibrate import calibrate
-
-    return calibrate(args)
-
-
 def detect(args: argparse.Namespace) -> int:
     from .detect import detect_paths
 
@@ -210,17 +205,6 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--once", action="store_true")
     one.add_argument("--json", action="store_true")
 
-    one = verb("calibrate", calibrate, "a page to draw a surface's corners, zones and regions on the picture")
-    one.add_argument(
-        "graph", nargs="?", metavar="GRAPH", help="where it is saved; its picture is shown, running or not"
-    )
-    one.add_argument("--graph", dest="file", metavar="FILE", help="the same")
-    one.add_argument("--image", metavar="FILE", help="a stored picture or clip instead")
-    one.add_argument("--node", metavar="NAME", help="which surface, if the graph has several")
-    one.add_argument("--port", type=int, default=8089, help="of the page; 0: any free one")
-    one.add_argument("--address", default="127.0.0.1", help="where the page listens; 0.0.0.0: other machines may draw")
-    one.add_argument("--insecure", action="store_true", help="needed for that: whoever reaches the page may save")
-
     one = verb("detect", detect, "finds hands in pictures, folders and clips: every frame, no pacing")
     one.add_argument("paths", nargs="+", metavar="PATH")
     one.add_argument("--json", metavar="OUT", help="a line per frame; - is standard output (the default)")
@@ -245,7 +229,7 @@ def _parser() -> argparse.ArgumentParser:
     from .recordings import add_verbs
 
     add_verbs(verb)
-    for name, help_ in (TRAINING | OUTPUTS).items():
+    for name, help_ in (TRAINING | OUTPUTS | PAGES).items():
         verbs.add_parser(name, help=help_)
     return parser
 

@@ -129,8 +129,8 @@ async function show(data) {
 function judge() {
   const silent = performance.now() - heard > STALE_MS;
   const state = $("state");
-  state.dataset.state = silent ? "away" : last.live ? "live" : "still";
-  state.textContent = silent ? "no picture" : last.live ? "live" : "the graph does not run: no hands";
+  state.dataset.state = silent ? "away" : last.state === "live" ? "live" : "still";
+  state.textContent = silent ? "no picture" : last.state;
   $("nothing").hidden = Boolean(last);
 }
 
