@@ -311,3 +311,50 @@ def test_a_clock_that_starts_again_leaves_nothing_hanging() -> None:
     node.process(hands_at(in_surface(0.3), frame=900))
     assert node.process(hands_at(in_surface(0.8), frame=0)).zone.tolist() == [-1]
     assert node.process(hands_at((0.95, 0.5), frame=1)).state.tolist() == [State.LEAVING]
+
+
+# Whatever comes
+
+
+@st.composite
+def messages(draw: st.DrawFn) -> list[Hands]:
+    """A tracker that has lost its mind: any ids, states and places, again and again."""
+    number = st.floats(-2, 3, width=32) | st.sampled_from([np.nan, np.inf, -np.inf, 1e30])
+    made = []
+    for frame in range(draw(st.integers(1, 6))):
+        n = draw(st.integers(0, 5))
+        rows = st.lists(number, min_size=n, max_size=n)
+        made.append(
+            hands_at(
+                *zip(draw(rows), draw(rows), strict=True),
+                frame=frame * draw(st.sampled_from([1, 0, -1, 1000])),
+                id=draw(st.lists(st.integers(-3, 3), min_size=n, max_size=n)),
+                state=draw(st.lists(st.sampled_from(State), min_size=n, max_size=n)),
+                velocity=np.array(draw(rows)).repeat(2).reshape(n, 2),
+                radius=draw(rows),
+            )
+        )
+    return made
+
+
+@settings(deadline=None, max_examples=60)
+@given(messages(), st.sampled_from(["leave_out", "clamp"]))
+def test_whatever_comes_each_hand_is_new_once_leaves_once_and_stays_on_the_surface(
+    said: list[Hands], outside: str
+) -> None:
+    node = surface(corners=FLOOR, outside=outside, zones=[LEFT, RIGHT])
+    there: set[int] = set()
+    ever: set[int] = set()
+    with np.errstate(all="ignore"):
+        for hands in said:
+            told = node.process(hands)
+            assert ((told.xy >= 0) & (told.xy <= 1)).all()
+            ids = told.id.tolist()
+            assert len(set(ids)) == len(ids)
+            now = {id_ for id_, state in zip(ids, told.state, strict=True) if state != State.LEAVING}
+            new = {id_ for id_, state in zip(ids, told.state, strict=True) if state == State.NEW}
+            assert new == now - there
+            assert not new & ever
+            assert set(ids) - now == there - now
+            there = now
+            ever |= now

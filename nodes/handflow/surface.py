@@ -96,7 +96,7 @@ class Surface(Node):
         dwell_s = np.array([*(zone.dwell_s for zone in self.zones), np.inf])  # the last one is of -1, no zone
         there = Hands(
             id=ids,
-            state=np.where(np.isin(ids, self.told.id), hands.state[rows], State.NEW),
+            state=np.where(np.isin(ids, self.told.id), np.maximum(hands.state[rows], State.TRACKED), State.NEW),
             xy=places,
             velocity=self.plane.velocities(held, hands.velocity[rows], seen),
             radius=hands.radius[rows] * np.sqrt(self.plane.stretch(held) * aspect / seen),  # a circle of the same area
