@@ -12,8 +12,9 @@ chain makes of it, tracker and all.
 import argparse
 import contextlib
 import json
+import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -85,7 +86,8 @@ def of_model(args: argparse.Namespace, path: Path, name: str, profile: Profile) 
     """The figures of one model at one profile, and what was asked for beside them."""
     model = open_model(path)
     result = heading(model, profile) | {"model": name}
-    stage = HeatmapNode(model=str(path), profile=profile, precision="fp32")  # "fp32": the file as it is named
+    # "fp32": the file as it is named
+    stage = HeatmapNode(model=str(path), profile=profile, precision="fp32", prior_gain=args.prior_gain)
     tracking: dict[str, dict] = {}
     if args.labels:
         pictures = labelled(args.labels, model if args.held_out else None)
@@ -96,7 +98,7 @@ def of_model(args: argparse.Namespace, path: Path, name: str, profile: Profile) 
             result |= counted(seen, args, f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}")
         tracking |= clips.follow_clips(pictures, stage)
     if args.demo:
-        tracking |= clips.follow_demo(args.demo, args.seconds, stage)
+        tracking |= clips.follow_demo(int(args.demo), args.seconds, stage)
     return result | ({"tracking": tracking} if tracking else {})
 
 
@@ -136,7 +138,7 @@ def counted(seen: Iterable[Seen], args: argparse.Namespace, name: str) -> dict:
     if args.report:
         folder = made(args.report)
         draw_curves(kept, folder / f"{name}-curves.png", name)
-        if bad := worst(kept, result["all"]["threshold"], max(args.worst, 1)):
+        if bad := worst(kept, result["all"]["threshold"], int(args.worst)):
             cv2.imwrite(str(folder / f"{name}-worst.png"), sheet(bad))
     if args.draw:
         folder = made(args.draw)
@@ -156,20 +158,19 @@ def made(name: str) -> Path:
     return folder
 
 
-def hands(text: str) -> int:
-    if not text.isdigit() or not 1 <= int(text) <= 20:
-        raise argparse.ArgumentTypeError(f"{text} found, 1 to 20 expected")
-    return int(text)
+def within(low: float, high: float) -> Callable[[str], float]:
+    """Reads a number between the two."""
 
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = math.nan
+        if not low <= value <= high:
+            raise argparse.ArgumentTypeError(f"{text} found, {low:g} to {high:g} expected")
+        return value
 
-def seconds(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.1 <= value <= 3600:
-        raise argparse.ArgumentTypeError(f"{text} found, 0.1 to 3600 seconds expected")
-    return value
+    return read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -192,9 +193,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--held-out", action="store_true", help="only groups of pictures that the model's own training held back")
     add("--detections", metavar="FILE", help="score these JSON lines, of `detect` or of another program, and no model")
     add("--json-lines", metavar="OUT", help="also write what was found, in `detect`'s format")
-    add("--demo", type=hands, metavar="HANDS", help="also follow so many hands through the demo, whose truth is known")
-    add("--seconds", type=seconds, default=20.0, help="of the demo (default 20)")
+    add(
+        "--demo",
+        type=within(1, 20),
+        metavar="HANDS",
+        help="also follow so many hands through the demo, whose truth is known",
+    )
+    add("--seconds", type=within(0.1, 3600), default=20.0, help="of the demo (default 20)")
+    add(
+        "--prior-gain",
+        type=within(0, 4),
+        default=0.0,
+        metavar="G",
+        help="of the heatmap stage, where hands are followed",
+    )
     add("--report", metavar="FOLDER", help="also write curves and a contact sheet of the worst pictures, as PNG")
-    add("--worst", type=int, default=30, metavar="N", help="pictures on the contact sheet (default 30)")
+    add("--worst", type=within(1, 300), default=30, metavar="N", help="pictures on the contact sheet (default 30)")
     add("--draw", metavar="FOLDER", help="also write each picture with what was found in it")
     add("--json", action="store_true", help="print the figures as JSON")
