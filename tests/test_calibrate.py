@@ -1,6 +1,7 @@
 """The calibrate page: what it writes into graphs, and, in a real browser without a screen, what one draws on it."""
 
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -14,10 +15,11 @@ from conftest import Run, until
 from ruamel.yaml import YAML
 from test_web import ask
 
+from handflow import SetupError
 from handflow.__main__ import main
-from handflow.calibrate import opened, serve
+from handflow.calibrate import opened, running, serve
 from handflow.draft import Draft, places
-from handflow.runtime.graph import GraphError, resolve
+from handflow.runtime.graph import GraphError, resolve, write
 from handflow.runtime.reader import read
 from handflow.runtime.rundir import RunDir
 from handflow.view import pack
@@ -79,6 +81,28 @@ def test_saving_again_changes_what_differs_and_nothing_else(file: Path) -> None:
         "      corners: [[0.25, 0.4], [0.75, 0.4], [0.95, 0.9], [0.05, 0.9]]\n",
         "      corners: [[0.25, 0.4], [0.75, 0.4], [0.95, 0.9], [0.05, 0.9]]\n      mirror: true\n",
     )
+
+
+def on_two_machines(file: Path) -> None:
+    machines = "machines: {booth: {host: 127.0.0.1, port: 5600}, stage: {host: 127.0.0.1, port: 5700}}\n"
+    text = re.sub(r"\{run: (?!camera)", "{on: stage, run: ", GRAPH).replace("{run: camera", "{on: booth, run: camera")
+    file.write_text(machines + text)
+
+
+def test_pictures_of_another_machine_are_not_waited_for(file: Path) -> None:
+    on_two_machines(file)
+    graph, directory = read(file), RunDir(file)
+    graph.place_on("stage")
+    write(graph, resolve(graph), directory.graph)
+    with pytest.raises(SetupError, match="the pictures of 'camera' are seen on booth: calibrate there"):
+        running(directory, None)
+
+
+def test_a_new_surface_runs_where_the_tracker_does(file: Path) -> None:
+    on_two_machines(file)
+    Draft(file, file).save({"surface": {"corners": CORNERS}})
+    assert nodes(file)["surface"]["on"] == "stage"
+    assert main(["check", str(file)]) == 0
 
 
 def test_regions_are_the_trackers(file: Path) -> None:

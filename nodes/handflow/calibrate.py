@@ -13,7 +13,7 @@ from typing import Any
 
 import cv2
 
-from .draft import Draft, places, way
+from .draft import Draft, Places, places, way
 from .launch import graph_of, packaged
 from .lines import listed
 from .messages import Frame, Hands
@@ -111,8 +111,15 @@ def serve(draft: Draft, directory: RunDir, address: str = "127.0.0.1", port: int
 
 
 def running(directory: RunDir, which: str | None) -> Generator[Seen, None, None]:
-    """The pictures and hands of a running graph, for ever."""
-    where = places(resolve(copied(directory.graph)), which)
+    """The pictures and hands of a running graph, for ever. SetupError."""
+    graph = copied(directory.graph)
+    where = places(resolve(graph), which)
+    if (machine := graph.entries[where.pictures].on) != graph.on:
+        raise SetupError(f"the pictures of {where.pictures!r} are seen on {machine}: calibrate there, or give --image")
+    return _watched(directory, where)
+
+
+def _watched(directory: RunDir, where: Places) -> Generator[Seen, None, None]:
     edges = [
         Edge("frame", where.pictures, Frame, drives=True),
         Edge("hands", where.hands, Hands, optional=True, keep="newest"),

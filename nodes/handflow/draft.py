@@ -139,7 +139,13 @@ class Draft:
             return changes | {("nodes", where.surface, "with", key): value for key, value in new.items()}, ""
         name = new_name(self.stages)
         with_ = {"corners": drawn["surface"].get("corners", before["surface"]["corners"])} | new
-        changes["nodes", name] = {"run": "surface", "in": where.hands, "with": with_}
+        machine = self.graph.entries[where.hands].on
+        changes["nodes", name] = {
+            "run": "surface",
+            "in": where.hands,
+            **({"on": machine} if machine else {}),
+            "with": with_,
+        }
         for reader in where.readers:
             changes["nodes", reader, "in"] = rewired(self.graph.entries[reader].inputs, name)
         return changes, f"; node {name!r} is new, behind {where.hands}, before {', '.join(where.readers) or 'nobody'}"
