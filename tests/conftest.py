@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -154,9 +154,10 @@ def game() -> Iterator[Game]:
     made.close()
 
 
-def memory_files() -> set[str]:
-    """Shared memory that lies in the file system."""
-    return set(os.listdir("/dev/shm"))
+def memory_files(processes: Iterable[psutil.Process]) -> set[str]:
+    """Shared memory in the file system that these processes have mapped; others may have theirs there too."""
+    maps = {each.path for process in processes for each in process.memory_maps()}
+    return {path for path in maps if path.startswith("/dev/shm/") and os.path.exists(path)}
 
 
 HEADLESS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run

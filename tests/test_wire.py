@@ -206,6 +206,7 @@ def test_work_on_an_overwritten_picture_is_noticed_and_then_pictures_are_copied(
     slow = next(read)
     for seq in (2, 3):
         out["camera"].send(frame(seq, size=size))
+    time.sleep(0.05)
     assert not slow.intact()
     copied = next(read)
     for seq in (4, 5, 6):

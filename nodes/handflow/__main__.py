@@ -113,7 +113,7 @@ def top(args: argparse.Namespace) -> int:
     from .runtime.control import ask
 
     def rows() -> list[dict]:
-        return ask(args.graph and Path(args.graph), "top", args.on)
+        return ask(args.graph and Path(args.graph), "top", on=args.on)
 
     if args.json:
         print(json.dumps(rows()))
@@ -133,6 +133,17 @@ def top(args: argparse.Namespace) -> int:
         while True:
             time.sleep(1)
             live.update(table(rows()), refresh=True)
+
+
+def _running(verb: str) -> Callable[[argparse.Namespace], int]:
+    """A command on a running graph."""
+
+    def do(args: argparse.Namespace) -> int:
+        from . import running
+
+        return getattr(running, verb)(args)
+
+    return do
 
 
 def detect(args: argparse.Namespace) -> int:
@@ -204,6 +215,19 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--on", metavar="MACHINE", help="where the graph runs as several machines on this one")
     one.add_argument("--once", action="store_true")
     one.add_argument("--json", action="store_true")
+
+    one = verb("set", _running("set_"), "changes a setting of a running graph")
+    one.add_argument("setting", metavar="NODE.KEY=VALUE", help="VALUE is YAML")
+    one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
+
+    one = verb("get", _running("get"), "shows the settings of a running graph")
+    one.add_argument("which", nargs="?", metavar="NODE[.KEY]", help="default: all")
+    one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
+    one.add_argument("--json", action="store_true")
+
+    one = verb("save", _running("save"), "writes the running graph's settings into a graph file, comments kept")
+    one.add_argument("file", metavar="FILE")
+    one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
 
     one = verb("detect", detect, "finds hands in pictures, folders and clips: every frame, no pacing")
     one.add_argument("paths", nargs="+", metavar="PATH")

@@ -77,7 +77,7 @@ class Camera(Node):
         source = str(self.source)
         if source == "demo":
             self.log.info("the demo is drawn: no camera")
-        elif self.exact and not Path(source).exists():
+        elif self.exact and not (Path(source).is_file() or Path(source).is_dir()):
             raise SetupError(f"source {source}: an exact run needs a file, a folder or demo: no camera repeats itself")
         elif "://" in source:
             self.reader = Reader(lambda: open_stream(source), self.log, Health(self.frozen_s))
@@ -86,6 +86,9 @@ class Camera(Node):
             self._start_camera(source)
         else:
             self._start_file(source)
+
+    def changed(self, name: str) -> bool:
+        return name not in ("mirror", "rotate", "crop")
 
     def process(self) -> Iterator[Frame | None]:
         for picture in self.feed:

@@ -48,6 +48,9 @@ class OpticalFlow(Node):
         self.last: np.ndarray | None = None
         self.last_stream = self.last_ns = 0
 
+    def changed(self, name: str) -> bool:
+        return False
+
     def process(self, frame: Frame) -> Flow | None:
         grey = small_grey(frame.image, self.longer_px)
         last, since_ns, stream = self.last, self.last_ns, self.last_stream

@@ -54,6 +54,9 @@ class HeatmapNode(Node):
         self.network = open_model(path, self.threads, self.size)
         self.note = f"{profile} {self.network.facts.get('precision', '')}".strip()
 
+    def changed(self, name: str) -> bool:
+        return name != "prior_gain"
+
     def process(self, frame: Frame, prior: Hands | None) -> Heatmap:
         heatmap = self.network.look(frame.image, self.size)
         if self.prior_gain and prior is not None and len(prior.id):

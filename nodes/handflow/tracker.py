@@ -59,6 +59,9 @@ class Tracker(Node):
         self.inside = None if self.region is None else np.array(self.region)
         self.ignored = [np.array(polygon) for polygon in self.ignore]
 
+    def changed(self, name: str) -> bool:
+        return name in ("region", "ignore")  # with all else hands are followed on
+
     def process(self, heatmap: Heatmap, flow: Flow | None) -> Hands:
         peaks = find_peaks(heatmap, self.keep_score, self.subpixel)
         if self.inside is not None or self.ignored:

@@ -1,4 +1,4 @@
-"""Talks to the supervisor of a running graph."""
+"""Talks to the supervisor of a running graph (desk.py is the other end)."""
 
 import contextlib
 import json
@@ -10,10 +10,10 @@ import zmq
 from .rundir import RunDir, running
 from .supervisor import RunError
 
-ANSWER_MS = 3000
+ANSWER_S = 3.0
 
 
-def ask(file: Path | None, request: str, on: str | None = None) -> Any:
+def ask(file: Path | None, verb: str, wait_s: float = ANSWER_S, on: str | None = None, **arguments: Any) -> Any:
     """The supervisor's answer. `file`: the graph that runs; None: the only one that runs. `on`: as which machine, where
     a graph of several runs as more than one of them here. RunError."""
     directory = only_running(file, on)
@@ -21,12 +21,13 @@ def ask(file: Path | None, request: str, on: str | None = None) -> Any:
         socket.setsockopt(zmq.LINGER, 0)
         address = directory.control
         address.connect(socket)
-        socket.send(address.prefix + request.encode())
-        if not socket.poll(ANSWER_MS):
-            raise RunError(
-                f"the supervisor of {file or directory.path.name} has not answered for {ANSWER_MS // 1000} s"
-            )
-        return json.loads(socket.recv())
+        socket.send(address.prefix + json.dumps({"verb": verb, **arguments}).encode())
+        if not socket.poll(round(wait_s * 1000)):
+            raise RunError(f"the supervisor of {file or directory.path.name} has not answered for {wait_s:g} s")
+        told = json.loads(socket.recv())
+    if "error" in told:
+        raise RunError(told["error"])
+    return told["answer"]
 
 
 def only_running(file: Path | None = None, on: str | None = None) -> RunDir:

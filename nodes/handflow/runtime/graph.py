@@ -134,7 +134,9 @@ def write(graph: Graph, stages: Mapping[str, Stage], file: Path) -> None:
     }
     for name, node in whole["nodes"].items():
         node["with"] = graph.entries[name].settings
-    file.write_text(json.dumps(whole), "utf-8")
+    part = file.with_suffix(".part")
+    part.write_text(json.dumps(whole), "utf-8")
+    part.replace(file)  # a stage that starts just now reads a whole one
 
 
 def described(graph: Graph, stages: Mapping[str, Stage]) -> dict[str, Any]:

@@ -64,6 +64,13 @@ class Node:
     def idle(self) -> None:
         """Called again and again, every 0.25 s, while no message comes."""
 
+    def changed(self, name: str) -> bool:
+        """Called between two messages when the setting `name` has a new value. True: it takes a `stop` and a `start`.
+
+        A class that reads some settings only in `process` says so here, and goes on with all that it has gathered.
+        """
+        return True
+
     def stop(self) -> None:
         """Lets go of what `start` took."""
 
@@ -96,58 +103,80 @@ def run_node(
     outbox: Sender,
     profile: Profile,
     remember: Callable[[dict[str, Any]], None] = lambda kept: None,
+    turn: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Drives a started node until its inbox ends. `remember` stores `node.kept` before what depends on it is sent."""
-    stream = 1 if node.exact else now_ns()
-    seq = 0
-    kept = dict(node.kept)
+    """Drives a started node until its inbox ends. `remember` stores `node.kept` before what depends on it is sent.
 
-    def keep() -> None:
-        nonlocal kept
-        if node.kept != kept:
-            kept = dict(node.kept)
-            remember(kept)
-
+    `turn` is called between two messages, for what is to be done there; True ends a source's present `process`.
+    """
+    drive = _Drive(node, name, outbox, profile, remember, turn)
     for inputs in inbox:
         if inputs is None:
             node.idle()
-            outbox.ready()
-            continue
-        if inputs.values is None:
-            outbox.ready(inputs.driving)
-            continue
+        elif inputs.values is not None:
+            drive.work(inputs, inputs.values)
+        outbox.ready(inputs.driving if inputs else None)
+        turn()
+
+
+class _Drive:
+    """One node at work."""
+
+    def __init__(
+        self,
+        node: Node,
+        name: str,
+        outbox: Sender,
+        profile: Profile,
+        remember: Callable[[dict[str, Any]], None],
+        turn: Callable[[], bool],
+    ) -> None:
+        self.node, self.name, self.outbox, self.profile = node, name, outbox, profile
+        self.remember, self.turn = remember, turn
+        self.stream, self.seq = 1 if node.exact else now_ns(), 0  # of a source's messages
+        self.kept = dict(node.kept)
+
+    def work(self, inputs: Inputs, values: dict[str, Message | None]) -> None:
+        """Calls `process` and sends what it gives."""
+        node, profile = self.node, self.profile
         profile.begin(inputs.received_ns)
         whole: bool | None = None
-        for message in each(node.process(**inputs.values)):
-            if message is None:
-                profile.note = node.note
-                if inputs.driving is None:
-                    outbox.ready()
-                continue
-            if inputs.driving is not None:
-                whole = inputs.intact()
-                if not whole:
+        for message in each(node.process(**values)):
+            if message is not None:
+                if inputs.driving is not None and not (whole := inputs.intact()):
                     break
-                message.stream, message.seq = inputs.driving.stream, inputs.driving.seq
-                message.captured_ns = inputs.driving.captured_ns
-                hops, received_ns = inputs.driving.hops, inputs.received_ns
-            else:
-                seq += 1
-                message.stream = message.stream or stream
-                message.seq = message.seq or seq
-                message.captured_ns = message.captured_ns or now_ns()
-                hops, received_ns = message.hops, message.captured_ns
-            keep()
-            message.hops = [*hops, Hop(name, received_ns, now_ns())]
-            outbox.send(message)
+                self.send(message, inputs)
             profile.note = node.note
-            profile.sent(message)
             if inputs.driving is None:
-                outbox.ready()  # before the next picture is taken: it must not grow old while a reader is waited for
-        keep()
+                # Before the next picture is taken: it must not grow old while a reader is waited for.
+                self.outbox.ready()
+                if self.turn():
+                    break
+        self.keep()
         profile.note = node.note
         profile.end(inputs.driving, inputs.intact() if whole is None else whole)
-        outbox.ready(inputs.driving)
+
+    def send(self, message: Message, inputs: Inputs) -> None:
+        """Sends with the header of what it was made of."""
+        driving = inputs.driving
+        if driving is not None:
+            message.stream, message.seq, message.captured_ns = driving.stream, driving.seq, driving.captured_ns
+            hops, received_ns = driving.hops, inputs.received_ns
+        else:
+            self.seq += 1
+            message.stream = message.stream or self.stream
+            message.seq = message.seq or self.seq
+            message.captured_ns = message.captured_ns or now_ns()
+            hops, received_ns = message.hops, message.captured_ns
+        self.keep()
+        message.hops = [*hops, Hop(self.name, received_ns, now_ns())]
+        self.outbox.send(message)
+        self.profile.sent(message)
+
+    def keep(self) -> None:
+        if self.node.kept != self.kept:
+            self.kept = dict(self.node.kept)
+            self.remember(self.kept)
 
 
 def each(result: Message | Iterable[Message | None] | None) -> Iterable[Message | None]:

@@ -23,6 +23,7 @@ from .far import FarOutbox
 from .graph import Graph, GraphError, Stage, resolve
 from .inbox import Inbox
 from .node import Inputs, Node, SetupError, Stopped, run_node
+from .orders import Orders, change
 from .outbox import Outbox
 from .profile import Profile
 from .ring import Rings
@@ -41,19 +42,18 @@ def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bo
     directory = RunDir(graph.file, graph.portable, graph.on)
     profile = Profile(name, os.getpid())
     context, rings = zmq.Context(), Rings(memory=directory.memory())
-    ended: set[str] = set()  # nodes of ours that have sent their last message
-    done = threading.Event()
+    orders, done = Orders(), threading.Event()
     teller = threading.Thread(target=_tell, args=(context, directory, profile, done), daemon=True)
     teller.start()
     logging.basicConfig(format=f"{name}: %(message)s", level=logging.INFO, force=True)
     try:
         if supervised:  # inside, for the supervisor may have stopped already
-            threading.Thread(target=_obey, args=(ended,), daemon=True).start()
+            threading.Thread(target=_obey, args=(orders,), daemon=True).start()
         stage = _stage(graph, name)
         Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
         if directory.lock(name, wait_s=3 if supervised else 0) is None:
             raise SetupError(f"node {name!r} of {graph.file} already runs (process {directory.holder(name)})")
-        _run(stage, graph, directory, context, rings, profile, ended, restarted)
+        _run(stage, graph, directory, context, rings, profile, orders, restarted)
         profile.state = "ended"
     except Stopped:
         pass
@@ -69,6 +69,7 @@ def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bo
     finally:
         _ignore_signals()
         done.set()
+        profile.news.set()
         teller.join(0.5)
         context.term()
         rings.close()  # what was sent last has been sent by now
@@ -82,7 +83,7 @@ def _run(
     context: zmq.Context,
     rings: Rings,
     profile: Profile,
-    ended: set[str],
+    orders: Orders,
     restarted: bool,
 ) -> None:
     log = logging.getLogger(stage.name)
@@ -107,7 +108,7 @@ def _run(
         if stage.edges:
             unwired = set(stage.what.inputs) - {edge.argument for edge in stage.edges}
             inbox = Inbox(
-                context, stage.name, stage.edges, unwired, directory.address, rings, profile, ended, log.warning
+                context, stage.name, stage.edges, unwired, directory.address, rings, profile, orders.ended, log.warning
             )
             open_.callback(inbox.close)
 
@@ -120,9 +121,28 @@ def _run(
                 outbox.wait_for_readers(stage.readers, AGAIN_S if restarted else READERS_S, look)
                 outbox.wait_for(len(beside), 0 if restarted else LISTENERS_S)
             profile.state = "running"
-            yield from inbox if inbox is not None else [Inputs({})]
+            if inbox is not None:
+                yield from inbox
+            while inbox is None and again:  # a source ends when its process does, unless it was started anew
+                again.clear()
+                yield Inputs({})
 
-        run_node(node, stage.name, inputs(), outbox, profile, lambda values: _remember(kept, values))
+        again = [True]
+
+        def turn() -> bool:
+            """Between two messages."""
+            while orders.changes:
+                number, key, value = orders.changes.popleft()
+                try:
+                    if change(node, stage.what, key, value):
+                        again.append(True)
+                    profile.answer(number)
+                except SetupError as error:
+                    profile.answer(number, str(error))
+                    again.append(True)
+            return bool(again)
+
+        run_node(node, stage.name, inputs(), outbox, profile, lambda values: _remember(kept, values), turn)
         outbox.drain()
 
 
@@ -178,14 +198,9 @@ def _ignore_signals() -> None:
         signal.signal(each, signal.SIG_IGN)
 
 
-def _obey(ended: set[str]) -> None:
+def _obey(orders: Orders) -> None:
     """Reads the supervisor's lines. Its end, however it came, ends this process too: no orphan keeps a camera."""
-    for line in sys.stdin:
-        told = json.loads(line)
-        if "ended" in told:
-            ended.add(told["ended"])
-        if "clock" in told:
-            Clock.follow(told["clock"])
+    orders.read(sys.stdin)
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # also out of a wait
     else:
@@ -203,10 +218,14 @@ def _tell(context: zmq.Context, directory: RunDir, profile: Profile, done: threa
     address.connect(socket)
     told = ""
     due = 0.0
-    while not done.wait(0.1):
+    while True:
+        profile.news.wait(0.1)
+        if done.is_set():
+            break
         address.follow(socket)
         # A change of state is told at once: the supervisor's table and its judgement of a crash rest on it.
-        if time.monotonic() >= due or told != profile.state:
+        if time.monotonic() >= due or told != profile.state or profile.news.is_set():
+            profile.news.clear()
             due, told = time.monotonic() + STATUS_S, profile.state
             with contextlib.suppress(zmq.Again):
                 socket.send(msgpack.packb(profile.status()), zmq.NOBLOCK)

@@ -1,5 +1,6 @@
 """How a node does: counters and times, gathered while it runs and told once a second."""
 
+import threading
 import time
 from collections import deque
 from typing import Any, TypedDict
@@ -31,6 +32,7 @@ class Status(TypedDict):
     refused: int  # no message of the expected kind
     note: str  # what the node itself says: "3 hands"
     busy_s: float  # how long process() has been at the present message
+    answers: list[tuple[int, str]]  # to orders: their number, and what was wrong
 
 
 class Profile:
@@ -49,6 +51,13 @@ class Profile:
         self._began_ns = 0
         self._sent_ns = 0
         self._told = (time.monotonic_ns(), 0, 0)
+        self._answers: deque[tuple[int, str]] = deque()
+        self.news = threading.Event()  # something is to be told at once
+
+    def answer(self, number: int, wrong: str = "") -> None:
+        """An order was carried out, or could not be."""
+        self._answers.append((number, wrong))
+        self.news.set()
 
     def begin(self, received_ns: int) -> None:
         """`process` is called. A source is called once, so it is never busy by this measure."""
@@ -93,6 +102,7 @@ class Profile:
             refused=self.refused,
             note=self.note,
             busy_s=round((now - began) / 1e9, 3) if began else 0.0,
+            answers=[self._answers.popleft() for _ in range(len(self._answers))],
         )
 
 

@@ -112,8 +112,11 @@ def declared(node: type[Node]) -> Declared:
     )
 
 
-def settings(what: Declared, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
-    """The values of `with:` as the class's types, strictly ('0.2' is no number, true is not 1); one line per fault."""
+def settings(what: Declared, values: dict[str, Any], whole: bool = True) -> tuple[dict[str, Any], dict[str, str]]:
+    """The values of `with:` as the class's types, strictly ('0.2' is no number, true is not 1); one line per fault.
+
+    `whole`: those that the class has no default for must be there.
+    """
     good: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for name, value in values.items():
@@ -125,7 +128,7 @@ def settings(what: Declared, values: dict[str, Any]) -> tuple[dict[str, Any], di
             good[name] = msgspec.convert(value, what.settings[name], strict=True)
         except msgspec.ValidationError as error:
             faults[name] = _fault(name, value, what.settings[name], str(error))
-    for name in sorted(what.required - set(values)):
+    for name in sorted(what.required - set(values)) if whole else ():
         faults[name] = f"setting {name!r} is missing"
     return good, faults
 

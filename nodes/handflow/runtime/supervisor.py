@@ -18,6 +18,7 @@ import zmq
 
 from ..messages import Clock
 from .across import Across
+from .desk import MAX_BYTES, Desk
 from .graph import Graph, Stage, write
 from .node import Stopped
 from .process import FAILED_TO_START
@@ -84,7 +85,7 @@ class Supervisor:
         if lock is None:
             raise RunError(f"{self.graph.file} already runs (process {(self.directory.path / 'pid').read_text()})")
         self.graph.clock_offset_ns = Clock.offset_ns
-        write(self.graph, self.stages, self.directory.graph)
+        self.write()
         context = zmq.Context()
         with _signals_stop():
             try:
@@ -100,6 +101,10 @@ class Supervisor:
                 context.destroy(linger=0)
                 lock.release()
 
+    def write(self) -> None:
+        """Writes the copy of the graph that its processes read when they start."""
+        write(self.graph, self.stages, self.directory.graph)
+
     def rows(self) -> list[Row]:
         """The table: a row per node, as `top --json` has it."""
         rows = self._own_rows()
@@ -112,9 +117,11 @@ class Supervisor:
         return self._own
 
     def _loop(self, context: zmq.Context, for_s: float | None) -> None:
-        control, statuses = context.socket(zmq.REP), context.socket(zmq.PULL)
-        self.directory.control.bind(control)
-        self.directory.status.bind(statuses)
+        control, statuses = context.socket(zmq.ROUTER), context.socket(zmq.PULL)
+        for socket, address in ((control, self.directory.control), (statuses, self.directory.status)):
+            socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+            address.bind(socket)
+        desk = self.desk = Desk(self, control, self.directory.control.prefix)
         started = shown = time.monotonic()
         while not all(child.ended for child in self.children.values()):
             now = time.monotonic()
@@ -134,7 +141,8 @@ class Supervisor:
             if statuses in ready:
                 self._hear(statuses)
             if control in ready:
-                self._answer(control)
+                desk.hear()
+            desk.tend(now)
             for child in self.children.values():
                 self._relay(child)
         if self.across:
@@ -152,10 +160,10 @@ class Supervisor:
         if self.across is None:
             return
         if (clock := self.across.clock(child.stage.name)) is not None:
-            self._tell(child, {"clock": clock})
+            self.order(child, {"clock": clock})
         for name in self.across.ended() & {edge.node for edge in child.stage.edges} - child.told:
             child.told.add(name)
-            self._tell(child, {"ended": name})
+            self.order(child, {"ended": name})
 
     def _tend(self, child: Child, now: float) -> None:
         """Starts, restarts or gives up one node."""
@@ -175,7 +183,7 @@ class Supervisor:
             child.ended = True
             for other in self.children.values():
                 if any(edge.node == name for edge in other.stage.edges):
-                    self._tell(other, {"ended": name})
+                    self.order(other, {"ended": name})
             return
         if code == FAILED_TO_START and not child.ran:
             raise RunError("")  # the node has said why
@@ -211,7 +219,7 @@ class Supervisor:
         self._tell_across(child)
         for producer in {edge.node for edge in child.stage.edges} & self.children.keys():
             if self.children[producer].ended:
-                self._tell(child, {"ended": producer})
+                self.order(child, {"ended": producer})
 
     def _judge(self, child: Child, now: float) -> None:
         """Kills a node that hangs; its end is then dealt with like any other."""
@@ -224,10 +232,11 @@ class Supervisor:
             child.process.kill()
             child.process.wait()
 
-    def _tell(self, child: Child, what: dict[str, Any]) -> None:
+    def order(self, child: Child, order: dict[str, Any]) -> None:
+        """Tells a node something (orders.py)."""
         if child.process and child.process.stdin:
             with contextlib.suppress(OSError):
-                child.process.stdin.write(json.dumps(what).encode() + b"\n")
+                child.process.stdin.write(json.dumps(order).encode() + b"\n")
                 child.process.stdin.flush()
 
     def _hear(self, statuses: zmq.Socket) -> None:
@@ -238,12 +247,8 @@ class Supervisor:
                 if child and child.process and child.process.pid == status["pid"]:
                     child.status, child.heard = status, time.monotonic()
                     child.ran |= status["state"] == "running"
-
-    def _answer(self, control: zmq.Socket) -> None:
-        prefix = self.directory.control.prefix
-        request = control.recv()
-        known = request.startswith(prefix)
-        control.send(json.dumps(self.rows()).encode() if known and request[len(prefix) :] == b"top" else b"{}")
+                    for number, wrong in status["answers"]:
+                        self.desk.done(child, number, wrong)
 
     def _relay(self, child: Child) -> None:
         """Passes on the lines that the node wrote to stderr."""
