@@ -1,6 +1,8 @@
-"""The benchmark measures a real run; how fast it was is no test's business."""
+"""The benchmark measures real runs; how fast they were is no test's business."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -8,7 +10,17 @@ import numpy as np
 import pytest
 
 from handflow.__main__ import main
-from handflow.bench import scaled
+from handflow.bench import clips, peers, transport
+from handflow.bench.candidates.measure import Case, Sink, Source
+from handflow.bench.whole import clip, scaled
+
+SMALL = transport.Kind("small", shape=transport.SMALL)
+
+
+def case(folder: Path, **changed: object) -> Case:
+    return Case(**{
+        "shape": (4, 4, 3), "fps": 0, "warm": 2, "counted": 3, "hops": 1, "readers": 1, "folder": str(folder),
+    } | changed)  # type: ignore[arg-type]  # fmt: skip
 
 
 def test_every_clip_is_scaled_to_fill_720p(tmp_path: Path) -> None:
@@ -16,17 +28,72 @@ def test_every_clip_is_scaled_to_fill_720p(tmp_path: Path) -> None:
     for grey in (50, 200):
         writer.write(np.full((160, 90, 3), grey, np.uint8))
     writer.release()
-    clip = cv2.VideoCapture(str(scaled(str(tmp_path / "tall.mp4"), 30, tmp_path)))
-    shapes = [clip.read()[1].shape for _ in range(2)]
+    read = cv2.VideoCapture(str(scaled(str(tmp_path / "tall.mp4"), 30, tmp_path)))
+    shapes = [read.read()[1].shape for _ in range(2)]
     assert shapes == [(720, 1280, 3)] * 2
-    assert clip.get(cv2.CAP_PROP_FPS) == pytest.approx(30)
-    assert not clip.read()[0]
+    assert read.get(cv2.CAP_PROP_FPS) == pytest.approx(30)
+    assert not read.read()[0]
+
+
+def test_what_comes_before_the_counting_is_left_out_and_wrong_pictures_are_counted(tmp_path: Path) -> None:
+    source, sink = Source(case(tmp_path)), Sink(case(tmp_path), "sink0")
+    image = np.empty((4, 4, 3), np.uint8)
+    for number, wait_s in source.due():
+        assert wait_s == 0
+        source.draw(number, image)
+        if number == 3:
+            image[-1, -1, -1] ^= 1  # its end is another picture's
+        assert (tmp_path / "warm").exists() == (number > 2)
+        sink.take(number, number * 1_000_000, image)
+    notes = json.loads((tmp_path / "sink0.json").read_text())
+    assert (notes["ms"], notes["wrong"]) == ([2.0, 3.0, 4.0], 1)
+
+
+def test_a_sender_that_was_held_up_does_not_make_up_for_it_in_a_burst(tmp_path: Path) -> None:
+    waits = []
+    for number, wait_s in Source(case(tmp_path, fps=1e-3, warm=0, counted=2)).due():
+        waits.append(wait_s)
+        if number == 1:
+            break
+    assert waits[0] == 0
+    assert waits[1] == pytest.approx(1000, abs=10)
+
+
+def test_ours_is_compared_with_the_better_of_the_peers_that_ran() -> None:
+    figures = {"p99_ms": 2.0, "cpu_ms": 1.0, "fps": 30.0}
+    rows = [
+        {"case": "hop", "candidate": transport.OURS, "p50_ms": 0.5, **figures},
+        {"case": "hop", "candidate": "ezmsg", "p50_ms": 1.0, **figures},
+        {"case": "hop", "candidate": "dora", "p50_ms": 2.0, **figures},
+        {"case": "hop", "candidate": "zenoh", "p50_ms": 0.1, **figures},
+        {"case": "small", "candidate": transport.OURS, "p50_ms": 0.5, **figures},
+    ]
+    told = {"case": "hop", "candidate": transport.OURS, "p50_ms": 0.5, "p99_ms": 1.0, "cpu_ms": 1.0, "fps": 1.0}
+    assert transport.ratios(rows) == [told]
+
+
+def test_a_candidate_that_fails_is_one_line_with_its_last_word(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text("import sys; print('loading'); sys.exit('no such luck')")
+    with pytest.raises(peers.PeerError, match=r"it ended before its pictures had arrived \(no such luck\)"):
+        transport.one(SMALL, "bad", [sys.executable, str(tmp_path / "bad.py")], 0.1, 30)
+
+
+def test_a_peer_that_cannot_be_installed_is_one_line_and_is_tried_again(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setitem(peers.PACKAGES, "ezmsg", [str(tmp_path / "nothing.whl")])
+    for _ in range(2):
+        with pytest.raises(peers.PeerError, match=r"ezmsg cannot be installed here: .*nothing\.whl"):
+            peers.command("ezmsg", lambda text: None, tmp_path / "cache")
+
+
+def test_an_unknown_part_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "grahp"]) == 2
+    assert "there is no part 'grahp'; there are transport, stages, graph, clip" in capsys.readouterr().err
 
 
 @pytest.mark.slow
 def test_the_whole_graph_and_a_slow_reader_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--rounds", "1", "--seconds", "2", "--variant", "near-int8", "--slow", "2", "--json"]
-    assert main(["bench", *arguments]) == 0
+    assert main(["bench", "graph", *arguments]) == 0
     told = json.loads(capsys.readouterr().out)
     (row,) = told["graph"]
     assert (row["profile"], row["precision"]) == ("near", "int8")
@@ -35,5 +102,58 @@ def test_the_whole_graph_and_a_slow_reader_are_measured(capsys: pytest.CaptureFi
     assert row["hands"] > 0
     assert row["pss_mb"] > 50
     assert row["start_s"] > 0
-    assert told["slow_reader"]["frame_interval_ms"] == 33.3
-    assert told["slow_reader"]["age_ms_p50"] > 0
+    (behind,) = told["slow_reader"]
+    assert behind["frame_interval_ms"] == 33.3
+    assert behind["age_ms_p50"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(transport.KINDS))
+def test_our_own_transport_is_measured_and_no_picture_is_wrong(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main(["bench", "transport", "--case", name, "--rounds", "1", "--seconds", "1", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["ratios"] == []
+    for row in told["transport"]:
+        assert 0 < row["p50_ms"] <= row["p99_ms"]
+        assert row["wrong"] == 0
+        assert row["lost"] == 0 or name != "lossless"
+        assert row["cpu_ms"] > 0
+
+
+@pytest.mark.slow
+def test_every_stage_is_measured_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "stages", "--rounds", "1"]) == 0
+    told = capsys.readouterr().out
+    for stage in ("flow", "tracker", "heatmap near int8", "heatmap far fp32"):
+        assert stage in told
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)  # of which most is spent on the first installation
+@pytest.mark.parametrize("peer", ["ezmsg", "dora", "zenoh", "imagezmq"])
+def test_a_peer_carries_the_same_pictures(peer: str) -> None:
+    command = peers.command(peer, print)
+    kinds = [kind for kind in transport.KINDS.values() if peer in kind.candidates and not kind.lossless]
+    for kind in kinds:
+        figures = transport.one(kind._replace(shape=transport.SMALL), peer, command, 1, 30)
+        assert figures["wrong"] == 0, kind.title
+        assert figures["p50_ms"] > 0, kind.title
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_mediapipe_looks_through_the_same_clip(tmp_path: Path) -> None:
+    file = clip("demo", 10, tmp_path)
+    rows = clips.measure(file, {"mediapipe": peers.command("mediapipe", print)}, 1, print, pytest.fail)
+    assert [row["candidate"] for row in rows] == ["handflow, int8", "handflow, fp32", "mediapipe"]
+    assert all(row["fps"] > 0 for row in rows)
+    assert rows[0]["hands"] > 0.5
+
+
+def test_the_peers_files_need_nothing_of_ours(tmp_path: Path) -> None:
+    """They run in environments without handflow: what they share must not import it."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(peers.CANDIDATES)!r}); import measure; print('handflow' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.strip() == "False", done.stderr

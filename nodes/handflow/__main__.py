@@ -24,7 +24,9 @@ OUTPUTS = {
     "simulate": "sends made-up hands, without a camera or a network",
 }
 PAGES = {"calibrate": "a page to draw a surface's corners and zones, and regions, on the picture"}
+BENCH = {"bench": "measures the transport, the stages and the whole graph on this machine"}
 MODULES = {name: f".training.{name}" for name in TRAINING} | {name: f".{name}" for name in OUTPUTS | PAGES}
+MODULES["bench"] = ".bench.command"
 SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib")  # what opencv-python's wheel does not bring
 
 
@@ -152,12 +154,6 @@ def detect(args: argparse.Namespace) -> int:
     return detect_paths(args)
 
 
-def bench(args: argparse.Namespace) -> int:
-    from .bench import run
-
-    return run(args)
-
-
 def _parsed(arguments: list[str]) -> argparse.Namespace:
     """The arguments, and what to do with them in `do`."""
     if not arguments or arguments[0] not in MODULES:
@@ -239,21 +235,10 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--precision", choices=("auto", "fp32", "int8"), default="auto", help="auto: the faster one here")
     one.add_argument("--min-score", type=float, metavar="S", help="lets weaker peaks through")
 
-    one = verb("bench", bench, "measures the whole graph on this machine")
-    one.add_argument("--source", default="demo", help="a clip (looped) or demo")
-    one.add_argument("--fps", type=float, default=30.0)
-    one.add_argument("--seconds", type=_seconds, default=15.0, help="counted for each variant in each round")
-    one.add_argument("--rounds", type=int, default=3, help="the variants take turns so often")
-    one.add_argument("--variant", metavar="PROFILE-PRECISION", help="only this one: near-int8")
-    one.add_argument(
-        "--slow", type=float, default=0, metavar="SECONDS", help="also: a stage at a third of the frame rate"
-    )
-    one.add_argument("--json", action="store_true")
-
     from .recordings import add_verbs
 
     add_verbs(verb)
-    for name, help_ in (TRAINING | OUTPUTS | PAGES).items():
+    for name, help_ in (BENCH | TRAINING | OUTPUTS | PAGES).items():
         verbs.add_parser(name, help=help_)
     return parser
 

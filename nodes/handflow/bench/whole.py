@@ -1,10 +1,9 @@
-"""`handflow bench`: how fast, how light and how steady the whole graph is on this machine, measured from outside.
+"""How fast, how light and how steady the whole graph is on this machine, measured from outside.
 
 A real `handflow run` sends to this process, which stands for the game: the latency is from the picture's capture to the
 datagram's arrival here. Machines are noisy: variants take turns, medians are told.
 """
 
-import argparse
 import json
 import os
 import signal
@@ -14,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,14 +23,13 @@ import numpy as np
 import psutil
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
-from .runtime.rundir import RunDir
-from .sources import pictures
+from ..demo import Scene
+from ..runtime.node import SetupError
+from ..runtime.rundir import RunDir
+from ..sources import pictures
+from .stages import VARIANTS
 
-VARIANTS = (("near", "int8"), ("near", "fp32"), ("mid", "int8"), ("mid", "fp32"), ("far", "int8"), ("far", "fp32"))
 SIZE = (1280, 720)
 WARM_S = 3.0  # after the first datagram, before anything is counted
 SETTLED_S = 15.0  # all memory that will be touched has been
@@ -69,30 +67,33 @@ class Arrival(NamedTuple):
     hands: int
 
 
-def run(args: argparse.Namespace) -> int:
-    """Runs the command."""
-    variants = [v for v in VARIANTS if args.variant in (None, f"{v[0]}-{v[1]}")]
+def measure(
+    source: str, fps: float, seconds: float, rounds: int, variant: str | None, say: Callable[[str], None]
+) -> list[Figures]:
+    """A row per profile and precision: medians of the rounds, in which they take turns."""
+    variants = [v for v in VARIANTS if variant in (None, f"{v[0]}-{v[1]}")]
+    if not variants:
+        raise SetupError(f"--variant {variant}: {' or '.join('-'.join(v) for v in VARIANTS)} expected")
     results: dict[tuple[str, str], list[Figures]] = {v: [] for v in variants}
-    with tempfile.TemporaryDirectory() as folder:
-        source = args.source if args.source == "demo" else str(scaled(args.source, args.fps, Path(folder)))
-        for _ in range(args.rounds):
-            for variant in variants:
-                results[variant].append(whole_graph(source, args.fps, args.seconds, *variant))
-        behind = slow_reader(source, args.fps, args.slow) if args.slow else None
-    rows = [{"profile": p, "precision": q, **_median(runs)} for (p, q), runs in results.items()]
-    if args.json:
-        print(json.dumps({"graph": rows, "slow_reader": behind}))
-        return 0
-    console = Console(highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, title=f"{args.source}, {args.fps:g} fps; medians of {args.rounds} rounds")
-    for column in rows[0]:
-        table.add_column(column.replace("_", " "))
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    console.print(table)
-    if behind:
-        console.print(f"behind a stage at a third of the frame rate: {behind}")
-    return 0
+    for number in range(rounds):
+        for profile, precision in variants:
+            say(f"whole graph: {profile} {precision}, round {number + 1} of {rounds}")
+            results[profile, precision].append(whole_graph(source, fps, seconds, profile, precision))
+    return [{"profile": p, "precision": q, **_median(runs)} for (p, q), runs in results.items()]
+
+
+def clip(source: str, fps: float, folder: Path) -> Path:
+    """A file with 1280x720 pictures: those of a clip, or ten seconds of the demo."""
+    if source != "demo":
+        return scaled(source, fps, folder)
+    file = folder / "demo.mp4"
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), fps, SIZE)
+    scene, image = Scene(size=SIZE), np.empty((SIZE[1], SIZE[0], 3), np.uint8)
+    for number in range(round(10 * fps)):
+        scene.draw(number / fps, image)
+        writer.write(image)
+    writer.release()
+    return file
 
 
 def scaled(clip: str, fps: float, folder: Path) -> Path:
