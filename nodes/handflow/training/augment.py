@@ -4,13 +4,15 @@ Scale decides: most labelled hands are near the camera, most wanted ones are 2-5
 """
 
 from collections import Counter
+from functools import cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from ..hand_model import PIXELS, Sprite, paint, solid
 from .data import Picture
-from .targets import IGNORE, OPEN
+from .targets import IGNORE, OPEN, OTHER, UNKNOWN
 
 
 class Sample(NamedTuple):
@@ -41,7 +43,7 @@ class Pool:
         count = Counter(p.source for p in pictures)
         groups = {source: len({p.group for p in pictures if p.source == source}) for source in count}
         # A second picture of the same person teaches less than a second person.
-        weight = [groups[p.source] ** 0.25 / count[p.source] ** 0.5 * (2 if OPEN in p.kinds else 1) for p in pictures]
+        weight = [groups[p.source] ** 0.4 / count[p.source] ** 0.5 * (2 if OPEN in p.kinds else 1) for p in pictures]
         self.near = Drawer([(p, w) for p, w, s in zip(pictures, weight, size, strict=True) if s > 0.15])
         self.far = Drawer([(p, w) for p, w, s in zip(pictures, weight, size, strict=True) if 0 < s <= 0.15])
         self.empty = Drawer([(p, w) for p, w, s in zip(pictures, weight, size, strict=True) if s == 0])
@@ -61,7 +63,7 @@ class Drawer:
 
 def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> Sample:
     """One random sample of `width` x `height` pixels."""
-    kind = rng.choice(["near", "whole", "far", "shrunk", "empty"], p=[0.18, 0.14, 0.34, 0.24, 0.10])
+    kind = rng.choice(["near", "whole", "far", "shrunk", "empty"], p=[0.16, 0.18, 0.36, 0.22, 0.08])
     near = pool.near if len(pool.near) else pool.far if len(pool.far) else pool.empty
     far = pool.far if len(pool.far) else near
     empty = pool.empty if len(pool.empty) else far
@@ -80,7 +82,12 @@ def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> Sa
         layers = [below]
         for _ in range(rng.integers(1, 6)):
             hand_px = float(np.exp(rng.uniform(np.log(0.022), np.log(0.12)))) * width
-            layers.append(place(rng, near.draw(rng), hand_px, width, height, cut=True))
+            drawn = rng.random() < 0.15
+            layers.append(
+                draw_hand(rng, hand_px, width, height)
+                if drawn
+                else place(rng, near.draw(rng), hand_px, width, height, cut=True)
+            )
     else:
         layers = [scene(rng, empty, width, height)]
     if kind in ("shrunk", "empty") or rng.random() < 0.2:  # else whatever is pasted would be taken for a hand
@@ -136,16 +143,57 @@ def place(
     else:
         corner = rng.random(2) * 0.7
         box = np.append(corner, [0.3, 0.3]) * np.tile([picture.width, picture.height], 2)
-    zoom = min(hand_px / box[2:].max(), 2.0)  # more is only blur
+    zoom = min(hand_px / box[2:].max(), 2.0 if rng.random() < 0.7 else 4.0)  # more is only blur
     centre = box[:2] + box[2:] / 2
     target = rng.uniform(0.06, 0.94, 2) * [width, height]
     if cover:  # shifted no farther than the picture reaches
         zoom = max(zoom, width / picture.width, height / picture.height)
         least = [width - picture.width * zoom, height - picture.height * zoom]
         return warp(picture, zoom, float(rng.normal(0, 4)), np.clip(target - centre * zoom, least, 0), width, height)
-    angle = float(rng.normal(0, 12))
+    angle = float(rng.normal(0, 12) if rng.random() < 0.75 else rng.uniform(-100, 100))
     corner = corner_for(picture, centre, target, zoom, angle)
     return warp(picture, zoom, angle, corner, width, height, soft_edge(rng, picture, box) if cut else None)
+
+
+def draw_hand(rng: np.random.Generator, hand_px: float, width: int, height: int) -> Layer:
+    """A hand as the demo draws them, in any light skin and pose, somewhere in the sample."""
+    sprite, curl, back = sprite_of(int(rng.integers(SPRITES)))
+    turn = rotation(float(rng.normal(0, 30) if rng.random() < 0.75 else rng.uniform(-180, 180)))
+    turn = turn * [rng.choice([-1.0, 1.0]), 1.0] * [rng.uniform(0.6, 1), 1]  # either hand, turned to the side a little
+    balls = solid(curl)
+    at = (balls[:, :2] - sprite.corner) * [1, -1] @ turn.T * PIXELS  # (n, 2), pixels
+    reach = balls[:, 3:4] * PIXELS
+    low, high = (at - reach).min(axis=0), (at + reach).max(axis=0)
+    zoom = hand_px / (high - low).max()
+    shift = rng.uniform(0.06, 0.94, 2) * [width, height] - (low + high) / 2 * zoom
+    colour, cover, reduced = sprite.colour, sprite.cover, 1.0
+    if zoom < 0.7:
+        reduced = zoom
+        colour, cover = (
+            np.asarray(cv2.resize(layer, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA))
+            for layer in (colour, cover)
+        )
+    matrix = np.column_stack([turn * (zoom / reduced), shift])
+    return Layer(
+        image=np.asarray(cv2.warpAffine(colour, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)),
+        alpha=np.asarray(cv2.warpAffine(cover, matrix, (width, height))),
+        boxes=np.append(low * zoom + shift, (high - low) * zoom).astype(np.float32)[None],
+        kinds=np.array([OTHER if back or curl > 0.5 else OPEN if curl < 0.15 else UNKNOWN]),
+    )
+
+
+SPRITES = 48  # drawn hands that samples choose from: painting one takes as long as twenty samples
+
+
+@cache
+def sprite_of(number: int) -> tuple[Sprite, float, bool]:
+    """A drawn hand, how far its fingers are bent, and whether it shows its back."""
+    rng = np.random.default_rng((number, 7))
+    curl, back = (0.0 if rng.random() < 0.5 else float(rng.random())), bool(rng.random() < 0.35)
+    brightness = float(rng.uniform(0.25, 1.05))  # of the skin: from the darkest to the palest people
+    blue, green, red = (np.array([150, 175, 225]) * brightness + rng.normal(0, 8, 3)).clip(10, 250).astype(int).tolist()
+    cloth = rng.integers(20, 230, 3).tolist()
+    return paint(curl, back, (blue, green, red), (cloth[0], cloth[1], cloth[2])), curl, back
 
 
 def distract(rng: np.random.Generator, picture: Picture, size_px: float, width: int, height: int) -> Layer:

@@ -25,7 +25,7 @@ from .data import read_labels
 from .evaluate import evaluate
 from .network import STRIDE, Network, read_checkpoint
 
-SIZES = {"near": (320, 180), "mid": (428, 240), "far": (512, 288)}  # multiples of the stride
+SIZES = {"near": (320, 192), "mid": (448, 256), "far": (512, 288)}  # of a 16:9 picture; others get the same area
 
 
 class Deployed(nn.Module):
@@ -38,9 +38,9 @@ class Deployed(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         maps = self.network(image.float())
         return (
-            torch.sigmoid(maps["any"])[:, 0],  # (1, rows, columns)
-            torch.sigmoid(maps["open"])[:, 0],
-            torch.exp(maps["radius"].clamp(-3, 6))[:, 0],
+            torch.sigmoid(maps["any"]),  # (1, 1, rows, columns)
+            torch.sigmoid(maps["open"]),
+            torch.exp(maps["radius"]),
             maps["offset"].permute(0, 2, 3, 1),  # (1, rows, columns, 2)
         )
 
@@ -57,7 +57,8 @@ def write(network: Network, path: Path, facts: dict[str, str]) -> None:
             output_names=OUTPUTS,
             dynamic_axes={
                 "image": {2: "height", 3: "width"},
-                **{name: {1: "rows", 2: "columns"} for name in OUTPUTS},
+                **{name: {2: "rows", 3: "columns"} for name in OUTPUTS[:3]},
+                OUTPUTS[3]: {1: "rows", 2: "columns"},
             },
             opset_version=17,
             dynamo=False,
@@ -103,7 +104,7 @@ def quantise(path: Path, out: Path, pictures: np.ndarray, facts: dict[str, str])
                 per_channel=True,
                 weight_type=QuantType.QInt8,
                 activation_type=QuantType.QUInt8,
-                op_types_to_quantize=["Conv", "Relu", "Add", "Resize", "Slice"],
+                op_types_to_quantize=["Conv", "Relu", "Add", "Resize"],
                 nodes_to_exclude=heads,
             )
     finally:

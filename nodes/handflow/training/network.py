@@ -3,6 +3,7 @@
 Plain convolutions and not depthwise ones: in int8 they reach 230-300 GOP/s on one core against 100-140.
 """
 
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -39,14 +40,14 @@ class Residual(nn.Module):
 class Network(nn.Module):
     """(B, 3, h, w) BGR 0..255 -> any hand, open palm (B, 1, h/4, w/4 logits), log radius (cells), offset x, y (cells).
 
-    h and w are multiples of 4. The scaling of the input lies in here, so that preparing a picture costs a resize only.
+    h and w are multiples of 32, so that no level has to be cut to fit the next. The scaling of the input lies in here, so that preparing a picture costs a resize only.
     """
 
     def __init__(
         self,
         widths: tuple[int, ...] = (32, 64, 128, 128),
         blocks: tuple[int, ...] = (1, 1, 1, 2),  # two at /32: a hand may fill the picture, and there they cost little
-        neck: int = 48,
+        neck: int = 32,
         stem: int = 16,
     ) -> None:
         super().__init__()
@@ -68,13 +69,14 @@ class Network(nn.Module):
         levels = []
         for stage in self.stages:
             x = stage(x)
-            levels.append(x)  # /4 /8 /16 /32, rounded up
+            levels.append(x)  # /4 /8 /16 /32
         top = self.lateral[-1](levels[-1])
         for lateral, level in zip(list(self.lateral)[-2::-1], levels[-2::-1], strict=True):
-            side = lateral(level)
-            top = functional.interpolate(top, scale_factor=2.0)[..., : side.shape[-2], : side.shape[-1]] + side
+            top = functional.interpolate(top, scale_factor=2.0) + lateral(level)
         maps = self.out(self.head(self.smooth(top)))  # (B, 5, h/4, w/4)
-        return dict(zip(HEADS, maps.split(list(HEADS.values()), dim=1), strict=True))
+        ends = list(accumulate(HEADS.values()))
+        # Slices and not split(): OpenCV 4 reads the file too.
+        return {name: maps[:, end - size : end] for (name, size), end in zip(HEADS.items(), ends, strict=True)}
 
 
 def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:

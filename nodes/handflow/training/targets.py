@@ -7,6 +7,8 @@ import numpy as np
 OPEN, OTHER, UNKNOWN, IGNORE, ROUGH = range(5)  # rough: a hand of unknown kind whose box is only about right
 KINDS = {"open": OPEN, "other": OTHER, "unknown": UNKNOWN, "ignore": IGNORE}  # as labels name them
 
+SIGMA = 0.11  # of a hand's blob, in hands; but at least 0.7 cells
+
 
 class Targets(NamedTuple):
     """The maps of one picture, all of (rows, columns)."""
@@ -16,6 +18,9 @@ class Targets(NamedTuple):
     centre: np.ndarray  # (2, rows, columns) float32: 1 in the cell that holds a hand's centre
     size: np.ndarray  # (3, rows, columns) float32: log of the radius in cells, offset x and y in cells
     weight: np.ndarray  # (2, rows, columns) float32: how much radius and offset count here
+    rough: (
+        np.ndarray
+    )  # (k, 3) float32: x, y and longer side, in cells, of hands whose centre the network settles itself
 
 
 def draw_targets(
@@ -30,12 +35,15 @@ def draw_targets(
 
     The mask is W(p) of OpenPose (arXiv 1812.08008): 0 in ignored regions; for the open map also (`other_weight`) in the
     boxes of hands that are not open for sure: they may light up, they need not.
+    A rough hand lies somewhere about its box's middle: no cell is its centre yet (train.settle finds one), and what the
+    cells around lose by lighting up is made small.
     """
     heat = np.zeros((2, rows, columns), np.float32)
     mask = np.ones((2, rows, columns), np.float32)
     centre = np.zeros((2, rows, columns), np.float32)
     size = np.zeros((3, rows, columns), np.float32)
     weight = np.zeros((2, rows, columns), np.float32)
+    rough: list[tuple[float, float, float]] = []
     x = np.arange(columns, dtype=np.float32) + 0.5  # the cells' middles
     y = np.arange(rows, dtype=np.float32)[:, None] + 0.5
     inside = [window(box, columns, rows) for box in boxes]
@@ -56,13 +64,16 @@ def draw_targets(
         dx = left + width / 2 - x  # (columns,): from each cell's middle to the hand's centre
         dy = top + height / 2 - y  # (rows, 1)
         if shape == "gauss":
-            sigma = max(0.7, (0.25 if kinds[n] == ROUGH else 0.11) * hand)  # off by half a hand: forgive neighbours
+            sigma = max(0.7, (0.25 if kinds[n] == ROUGH else SIGMA) * hand)  # off by half a hand: forgive neighbours
             blob = np.exp(-(dx**2 + dy**2) / (2 * sigma**2))  # (rows, columns)
         else:
             blob = (dx**2 + dy**2 < max(1.0, 0.25 * hand) ** 2).astype(np.float32)  # the flat disc of 2017
+        if kinds[n] == ROUGH:
+            rough.append((left + width / 2, top + height / 2, hand))
+            np.maximum(heat[0], 0.6 * blob, out=heat[0])
         column = min(max(int(left + width / 2), 0), columns - 1)
         row = min(max(int(top + height / 2), 0), rows - 1)
-        for channel in (0, 1) if kinds[n] == OPEN else (0,):
+        for channel in () if kinds[n] == ROUGH else (0, 1) if kinds[n] == OPEN else (0,):
             np.maximum(heat[channel], blob, out=heat[channel])
             centre[channel, row, column] = 1
         if kinds[n] == OPEN:
@@ -74,7 +85,7 @@ def draw_targets(
         weight[1][nearest] = 0
         weight[1][near] = kinds[n] != ROUGH
         weight[0][nearest] = np.where(blob > 0.3, blob, 0)[nearest]
-    return Targets(heat, mask, centre, size, weight)
+    return Targets(heat, mask, centre, size, weight, np.array(rough, np.float32).reshape(-1, 3))
 
 
 def window(box: np.ndarray, columns: int, rows: int) -> tuple[slice, slice]:

@@ -26,7 +26,7 @@ from ..runtime.node import SetupError
 from .augment import Pool, compose
 from .data import fingerprint, read_labels, split
 from .network import STRIDE, Network, read_checkpoint
-from .targets import draw_targets
+from .targets import SIGMA, draw_targets
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,16 @@ class Settings:
     out: str = "runs/hands"  # folder of checkpoint, log and curves
     minutes: float = 60.0  # training time; the learning rate falls to nothing at its end
     steps: int = 0  # end after so many batches instead (0: `minutes` counts); the same steps give the same weights
-    batch: int = 16  # pictures of 320x180 a step; larger sizes get fewer
+    batch: int = 16  # pictures of 320x192 a step; larger sizes get fewer
     lr: float = 2e-3  # highest learning rate; a guess that held
     decay: float = 0.02  # weight decay of AdamW
     ema: float = 0.998  # the weights that are kept are a running mean over about 1 / (1 - ema) steps
-    large: float = 0.2  # share of steps at 512x288 pixels, so that very large hands are seen too
+    large: float = 0.4  # share of steps at far's size: smaller hands in more of their scene, and very large ones
     target: Literal["gauss", "disc"] = "gauss"  # disc: 2017's, see the model card for what it costs
     loss: Literal["focal", "mse", "bce"] = "focal"  # mse and bce: 2017's
-    other_weight: float = 0.0  # of hands not open in the loss of the open map; 0: they may light up, they need not
+    other_weight: float = 0.3  # of hands not open in the open map's loss; 0, as in 2017: they may light up, see card
+    mask: bool = True  # without it, regions to ignore and hands of unknown kind count as background
+    settle: bool = True  # hands labelled only roughly are learned where the network sees them near there
     holdout: float = 0.05  # share of the groups kept for the validation loss
     seed: int = 1  # of weights and samples
     threads: int = 1  # of torch
@@ -50,7 +52,7 @@ class Settings:
     bf16: bool = False  # half the time per step on processors with AMX and on GPUs
     widths: str = "32,64,128,128"  # channels at /4 /8 /16 /32
     blocks: str = "1,1,1,2"  # residual blocks there
-    neck: int = 48  # channels of the pyramid
+    neck: int = 32  # channels of the pyramid; 48 took a fifth longer
 
 
 def run(args: argparse.Namespace) -> int:
@@ -68,8 +70,8 @@ def run(args: argparse.Namespace) -> int:
         raise SetupError(f"{', '.join(args.data)}: no picture with a hand is left to train on")
     pool = Pool(training)
     rng = np.random.default_rng(settings.seed)
-    samples = [compose(rng, pool, 320, 180).image.transpose(2, 0, 1) for _ in range(80)]
-    calibration = torch.from_numpy(np.stack(samples))  # (80, 3, 180, 320), for `handflow export`
+    samples = [compose(rng, pool, 320, 192).image.transpose(2, 0, 1) for _ in range(80)]
+    calibration = torch.from_numpy(np.stack(samples))  # (80, 3, 192, 320), for `handflow export`
     validation = [make_batch(Pool(held), settings, -n - 1) for n in range(8)] if len(held) > 20 else []
 
     # model
@@ -133,7 +135,8 @@ def run(args: argparse.Namespace) -> int:
                 group["lr"] = rate
             with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
                 maps = model(batch["image"].float().contiguous(memory_format=torch.channels_last))
-            losses = loss_of({name: m.float() for name, m in maps.items()}, batch, settings.loss)
+            maps = {name: m.float() for name, m in maps.items()}
+            losses = loss_of(maps, settle(maps["any"], batch) if settings.settle else batch, settings.loss)
             total = sum(losses.values(), torch.zeros((), device=device))
             if not torch.isfinite(total):
                 kept_at = f"{checkpoint} holds the last good state" if checkpoint.exists() else "nothing was saved yet"
@@ -188,8 +191,8 @@ class Batches(IterableDataset):
             step += workers
 
 
-# Width and height of a batch, near and far: not all of one shape, so that the network does not count on bars.
-SHAPES = (((320, 180), (276, 208), (240, 240), (208, 276)), ((512, 288), (444, 332), (384, 384), (332, 444)))
+# Width and height of a batch, near and far: cameras, photographs, squares and pictures on end, of about the same area.
+SHAPES = (((320, 192), (288, 224), (256, 256), (224, 288)), ((512, 288), (448, 352), (384, 384), (352, 448)))
 
 
 def make_batch(pool: Pool, settings: Settings, step: int) -> dict[str, Tensor]:
@@ -197,7 +200,7 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> dict[str, Tensor]:
     rng = np.random.default_rng((settings.seed, step % 2**32))
     large = rng.random() < settings.large
     count = max(1, settings.batch * 2 // 5) if large else settings.batch
-    width, height = SHAPES[large][rng.choice(4, p=[0.5, 0.3, 0.15, 0.05])]
+    width, height = SHAPES[large][rng.choice(4, p=[0.45, 0.25, 0.15, 0.15])]
     samples = [compose(rng, pool, width, height) for _ in range(count)]
     drawn = [
         draw_targets(
@@ -205,9 +208,39 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> dict[str, Tensor]:
         )
         for s in samples
     ]
+    if not settings.mask:
+        drawn = [t._replace(mask=np.ones_like(t.mask)) for t in drawn]
+    rough = [np.insert(t.rough, 0, number, axis=1) for number, t in enumerate(drawn)]  # (k, 4): sample, x, y, side
     images = np.stack([s.image.transpose(2, 0, 1) for s in samples])  # (B, 3, h, w)
-    maps = {name: np.stack([getattr(t, name) for t in drawn]) for name in drawn[0]._fields}  # (B, c, h/4, w/4)
-    return {name: torch.from_numpy(np.ascontiguousarray(a)) for name, a in {"image": images, **maps}.items()}
+    maps = {name: np.stack([getattr(t, name) for t in drawn]) for name in drawn[0]._fields[:-1]}  # (B, c, h/4, w/4)
+    whole = {"image": images, "rough": np.concatenate(rough), **maps}
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in whole.items()}
+
+
+def settle(logit: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The batch with a centre for each rough hand: where the network sees most of a hand within half a hand of its label.
+
+    A label guessed from a person's joints is off by up to half a hand. Trained on as it stands, it smears the map
+    until no peak is left; settled, it says only that there is a hand thereabouts (multiple-instance learning:
+    Dietterich et al. 1997; here with a Gaussian prior). `logit` (B, 1, rows, columns).
+    """
+    if not len(batch["rough"]):
+        return batch
+    number, place, side = batch["rough"][:, 0].long(), batch["rough"][:, 1:3], batch["rough"][:, 3]
+    rows, columns = logit.shape[-2:]
+    x = torch.arange(columns, device=logit.device) + 0.5
+    y = torch.arange(rows, device=logit.device) + 0.5
+    away = (x[None, None, :] - place[:, 0, None, None]) ** 2 + (y[None, :, None] - place[:, 1, None, None]) ** 2
+    reach = (0.5 * side).clamp(min=1)[:, None, None]
+    seen = functional.logsigmoid(logit.detach()[number, 0]) - away / (2 * (0.5 * reach) ** 2)  # (k, rows, columns)
+    best = seen.masked_fill(away > reach**2, -1e9).flatten(1).argmax(dim=1)
+    row, column = best // columns, best % columns
+    away = (x[None, None, :] - x[column, None, None]) ** 2 + (y[None, :, None] - y[row, None, None]) ** 2
+    blob = torch.exp(-away / (2 * (SIGMA * side).clamp(min=0.7)[:, None, None] ** 2))
+    heat, centre = batch["heat"].clone(), batch["centre"].clone()
+    heat[:, 0].index_reduce_(0, number, blob, "amax")
+    centre[number, 0, row, column] = 1
+    return {**batch, "heat": heat, "centre": centre}
 
 
 def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
@@ -246,7 +279,9 @@ def validate(model: Network, batches: list[dict[str, Tensor]], settings: Setting
     with torch.no_grad():
         for batch in batches:
             there = {name: tensor.to(device) for name, tensor in batch.items()}
-            total += sum(v.item() for v in loss_of(model(there["image"].float()), there, settings.loss).values())
+            maps = model(there["image"].float())
+            there = settle(maps["any"], there) if settings.settle else there
+            total += sum(v.item() for v in loss_of(maps, there, settings.loss).values())
     return total / len(batches)
 
 
