@@ -6,7 +6,18 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow.training.augment import Layer, Pool, compose, merge, mirror, place, turn_boxes, visible
+from handflow.training.augment import (
+    Layer,
+    Pool,
+    compose,
+    covered,
+    draw_hand,
+    merge,
+    mirror,
+    place,
+    turn_boxes,
+    visible,
+)
 from handflow.training.data import LabelError, Picture, fingerprint, read_labels, split
 from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
 
@@ -255,3 +266,12 @@ def test_samples_hold_hands_down_to_a_fiftieth_of_the_width(tmp_path):
     sizes = np.concatenate([s.boxes[s.kinds != IGNORE, 2:].max(axis=1, initial=0) for s in samples]) / 320
     assert sizes.min() < 0.035
     assert sizes.max() > 0.2
+
+
+def test_a_drawn_hand_fills_its_box():
+    for number in range(12):
+        layer = draw_hand(np.random.default_rng(number), 60.0, 320, 192)
+        (box,) = layer.boxes
+        assert box[2:].max() == pytest.approx(60, abs=0.5)
+        if (box[:2] > 0).all() and (box[:2] + box[2:] < [320, 192]).all():
+            assert covered(layer.alpha, box) > 0.5

@@ -31,7 +31,7 @@ def network():
 
 @pytest.fixture(scope="module")
 def pictures():
-    return np.random.default_rng(0).integers(0, 255, (8, 3, 180, 320), np.uint8)
+    return np.random.default_rng(0).integers(0, 255, (8, 3, 192, 320), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -43,18 +43,36 @@ def exported(network, pictures, tmp_path_factory):
     return export(folder / "checkpoint.pt", folder / "models")
 
 
-@pytest.mark.parametrize(("width", "height"), [(320, 180), (276, 208), (512, 288)])
+@pytest.mark.parametrize(("width", "height"), [(320, 192), (288, 224), (512, 288)])
 def test_onnxruntime_says_what_torch_says_at_every_size(exported, network, width, height):
     picture = np.random.default_rng(1).integers(0, 255, (1, 3, height, width), np.uint8)
     with torch.no_grad():
         expected = Deployed(network)(torch.from_numpy(picture))
-    for mine, theirs in zip(open_model(exported[0]).run(picture), expected, strict=True):
-        assert mine.shape[:2] == (height // 4, width // 4)
-        assert mine == pytest.approx(theirs[0].numpy(), abs=1e-4)
+    mine = open_model(exported[0]).run(picture)
+    for found, theirs in zip(mine, (*(m[0, 0] for m in expected[:3]), expected[3][0]), strict=True):
+        assert found.shape[:2] == (height // 4, width // 4)
+        assert found == pytest.approx(theirs.numpy(), abs=1e-4)
+
+
+def test_a_network_with_a_prior_hears_it_in_every_form(pictures, tmp_path):
+    torch.manual_seed(4)
+    network = Network(**SMALL, prior=True).eval()
+    torch.nn.init.normal_(network.prior.weight, 0, 0.5)
+    torch.nn.init.constant_(network.out.bias[:2], -1)
+    saved = {"network": network.settings, "mean": network.state_dict(), "calibration": torch.from_numpy(pictures)}
+    torch.save(saved | {"data": "abc", "pictures": 8, "step": 5, "settings": {}}, tmp_path / "checkpoint.pt")
+    where = np.zeros((48, 80), np.float32)
+    where[20:24, 30:34] = 1
+    with torch.no_grad():
+        expected = Deployed(network)(torch.from_numpy(pictures[:1]), torch.from_numpy(where[None, None]))[0][0, 0]
+    plain, quantised = map(open_model, export(tmp_path / "checkpoint.pt", tmp_path))
+    assert plain.run(pictures[:1], where)[0] == pytest.approx(expected.numpy(), abs=1e-4)
+    for model in (plain, quantised):
+        assert abs(model.run(pictures[:1], where)[0] - model.run(pictures[:1])[0])[18:26, 28:36].max() > 1e-3
 
 
 def test_the_int8_file_comes_close(exported, network):
-    picture = np.random.default_rng(2).integers(0, 255, (1, 3, 180, 320), np.uint8)
+    picture = np.random.default_rng(2).integers(0, 255, (1, 3, 192, 320), np.uint8)
     plain, quantised = (open_model(path).run(picture)[0] for path in exported)
     assert abs(plain - quantised).mean() < 0.02
     assert (plain != quantised).any()
@@ -80,7 +98,7 @@ def test_the_files_say_what_they_are(exported):
     for path, precision in zip(exported, ("fp32", "int8"), strict=True):
         facts = open_model(path).facts
         assert facts["stride"] == "4"
-        assert json.loads(facts["profiles"]) == {"near": [320, 180], "mid": [428, 240], "far": [512, 288]}
+        assert json.loads(facts["profiles"]) == {"near": [320, 192], "mid": [448, 256], "far": [512, 288]}
         assert json.loads(facts["settings"]) == {"lr": 0.1}
         assert (facts["data"], facts["pictures"], facts["steps"], facts["precision"]) == ("abc", "8", "5", precision)
         assert facts["commit"]
@@ -91,8 +109,13 @@ def test_the_stage_runs_them(exported):
         node = HeatmapNode(model=str(exported[0]), precision=precision)
         node.start()
         heatmap = node.process(Frame(image=np.zeros((720, 1280, 3), np.uint8)), None)
-        assert heatmap.values.shape == (45, 80)
+        assert heatmap.values.shape == (48, 80)
         assert (heatmap.radius > 0).all()
+
+
+@pytest.mark.parametrize(("loss", "shown"), [("focal", 1 / (1 + np.exp(-0.5))), ("mse", 0.5), ("mse255", 0.5 / 255)])
+def test_what_a_map_means_follows_the_loss(loss, shown):
+    assert Deployed(Network(**SMALL), loss).shown(torch.tensor(0.5)).item() == pytest.approx(shown, rel=1e-5)
 
 
 def test_a_file_that_strays_from_torch_is_refused(exported, pictures):
@@ -100,7 +123,7 @@ def test_a_file_that_strays_from_torch_is_refused(exported, pictures):
     another = Network(**SMALL)
     torch.nn.init.constant_(another.out.bias[:1], 3)
     with pytest.raises(SetupError, match=r"hands\.onnx strays from torch by 0\.\d+ .* 0\.0001 is allowed"):
-        compare(another.eval(), open_model(exported[0]), pictures[:1], 1e-4)
+        compare(Deployed(another.eval()), open_model(exported[0]), pictures[:1], 1e-4)
 
 
 def test_a_failed_export_leaves_the_old_files(exported, monkeypatch):
@@ -135,7 +158,7 @@ def test_the_shipped_files_are_small_and_of_one_training():
 
 
 def test_the_shipped_files_agree_and_see_no_hand_in_an_empty_room():
-    room = np.full((1, 3, 180, 320), 120, np.uint8)
+    room = np.full((1, 3, 192, 320), 120, np.uint8)
     room[:, :, 120:] = 70  # the floor
     plain, quantised = (open_model(SHIPPED / name).run(room)[0] for name in ("hands.onnx", "hands-int8.onnx"))
     assert plain.max() < 0.2

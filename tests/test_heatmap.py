@@ -9,11 +9,12 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from handflow import Frame, Hands, Heatmap, SetupError, State
-from handflow.heatmap import HeatmapNode, model_path, open_model, prepare, raise_expected
+from handflow import Frame, Hands, SetupError, State
+from handflow.heatmap import HeatmapNode, expected, input_size, model_path, open_model, prepare
 from handflow.peaks import find_peaks
 
-FACTS = {"stride": "4", "profiles": json.dumps({"near": [320, 180], "mid": [428, 240], "far": [512, 288]})}
+FACTS = {"stride": "4", "multiple": "4"}
+FACTS["profiles"] = json.dumps({"near": [320, 180], "mid": [428, 240], "far": [512, 288]})
 
 
 def brightness_model(path: Path, facts: dict[str, str]) -> Path:
@@ -26,16 +27,16 @@ def brightness_model(path: Path, facts: dict[str, str]) -> Path:
         helper.make_node("Gather", ["cells", "red"], ["open"], axis=1),
         helper.make_node("Mul", ["any", "zero"], ["nothing"]),
         helper.make_node("Add", ["nothing", "two"], ["radius"]),
-        helper.make_node("Unsqueeze", ["nothing", "last"], ["column"]),
+        helper.make_node("Transpose", ["nothing"], ["column"], perm=[0, 2, 3, 1]),
         helper.make_node("Concat", ["column", "column"], ["offset"], axis=3),
     ]
     constants = {"unit": np.float32(1 / 255), "zero": np.float32(0), "two": np.float32(2)}
-    constants |= {"blue": np.int64(0), "red": np.int64(2), "last": np.array([3], np.int64)}
+    constants |= {"blue": np.array([0]), "red": np.array([2])}
     graph = helper.make_graph(
         nodes,
         "brightness",
         [helper.make_tensor_value_info("image", TensorProto.UINT8, [1, 3, "h", "w"])],
-        [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, "r", "c"]) for n in ("any", "open", "radius")]
+        [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, 1, "r", "c"]) for n in ("any", "open", "radius")]
         + [helper.make_tensor_value_info("offset", TensorProto.FLOAT, [1, "r", "c", 2])],
         [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
     )
@@ -145,6 +146,29 @@ def test_somebody_elses_onnx_is_refused_in_one_line(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("picture", "size"),
+    [
+        ((1280, 720), (320, 192)),  # a camera
+        ((640, 480), (288, 224)),
+        ((480, 640), (224, 288)),  # on end: as finely as lying
+        ((500, 500), (256, 256)),
+        ((1280, 800), (320, 192)),  # nearly as wide as the budget: no other size for it
+    ],
+)
+def test_a_picture_is_looked_at_in_its_own_shape_at_about_the_same_cost(picture, size):
+    assert input_size(*picture, (320, 192), 32) == size
+    assert size[0] * size[1] <= 1.1 * 320 * 192
+
+
+def test_a_picture_of_another_shape_is_seen_with_hardly_any_bars(model):
+    node = HeatmapNode(model=model)
+    node.start()
+    heatmap = node.process(Frame(image=np.full((640, 480, 3), 200, np.uint8)), None)
+    assert heatmap.values.shape[0] > heatmap.values.shape[1]
+    assert (heatmap.values > 0.5).mean() > 0.9
+
+
 def test_a_square_picture_gets_black_bars_left_and_right():
     tensor, scale, shift = prepare(np.full((360, 360, 3), 200, np.uint8), 320, 180)
     assert (tensor[0, :, :, :70] == 0).all()
@@ -180,38 +204,25 @@ def prior(**changes):
     return Hands(**{**hand, "score": [1], "open": [0], "is_open": [False], "age": [1.0], **changes})
 
 
-def flat(value, rows=11, columns=11):
-    maps = np.full((rows, columns), value, np.float32)
-    return Heatmap(
-        values=maps,
-        open=maps,
-        radius=maps,
-        offset=np.zeros((rows, columns, 2)),
-        scale=np.array([1 / columns, 1 / rows]),
-        shift=np.zeros(2),
-        width=110,
-        height=110,
-    )
+def guessed(hands, elapsed_s=0.0):
+    """Where those hands are expected on a map of 11x11 cells."""
+    return expected(hands, elapsed_s, np.array([1 / 11, 1 / 11]), np.zeros(2), (11, 11))
 
 
-def test_a_prior_raises_the_map_at_its_hand_and_not_far_away():
-    raised = raise_expected(flat(0.2), prior(), 0.0, 1.0)
-    assert raised[5, 5] == pytest.approx(0.4)  # 0.2 * (1 + 1)
-    assert raised[5, 6] == pytest.approx(0.2 * (1 + np.exp(-0.5)))  # sigma is one cell for so small a hand
-    assert raised[0, 0] == pytest.approx(0.2, abs=1e-5)
+def test_a_hand_is_expected_where_it_was_and_not_far_away():
+    where = guessed(prior())
+    assert where[5, 5] == pytest.approx(1)
+    assert where[5, 6] == pytest.approx(np.exp(-0.5))  # sigma is one cell for so small a hand
+    assert where[0, 0] == pytest.approx(0, abs=1e-5)
 
 
-def test_a_raised_map_does_not_pass_one():
-    assert raise_expected(flat(0.7), prior(), 0.0, 4.0).max() == 1.0
-
-
-def test_a_prior_hand_is_expected_where_its_velocity_takes_it():
-    raised = raise_expected(flat(0.2), prior(velocity=[[2 / 11 / 0.1, 0]]), 0.1, 1.0)  # two cells in 0.1 s
-    assert np.unravel_index(raised.argmax(), raised.shape) == (5, 7)
+def test_a_hand_is_expected_where_its_velocity_takes_it():
+    where = guessed(prior(velocity=[[2 / 11 / 0.1, 0]]), 0.1)  # two cells in 0.1 s
+    assert np.unravel_index(where.argmax(), where.shape) == (5, 7)
 
 
 def test_a_hand_that_is_leaving_is_not_expected():
-    assert raise_expected(flat(0.2), prior(state=[State.LEAVING]), 0.0, 1.0) == pytest.approx(0.2)
+    assert guessed(prior(state=[State.LEAVING])).max() == 0
 
 
 def test_the_stage_uses_the_prior_only_when_told_to(model):
@@ -222,6 +233,12 @@ def test_the_stage_uses_the_prior_only_when_told_to(model):
         node.start()
         outcomes.append(float(node.process(frame, prior()).values.max()))
     assert outcomes == pytest.approx([50 / 255, 100 / 255], rel=0.02)
+
+
+def test_a_raised_map_does_not_pass_one(model):
+    node = HeatmapNode(model=model, prior_gain=4)
+    node.start()
+    assert node.process(Frame(image=np.full((720, 1280, 3), 200, np.uint8)), prior()).values.max() == 1
 
 
 def test_opencv_works_in_one_thread(model):

@@ -11,11 +11,13 @@ import torch
 
 from handflow import SetupError
 from handflow.training import train
+from handflow.training.augment import Sample
 from handflow.training.network import Network
-from handflow.training.train import focal
+from handflow.training.targets import OPEN, draw_targets
+from handflow.training.train import Settings, focal, loss_of, made_up_prior, settle
 
 
-@pytest.mark.parametrize(("width", "height"), [(320, 180), (428, 240), (512, 288), (276, 208), (36, 20)])
+@pytest.mark.parametrize(("width", "height"), [(320, 192), (448, 256), (512, 288), (288, 224), (64, 32)])
 def test_the_maps_have_a_cell_for_every_four_pixels(width, height):
     maps = Network(widths=(8, 8, 8, 8), neck=8, stem=8).eval()(torch.zeros(1, 3, height, width))
     channels = {"any": 1, "open": 1, "radius": 1, "offset": 2}
@@ -26,7 +28,7 @@ def test_the_maps_have_a_cell_for_every_four_pixels(width, height):
 
 def test_a_new_network_sees_almost_no_hands():
     torch.manual_seed(0)
-    maps = Network().eval()(torch.randint(0, 255, (1, 3, 180, 320)).float())
+    maps = Network().eval()(torch.randint(0, 255, (1, 3, 192, 320)).float())
     assert torch.sigmoid(maps["any"]).mean().item() == pytest.approx(1 / (1 + math.exp(4)), rel=0.5)
 
 
@@ -65,6 +67,57 @@ def test_the_loss_does_not_look_where_the_mask_is_zero():
     assert (logit.grad != 0).sum() == 15
 
 
+def test_made_up_priors_are_mostly_near_their_hands_and_at_times_blank_or_wrong():
+    sample = Sample(np.zeros((192, 320, 3), np.uint8), np.array([[100, 80, 40, 40]], np.float32), np.array([OPEN]))
+    priors = [made_up_prior(np.random.default_rng(n), sample, 80, 48)[0] for n in range(200)]
+    blank = np.mean([p.max() == 0 for p in priors])
+    near = np.mean([p[18:32, 23:37].max() > 0.8 for p in priors])  # within half a hand of cell (25, 30)
+    assert 0.35 < blank < 0.6  # 40 in 100, and those whose only hand was left out
+    assert 0.4 < near < 0.6
+    assert any(p.max() > 0 and p[18:32, 23:37].max() < 0.2 for p in priors)
+
+
+def rough_batch(*hands):
+    """One sample of 20x30 cells; hands as (x, y, side), in cells."""
+    rough = torch.tensor([[0.0, *hand] for hand in hands]).reshape(-1, 4)
+    return {"rough": rough, "heat": torch.zeros(1, 2, 20, 30), "centre": torch.zeros(1, 2, 20, 30)}
+
+
+def test_a_rough_hand_settles_where_the_network_sees_one_near_its_label():
+    logit = torch.full((1, 1, 20, 30), -4.0)
+    logit[0, 0, 8, 12] = 3  # two cells from the label
+    logit[0, 0, 8, 25] = 9  # somebody else's hand
+    settled = settle(logit, rough_batch((10.5, 8.5, 8)))
+    assert settled["centre"][0, 0].nonzero().tolist() == [[8, 12]]
+    assert settled["heat"][0, 0, 8, 12] == 1
+    assert settled["heat"][0, 0, 8, 14] == pytest.approx(math.exp(-4 / (2 * (0.11 * 8) ** 2)))
+    assert settled["heat"][0, 1].max() == 0  # nothing is known of open palms
+
+
+def test_a_rough_hand_of_which_the_network_sees_nothing_stays_at_its_label():
+    settled = settle(torch.full((1, 1, 20, 30), -4.0), rough_batch((10.5, 8.5, 8), (3.5, 2.5, 4)))
+    assert settled["centre"][0, 0].nonzero().tolist() == [[2, 3], [8, 10]]
+
+
+def test_settling_leaves_the_batch_as_it_was():
+    batch = rough_batch((10.5, 8.5, 8))
+    settle(torch.zeros(1, 1, 20, 30), batch)
+    assert batch["heat"].max() == 0
+
+
+@pytest.mark.parametrize(("loss", "top"), [("mse", 1), ("mse255", 255)])
+def test_the_2017_loss_is_the_mean_square_over_all_cells(loss, top):
+    torch.manual_seed(0)
+    maps = {name: torch.randn(2, 1, 5, 7) for name in ("any", "open", "radius")} | {"offset": torch.randn(2, 2, 5, 7)}
+    batch = {"heat": torch.rand(2, 2, 5, 7), "mask": (torch.rand(2, 2, 5, 7) > 0.3).float()}
+    batch |= {"centre": torch.zeros(2, 2, 5, 7), "weight": torch.zeros(2, 2, 5, 7), "size": torch.zeros(2, 3, 5, 7)}
+    rows = zip(
+        *(t.flatten().tolist() for t in (maps["any"][:, 0], batch["heat"][:, 0], batch["mask"][:, 0])), strict=True
+    )
+    slow = sum(m * (out - top * heat) ** 2 for out, heat, m in rows) / 70
+    assert loss_of(maps, batch, Settings(loss=loss))["any"].item() == pytest.approx(slow, rel=1e-4)
+
+
 @pytest.fixture
 def data(tmp_path):
     """Six pictures of a red square before a grey wall, and two without."""
@@ -93,7 +146,7 @@ def test_training_writes_a_checkpoint_a_log_and_curves(data):
     saved = trained(data, "--steps=3")
     assert saved["step"] == 3
     assert saved["settings"]["batch"] == 2
-    assert saved["calibration"].shape == (80, 3, 180, 320)
+    assert saved["calibration"].shape == (80, 3, 192, 320)
     log = [json.loads(line) for line in (data / "run" / "log.jsonl").read_text().splitlines()]
     assert log[-1]["step"] == 3
     assert math.isfinite(log[-1]["any"])
@@ -126,6 +179,43 @@ def test_a_checkpoint_of_another_network_is_refused(data):
 def test_a_loss_that_is_no_number_stops_the_run(data):
     with pytest.raises(SetupError, match=r"the loss is nan at step \d.*nothing was saved yet; try a smaller --lr"):
         trained(data, "--steps=400", "--lr=1e30")
+
+
+@pytest.mark.parametrize("loss", ["focal", "bce", "mse", "mse255"])
+def test_every_loss_learns_to_light_up_where_the_hand_is(loss):
+    torch.manual_seed(0)
+    settings = Settings(loss=loss, size_weight=0)
+    drawn = draw_targets(np.array([[5.5, 3.5, 4, 4]]), np.array([OPEN]), 16, 16)
+    batch = {name: torch.from_numpy(getattr(drawn, name))[None] for name in drawn._fields[:-1]}
+    image = torch.zeros(1, 3, 64, 64)
+    image[:, :, 14:30, 22:38] = 255
+    network = Network(widths=(8, 8, 8, 8), neck=8, stem=8)
+    torch.nn.init.zeros_(network.out.bias)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
+    for _ in range(60):
+        optimizer.zero_grad()
+        sum(loss_of(network(image), batch, settings).values()).backward()
+        optimizer.step()
+    lit = network(image)["any"][0, 0]
+    assert divmod(int(lit.argmax()), 16) == (5, 7)
+
+
+def test_a_full_disk_at_a_checkpoint_is_one_line_and_leaves_the_last_good_one(data, monkeypatch):
+    trained(data, "--steps=1")
+    before = (data / "run" / "checkpoint.pt").read_bytes()
+
+    def full(state, path):
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("handflow.training.train.torch.save", full)
+    with pytest.raises(
+        SetupError, match=r"checkpoint of step 2 cannot be written \(.*No space left.*is intact"
+    ) as caught:
+        trained(data, "--steps=2")
+    assert "\n" not in str(caught.value)
+    assert (data / "run" / "checkpoint.pt").read_bytes() == before
+    assert not list((data / "run").glob("*.part"))
 
 
 def test_pictures_without_any_hand_are_refused(data):

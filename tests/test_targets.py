@@ -100,9 +100,11 @@ def test_a_hand_on_the_edge_keeps_its_centre_on_the_map():
     assert np.argwhere(centre[0]).tolist() == [[11, 19]]
 
 
-def test_a_roughly_placed_hand_forgives_its_neighbourhood_and_teaches_no_offset():
+def test_a_roughly_placed_hand_has_no_centre_yet_forgives_its_neighbourhood_and_teaches_no_offset():
     targets = draw((2.5, 1.5, 8, 8, ROUGH))  # centre (6.5, 5.5), sigma 2
-    assert targets.heat[0, 5, 8] == pytest.approx(np.exp(-4 / (2 * 2**2)))
+    assert targets.rough.tolist() == [[6.5, 5.5, 8]]
+    assert targets.centre.max() == 0
+    assert targets.heat[0, 5, 8] == pytest.approx(0.6 * np.exp(-4 / (2 * 2**2)))
     assert targets.mask[1, 5, 6] == 0
     assert targets.weight[1].max() == 0
     assert targets.weight[0, 5, 6] == 1

@@ -1,12 +1,14 @@
 """Frame -> Heatmap: the network's maps of where hands are. One thread, 720p, `near`: 3.3 ms in int8, 6.9 in fp32.
 
-The model file takes pictures of any size; a profile names one of the sizes it was made for. Pictures of another shape
-get black bars, which measured better than giving those pixels to the picture: hands that touch the frame are found.
+A profile says how many pixels the network is shown; their shape is the picture's own, so that a picture on end or a
+square one is seen as finely as a wide one. What is left to the multiples the network needs gets black bars.
 """
 
 import json
 import math
 import time
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -49,20 +51,33 @@ class HeatmapNode(Node):
         if profile == "auto":
             kept = [name for name in PROFILES[1:] if fastest.seconds(name) < 0.5 / self.fps]
             profile = kept[-1] if kept else "near"
-        path, self.size = fastest.path, fastest.sizes[profile]
+        path, self.budget = fastest.path, fastest.sizes[profile]
         del models, fastest  # 10-20 MB, before the chosen one takes them again
+        self.size = self.budget  # a wide picture's, as most cameras give it
         self.network = open_model(path, self.threads, self.size)
+        self.seen = (0, 0)  # the last picture's size
         self.note = f"{profile} {self.network.facts.get('precision', '')}".strip()
 
     def changed(self, name: str) -> bool:
         return name != "prior_gain"
 
     def process(self, frame: Frame, prior: Hands | None) -> Heatmap:
-        heatmap = self.network.look(frame.image, self.size)
-        if self.prior_gain and prior is not None and len(prior.id):
-            elapsed_s = (frame.captured_ns - prior.captured_ns) / 1e9
-            heatmap.values = raise_expected(heatmap, prior, elapsed_s, self.prior_gain)
+        if frame.image.shape[:2] != self.seen:
+            self.seen = frame.image.shape[:2]
+            size = input_size(self.seen[1], self.seen[0], self.budget, self.network.multiple)
+            if size != self.size:
+                self.size = size
+                self.network = open_model(self.network.path, self.threads, size)
+        guess = None if prior is None else partial(expected, prior, (frame.captured_ns - prior.captured_ns) / 1e9)
+        heatmap = self.network.look(frame.image, self.size, guess)
+        if self.prior_gain and guess is not None:
+            where = guess(heatmap.scale, heatmap.shift, heatmap.values.shape)
+            heatmap.values = np.minimum(heatmap.values * (1 + self.prior_gain * where), 1).astype(np.float32)
         return heatmap
+
+
+# Draws a map (rows, columns) of where hands are expected, given a map's scale, shift and shape.
+Guess = Callable[[np.ndarray, np.ndarray, tuple[int, int]], np.ndarray]
 
 
 class Model:
@@ -73,28 +88,46 @@ class Model:
         self.path = path
         self.facts = facts  # the file's metadata
         self.stride = int(facts["stride"])
+        self.multiple = int(facts["multiple"])  # what height and width of an input are multiples of
         self.sizes: dict[str, tuple[int, int]] = {k: (w, h) for k, (w, h) in json.loads(facts["profiles"]).items()}
+        self.takes_prior = len(session.get_inputs()) > 1
         self.tensor: np.ndarray | None = None  # filled again at every picture
 
-    def look(self, image: np.ndarray, size: tuple[int, int]) -> Heatmap:
-        """The maps of a picture (height, width, 3), shown to the network at `size` (width, height)."""
+    def look(self, image: np.ndarray, size: tuple[int, int] | str, guess: Guess | None = None) -> Heatmap:
+        """The maps of a picture (height, width, 3), shown to the network at `size` (width, height) or a profile's.
+
+        `guess` draws a map of where hands are expected, for a network that takes one.
+        """
         height, width = image.shape[:2]
+        if isinstance(size, str):
+            size = input_size(width, height, self.sizes[size], self.multiple)
         self.tensor, scale, shift = prepare(image, *size, self.tensor)
-        values, opens, radius, offset = self.run(self.tensor)
+        scale = scale * self.stride
+        shape = size[1] // self.stride, size[0] // self.stride
+        where = guess(scale, shift, shape) if guess is not None and self.takes_prior else None
+        values, opens, radius, offset = self.run(self.tensor, where)
         return Heatmap(
             values=values,
             open=opens,
             radius=radius,
             offset=offset,
-            scale=scale * self.stride,
+            scale=scale,
             shift=shift,
             width=width,
             height=height,
         )
 
-    def run(self, tensor: np.ndarray) -> list[np.ndarray]:
-        """(1, 3, h, w) uint8 -> any hand, open palm, radius (rows, columns), offset (rows, columns, 2), in cells."""
-        return [output[0] for output in self.session.run(OUTPUTS, {"image": tensor})]
+    def run(self, tensor: np.ndarray, prior: np.ndarray | None = None) -> list[np.ndarray]:
+        """(1, 3, h, w) uint8 -> any hand, open palm, radius (rows, columns), offset (rows, columns, 2), in cells.
+
+        `prior` (rows, columns): where hands are expected, for a network that takes it.
+        """
+        given = {"image": tensor}
+        if self.takes_prior:
+            shape = (1, 1, tensor.shape[2] // self.stride, tensor.shape[3] // self.stride)
+            given["prior"] = np.zeros(shape, np.float32) if prior is None else prior.astype(np.float32).reshape(shape)
+        values, opens, radius, offset = self.session.run(OUTPUTS, given)
+        return [values[0, 0], opens[0, 0], radius[0, 0], offset[0]]
 
     def seconds(self, profile: str) -> float:
         """How long one picture takes: the best of three, after one that warms up."""
@@ -109,7 +142,8 @@ class Model:
 
 
 OUTPUTS = ["any", "open", "radius", "offset"]
-NEEDED = {"stride", "profiles"}  # metadata that an ONNX file must have to be a model of ours
+INPUTS = [[("image", "tensor(uint8)")], [("image", "tensor(uint8)"), ("prior", "tensor(float)")]]
+NEEDED = {"stride", "multiple", "profiles"}  # metadata that an ONNX file must have to be a model of ours
 
 
 def model_path(name: str, precision: str = "fp32") -> Path:
@@ -158,12 +192,30 @@ def open_model(path: Path, threads: int = 1, size: tuple[int, int] | None = None
     facts = session.get_modelmeta().custom_metadata_map
     outputs = [output.name for output in session.get_outputs()]
     inputs = [(i.name, i.type) for i in session.get_inputs()]
-    if not NEEDED.issubset(facts) or outputs != OUTPUTS or inputs != [("image", "tensor(uint8)")]:
+    if not NEEDED.issubset(facts) or outputs != OUTPUTS or inputs not in INPUTS:
         raise SetupError(
             f"model: {path} is an ONNX file but not a model of handflow's: it gives {', '.join(outputs)}; "
             f"{', '.join(OUTPUTS)} and metadata {', '.join(sorted(NEEDED))} were expected; `handflow export` makes one"
         )
     return Model(session, path, facts)
+
+
+@cache
+def input_size(width: int, height: int, budget: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """The input (width, height) for a picture of `width` x `height` pixels: of about as many pixels as `budget`, in
+    multiples of `multiple`, showing the picture as large as it can be without losing its shape.
+    """
+    if abs(math.log(width * budget[1] / (height * budget[0]))) < 0.1:
+        return budget
+    most = 1.1 * budget[0] * budget[1]
+    longest = int(most // multiple)
+    sizes = [
+        (across, down)
+        for across in range(multiple, longest + 1, multiple)
+        for down in range(multiple, longest + 1, multiple)
+        if across * down <= most
+    ]
+    return max(sizes, key=lambda size: (min(size[0] / width, size[1] / height), -size[0] * size[1]))
 
 
 class Prepared(NamedTuple):
@@ -196,14 +248,18 @@ def prepare(image: np.ndarray, width: int, height: int, tensor: np.ndarray | Non
     return Prepared(tensor, 1 / inner, -np.array([left, top]) / inner)
 
 
-def raise_expected(heatmap: Heatmap, prior: Hands, elapsed_s: float, gain: float) -> np.ndarray:
-    """The map of any hand times 1 + gain x Gaussians where the prior's hands should be by now; at most 1."""
+def expected(
+    prior: Hands, elapsed_s: float, scale: np.ndarray, shift: np.ndarray, shape: tuple[int, int]
+) -> np.ndarray:
+    """A map of `shape` (rows, columns), 0..1: Gaussians where the prior's hands should be by now."""
     alive = prior.state != State.LEAVING
     xy = prior.xy[alive] + prior.velocity[alive] * np.float32(elapsed_s)
-    centre = (xy - heatmap.shift) / heatmap.scale - 0.5  # (n, 2), cells
-    sigma = np.maximum(prior.radius[alive] / heatmap.scale[0] / 2, 1)  # (n,): a quarter of a hand, but not under a cell
-    rows, columns = heatmap.values.shape
-    x = np.exp(-((np.arange(columns) - centre[:, :1]) ** 2) / (2 * sigma[:, None] ** 2))  # (n, columns)
-    y = np.exp(-((np.arange(rows) - centre[:, 1:]) ** 2) / (2 * sigma[:, None] ** 2))  # (n, rows)
-    blobs = (y[:, :, None] * x[:, None, :]).max(axis=0, initial=0)  # (rows, columns)
-    return np.minimum(heatmap.values * (1 + gain * blobs), 1).astype(np.float32)
+    return blobs((xy - shift) / scale - 0.5, prior.radius[alive] / scale[0], *shape)
+
+
+def blobs(centre: np.ndarray, radius: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """Gaussians on a map (rows, columns): `centre` (n, 2) x, y and `radius` (n,) in cells; 0, 0 is a cell's middle."""
+    sigma = np.maximum(radius / 2, 1)[:, None]  # a quarter of a hand, but not under a cell
+    x = np.exp(-((np.arange(columns) - centre[:, :1]) ** 2) / (2 * sigma**2))  # (n, columns)
+    y = np.exp(-((np.arange(rows) - centre[:, 1:]) ** 2) / (2 * sigma**2))  # (n, rows)
+    return (y[:, :, None] * x[:, None, :]).max(axis=0, initial=0)

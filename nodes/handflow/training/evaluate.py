@@ -39,7 +39,7 @@ def look(model: Model, profile: str, pictures: Iterable[Picture], subpixel: Subp
     for picture in pictures:
         image = picture.read()
         began = time.perf_counter()
-        peaks = find_peaks(model.look(image, model.sizes[profile]), WEAKEST, subpixel)
+        peaks = find_peaks(model.look(image, profile), WEAKEST, subpixel)
         yield Seen(picture, peaks, 1000 * (time.perf_counter() - began))
 
 

@@ -23,7 +23,7 @@ from ..heatmap import OUTPUTS, PROFILES, Model, open_model
 from ..runtime.node import SetupError
 from .data import read_labels
 from .evaluate import evaluate
-from .network import STRIDE, Network, read_checkpoint
+from .network import MULTIPLE, STRIDE, Network, read_checkpoint
 
 SIZES = {"near": (320, 192), "mid": (448, 256), "far": (512, 288)}  # of a 16:9 picture; others get the same area
 
@@ -31,32 +31,43 @@ SIZES = {"near": (320, 192), "mid": (448, 256), "far": (512, 288)}  # of a 16:9 
 class Deployed(nn.Module):
     """The network as a stage wants it: bytes in; probabilities, cells and no batch to think of out."""
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, loss: str = "focal") -> None:
         super().__init__()
         self.network = network
+        self.loss = loss  # what it was trained with says what its maps mean
 
-    def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        maps = self.network(image.float())
+    def shown(self, out: Tensor) -> Tensor:
+        """A map as 0..1."""
+        if self.loss in ("mse", "mse255"):
+            return torch.relu(out * (1 / 255 if self.loss == "mse255" else 1))
+        return torch.sigmoid(out)
+
+    def forward(self, image: Tensor, prior: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        maps = self.network(image.float(), prior)
         return (
-            torch.sigmoid(maps["any"]),  # (1, 1, rows, columns)
-            torch.sigmoid(maps["open"]),
+            self.shown(maps["any"]),  # (1, 1, rows, columns)
+            self.shown(maps["open"]),
             torch.exp(maps["radius"]),
             maps["offset"].permute(0, 2, 3, 1),  # (1, rows, columns, 2)
         )
 
 
-def write(network: Network, path: Path, facts: dict[str, str]) -> None:
+def write(network: Deployed, path: Path, facts: dict[str, str]) -> None:
     """The fp32 file."""
+    width, height = SIZES["near"]
+    takes_prior = network.network.prior is not None
+    inputs = [torch.zeros(1, 3, height, width, dtype=torch.uint8), torch.zeros(1, 1, height // STRIDE, width // STRIDE)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter warns of its own successor, which needs one more package
         torch.onnx.export(
-            Deployed(network).eval(),
-            (torch.zeros(1, 3, SIZES["near"][1], SIZES["near"][0], dtype=torch.uint8),),
+            network.eval(),
+            tuple(inputs[: 1 + takes_prior]),
             str(path),
-            input_names=["image"],
+            input_names=["image", "prior"][: 1 + takes_prior],
             output_names=OUTPUTS,
             dynamic_axes={
                 "image": {2: "height", 3: "width"},
+                **({"prior": {2: "rows", 3: "columns"}} if takes_prior else {}),
                 **{name: {2: "rows", 3: "columns"} for name in OUTPUTS[:3]},
                 OUTPUTS[3]: {1: "rows", 2: "columns"},
             },
@@ -79,13 +90,18 @@ def quantise(path: Path, out: Path, pictures: np.ndarray, facts: dict[str, str])
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
+    takes_prior = False
+
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
             self.pictures: Iterator[np.ndarray] = iter(pictures)
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             picture = next(self.pictures, None)
-            return None if picture is None else {"image": picture[None]}
+            if picture is None:
+                return None
+            blank = np.zeros((1, 1, picture.shape[1] // STRIDE, picture.shape[2] // STRIDE), np.float32)
+            return {"image": picture[None], **({"prior": blank} if takes_prior else {})}
 
     log = logging.getLogger()
     level = log.level
@@ -95,7 +111,8 @@ def quantise(path: Path, out: Path, pictures: np.ndarray, facts: dict[str, str])
             prepared = Path(folder) / "prepared.onnx"
             quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
             graph = onnx.load(prepared).graph
-            heads = [n.name for n in graph.node if "/out/" in n.name]
+            takes_prior = len(graph.input) > 1
+            heads = [n.name for n in graph.node if "/out/" in n.name or "/prior/" in n.name]
             quantize_static(
                 str(prepared),
                 str(out),
@@ -121,12 +138,10 @@ def feed_bytes(path: Path) -> None:
     """
     model = onnx.load(path)
     graph = model.graph
-    made_by = {output: node for node in graph.node for output in node.output}
-    quantised = next(node for node in graph.node if node.op_type == "QuantizeLinear")
-    scaled = made_by[quantised.input[0]]
-    cast = made_by[scaled.input[0]]
-    assert [node.op_type for node in (cast, scaled)] == ["Cast", "Mul"]
-    assert cast.input[0] == "image"
+    cast = next(node for node in graph.node if "image" in node.input)
+    scaled = next(node for node in graph.node if cast.output[0] in node.input)
+    quantised = next(node for node in graph.node if scaled.output[0] in node.input)
+    assert [node.op_type for node in (cast, scaled, quantised)] == ["Cast", "Mul", "QuantizeLinear"]
     for name, value in zip(quantised.input[1:], (np.float32(1 / 64), np.uint8(0)), strict=True):
         old = next(values for values in graph.initializer if values.name == name)
         old.CopyFrom(onnx.numpy_helper.from_array(np.array(value), name))
@@ -137,16 +152,16 @@ def feed_bytes(path: Path) -> None:
     onnx.save(model, path)
 
 
-def compare(network: Network, model: Model, pictures: np.ndarray, most: float) -> float:
+def compare(network: Deployed, model: Model, pictures: np.ndarray, most: float) -> float:
     """How far a file's maps stray from torch's, on average where there is a hand. Raises SetupError beyond `most`."""
     strayed = []
     for picture in pictures:
         with torch.no_grad():
-            expected = Deployed(network)(torch.from_numpy(picture[None]))
+            expected = network(torch.from_numpy(picture[None]))
         found = model.run(np.ascontiguousarray(picture[None]))
         for mine, theirs in zip(found[:2], expected[:2], strict=True):
-            lit = (theirs[0].numpy() > 0.2) | (mine > 0.2)
-            strayed += abs(mine - theirs[0].numpy())[lit].tolist()
+            lit = (theirs[0, 0].numpy() > 0.2) | (mine > 0.2)
+            strayed += abs(mine - theirs[0, 0].numpy())[lit].tolist()
     mean = float(np.mean(strayed)) if strayed else 0.0
     if mean > most:
         raise SetupError(
@@ -170,12 +185,13 @@ def commit() -> str:
 def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] | None = None) -> list[Path]:
     """Writes both files into `out`, checked against torch; `labels` are scored, and the scores go into the files."""
     saved = read_checkpoint(checkpoint)
-    network = Network(**saved["network"])
-    network.load_state_dict(saved["mean"])
-    network.eval()
+    trained = Network(**saved["network"])
+    trained.load_state_dict(saved["mean"])
+    network = Deployed(trained.eval(), saved["settings"].get("loss", "focal"))
     pictures = saved["calibration"].numpy()  # (80, 3, h, w) uint8
     facts = {
         "stride": str(STRIDE),
+        "multiple": str(MULTIPLE),
         "profiles": json.dumps({profile: SIZES[profile] for profile in PROFILES}),
         "data": saved["data"],
         "pictures": str(saved["pictures"]),

@@ -14,6 +14,7 @@ from torch.nn import functional
 from ..runtime.node import SetupError
 
 STRIDE = 4  # pixels of the input per cell of the maps
+MULTIPLE = 32  # what height and width of the input are multiples of: the coarsest level's stride
 HEADS = {"any": 1, "open": 1, "radius": 1, "offset": 2}  # name: channels, in this order
 
 
@@ -40,7 +41,9 @@ class Residual(nn.Module):
 class Network(nn.Module):
     """(B, 3, h, w) BGR 0..255 -> any hand, open palm (B, 1, h/4, w/4 logits), log radius (cells), offset x, y (cells).
 
-    h and w are multiples of 32, so that no level has to be cut to fit the next. The scaling of the input lies in here, so that preparing a picture costs a resize only.
+    h and w are multiples of MULTIPLE, so that no level has to be cut to fit the next. The scaling of the input lies in
+    here, so that preparing a picture costs a resize only. A network with a prior also takes a map (B, 1, h/4, w/4) of
+    where hands are expected, as CenterTrack does (arXiv 2004.01177); none or zeros: nothing is known.
     """
 
     def __init__(
@@ -49,10 +52,16 @@ class Network(nn.Module):
         blocks: tuple[int, ...] = (1, 1, 1, 2),  # two at /32: a hand may fill the picture, and there they cost little
         neck: int = 32,
         stem: int = 16,
+        prior: bool = False,
     ) -> None:
         super().__init__()
         self.settings: dict[str, Any] = {"widths": tuple(widths), "blocks": tuple(blocks), "neck": neck, "stem": stem}
+        self.settings |= {"prior": True} if prior else {}
         self.stem = nn.Sequential(conv(3, stem, stride=2), conv(stem, widths[0], stride=2))
+        # Where hands are expected, added to what the stem sees; from nothing at first, so that it can be learned later.
+        self.prior = nn.Conv2d(1, widths[0], 3, padding=1, bias=False) if prior else None
+        if self.prior is not None:
+            nn.init.zeros_(self.prior.weight)
         stages = []
         for number, width in enumerate(widths):
             down = [] if number == 0 else [conv(widths[number - 1], width, stride=2)]
@@ -64,8 +73,10 @@ class Network(nn.Module):
         self.out = nn.Conv2d(neck, sum(HEADS.values()), 1)  # all heads in one: four small ones take three times as long
         nn.init.constant_(self.out.get_parameter("bias")[:2], -4)  # most cells hold no hand: start by saying so
 
-    def forward(self, image: Tensor) -> dict[str, Tensor]:
+    def forward(self, image: Tensor, prior: Tensor | None = None) -> dict[str, Tensor]:
         x = self.stem(image * (1 / 64))  # (B, 32, h/4, w/4); black stays 0, as the padding is
+        if self.prior is not None and prior is not None:
+            x = x + self.prior(prior)
         levels = []
         for stage in self.stages:
             x = stage(x)

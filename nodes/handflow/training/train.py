@@ -22,11 +22,12 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
+from ..heatmap import blobs
 from ..runtime.node import SetupError
-from .augment import Pool, compose
+from .augment import Pool, Sample, compose
 from .data import fingerprint, read_labels, split
 from .network import STRIDE, Network, read_checkpoint
-from .targets import SIGMA, draw_targets
+from .targets import IGNORE, SIGMA, draw_targets
 
 
 @dataclass(frozen=True)
@@ -40,10 +41,14 @@ class Settings:
     ema: float = 0.998  # the weights that are kept are a running mean over about 1 / (1 - ema) steps
     large: float = 0.4  # share of steps at far's size: smaller hands in more of their scene, and very large ones
     target: Literal["gauss", "disc"] = "gauss"  # disc: 2017's, see the model card for what it costs
-    loss: Literal["focal", "mse", "bce"] = "focal"  # mse and bce: 2017's
+    loss: Literal["focal", "bce", "mse", "mse255"] = "focal"  # mse and mse255 (targets of 0..255): 2017's, see card
     other_weight: float = 0.3  # of hands not open in the open map's loss; 0, as in 2017: they may light up, see card
     mask: bool = True  # without it, regions to ignore and hands of unknown kind count as background
     settle: bool = True  # hands labelled only roughly are learned where the network sees them near there
+    size_weight: float = 0.5  # of the losses of radius and offset; 0: the maps alone are learned
+    optimizer: Literal["adamw", "sgd"] = "adamw"  # sgd (momentum 0.9) for comparison
+    prior: bool = False  # the network also takes a map of where hands are expected
+    init: str = ""  # checkpoint whose weights to begin with
     holdout: float = 0.05  # share of the groups kept for the validation loss
     seed: int = 1  # of weights and samples
     threads: int = 1  # of torch
@@ -77,12 +82,20 @@ def run(args: argparse.Namespace) -> int:
     # model
     device = torch.device(settings.device)
     widths, blocks = (tuple(int(n) for n in text.split(",")) for text in (settings.widths, settings.blocks))
-    model = Network(widths, blocks, settings.neck)
+    model = Network(widths, blocks, settings.neck, prior=settings.prior)
+    if settings.init:
+        model.load_state_dict(read_checkpoint(Path(settings.init))["mean"], strict=False)
+    if settings.loss.startswith("mse"):
+        torch.nn.init.zeros_(model.out.get_parameter("bias"))  # its maps are no logits
     model.to(device)
     mean = Network(**model.settings).to(device)  # running mean of the weights
     mean.load_state_dict(model.state_dict())
     mean.requires_grad_(False).eval()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.decay)
+    optimizer: torch.optim.Optimizer = (
+        torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.decay)
+        if settings.optimizer == "adamw"
+        else torch.optim.SGD(model.parameters(), lr=settings.lr, momentum=0.9)
+    )
     step, spent, log = 0, 0.0, []
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
@@ -109,7 +122,13 @@ def run(args: argparse.Namespace) -> int:
             "pictures": len(pictures),
             "calibration": calibration,
         }
-        torch.save(state, out / "checkpoint.pt.part")
+        try:
+            torch.save(state, out / "checkpoint.pt.part")
+        except (OSError, RuntimeError) as error:  # torch has its own words for a full disk
+            (out / "checkpoint.pt.part").unlink(missing_ok=True)
+            kept = f"{checkpoint} of before is intact" if checkpoint.exists() else "nothing was saved yet"
+            reason = str(error).splitlines()[0][:120]
+            raise SetupError(f"{out}: the checkpoint of step {step} cannot be written ({reason}); {kept}") from error
         if checkpoint.exists():
             os.replace(checkpoint, out / "previous.pt")
         os.replace(out / "checkpoint.pt.part", checkpoint)
@@ -134,9 +153,9 @@ def run(args: argparse.Namespace) -> int:
             for group in optimizer.param_groups:
                 group["lr"] = rate
             with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
-                maps = model(batch["image"].float().contiguous(memory_format=torch.channels_last))
+                maps = model(batch["image"].float().contiguous(memory_format=torch.channels_last), batch.get("prior"))
             maps = {name: m.float() for name, m in maps.items()}
-            losses = loss_of(maps, settle(maps["any"], batch) if settings.settle else batch, settings.loss)
+            losses = loss_of(maps, settle(maps["any"], batch) if settings.settle else batch, settings)
             total = sum(losses.values(), torch.zeros((), device=device))
             if not torch.isfinite(total):
                 kept_at = f"{checkpoint} holds the last good state" if checkpoint.exists() else "nothing was saved yet"
@@ -214,11 +233,27 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> dict[str, Tensor]:
     images = np.stack([s.image.transpose(2, 0, 1) for s in samples])  # (B, 3, h, w)
     maps = {name: np.stack([getattr(t, name) for t in drawn]) for name in drawn[0]._fields[:-1]}  # (B, c, h/4, w/4)
     whole = {"image": images, "rough": np.concatenate(rough), **maps}
+    if settings.prior:
+        whole["prior"] = np.stack([made_up_prior(rng, s, width // STRIDE, height // STRIDE) for s in samples])
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in whole.items()}
 
 
+def made_up_prior(rng: np.random.Generator, sample: Sample, columns: int, rows: int) -> np.ndarray:
+    """A map (1, rows, columns) of where a tracker might expect the sample's hands: off, missing, invented, or blank."""
+    hands = sample.boxes[sample.kinds != IGNORE] / STRIDE
+    if rng.random() < 0.4:
+        return np.zeros((1, rows, columns), np.float32)
+    hands = hands[rng.random(len(hands)) > 0.15]
+    side = hands[:, 2:].max(axis=1, initial=0)
+    centre = hands[:, :2] + hands[:, 2:] / 2 + rng.normal(0, 0.2, (len(hands), 2)) * side[:, None]
+    false = rng.poisson(0.4)
+    centre = np.concatenate([centre, rng.random((false, 2)) * [columns, rows]])
+    side = np.concatenate([side, np.exp(rng.uniform(np.log(2), np.log(columns / 3), false))])
+    return blobs(centre - 0.5, side / 2, rows, columns)[None].astype(np.float32)
+
+
 def settle(logit: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The batch with a centre for each rough hand: where the network sees most of a hand within half a hand of its label.
+    """The batch with a centre for each rough hand: where within half a hand of its label the network sees a hand most.
 
     A label guessed from a person's joints is off by up to half a hand. Trained on as it stands, it smears the map
     until no peak is left; settled, it says only that there is a hand thereabouts (multiple-instance learning:
@@ -238,31 +273,31 @@ def settle(logit: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     away = (x[None, None, :] - x[column, None, None]) ** 2 + (y[None, :, None] - y[row, None, None]) ** 2
     blob = torch.exp(-away / (2 * (SIGMA * side).clamp(min=0.7)[:, None, None] ** 2))
     heat, centre = batch["heat"].clone(), batch["centre"].clone()
-    heat[:, 0].index_reduce_(0, number, blob, "amax")
+    for n, each in zip(number.tolist(), blob, strict=True):
+        torch.maximum(heat[n, 0], each, out=heat[n, 0])
     centre[number, 0, row, column] = 1
     return {**batch, "heat": heat, "centre": centre}
 
 
-def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], kind: str) -> dict[str, Tensor]:
+def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Settings) -> dict[str, Tensor]:
     """The parts of the loss, each already weighted."""
     parts = {}
     for channel, name in enumerate(("any", "open")):
-        logit, heat = maps[name][:, 0], batch["heat"][:, channel]  # (B, rows, columns)
+        out, heat = maps[name][:, 0], batch["heat"][:, channel]  # (B, rows, columns)
         mask, centre = batch["mask"][:, channel], batch["centre"][:, channel]
-        if kind == "focal":
-            parts[name] = focal(logit, heat, mask, centre)
-        elif kind == "mse":
-            parts[name] = 50 * ((torch.sigmoid(logit) - heat) ** 2 * mask).mean()
-        else:
-            parts[name] = (
-                20 * (functional.binary_cross_entropy_with_logits(logit, heat, reduction="none") * mask).mean()
-            )
+        if settings.loss == "focal":
+            parts[name] = focal(out, heat, mask, centre)
+        elif settings.loss == "bce":
+            parts[name] = (functional.binary_cross_entropy_with_logits(out, heat, reduction="none") * mask).mean()
+        else:  # the network's output is the map itself, in 0..1 or 0..255
+            parts[name] = ((out - heat * (255 if settings.loss == "mse255" else 1)) ** 2 * mask).mean()
     counts, size = batch["weight"], batch["size"]
-    parts["radius"] = (
-        0.5 * ((maps["radius"][:, 0] - size[:, 0]).abs() * counts[:, 0]).sum() / counts[:, 0].sum().clamp(min=1)
-    )
     off = (maps["offset"] - size[:, 1:]).abs().sum(1)  # (B, rows, columns)
-    parts["offset"] = 0.5 * (off * counts[:, 1]).sum() / counts[:, 1].sum().clamp(min=1)
+    for name, wrong, weight in (
+        ("radius", (maps["radius"][:, 0] - size[:, 0]).abs(), counts[:, 0]),
+        ("offset", off, counts[:, 1]),
+    ):
+        parts[name] = settings.size_weight * (wrong * weight).sum() / weight.sum().clamp(min=1)
     return parts
 
 
@@ -279,9 +314,9 @@ def validate(model: Network, batches: list[dict[str, Tensor]], settings: Setting
     with torch.no_grad():
         for batch in batches:
             there = {name: tensor.to(device) for name, tensor in batch.items()}
-            maps = model(there["image"].float())
+            maps = model(there["image"].float(), there.get("prior"))
             there = settle(maps["any"], there) if settings.settle else there
-            total += sum(v.item() for v in loss_of(maps, there, settings.loss).values())
+            total += sum(v.item() for v in loss_of(maps, there, settings).values())
     return total / len(batches)
 
 
