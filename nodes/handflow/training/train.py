@@ -50,6 +50,7 @@ class Settings:
     prior: bool = False  # the network also takes a map of where hands are expected
     init: str = ""  # checkpoint whose weights to begin with
     holdout: float = 0.05  # share of the groups kept for the validation loss
+    fold: int = 0  # which of the shares is kept: with holdout 0.05, one of twenty
     seed: int = 1  # of weights and samples
     threads: int = 1  # of torch
     workers: int = 1  # processes that make samples
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     # data
     pictures = read_labels(args.data)
-    training, held = split(pictures, settings.holdout)
+    training, held = split(pictures, settings.holdout, settings.fold)
     if not any(p.hands.any() for p in training):
         raise SetupError(f"{', '.join(args.data)}: no picture with a hand is left to train on")
     pool = Pool(training)
