@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from handflow import Heatmap
-from handflow.peaks import find_peaks
+from handflow.peaks import Peaks, distinct, find_peaks
 
 
 def heatmap(values, scale=None, shift=(0.0, 0.0), radius=1.0, opens=None, offset=None):
@@ -127,3 +127,32 @@ def test_the_open_score_is_the_best_of_the_nine_cells():
     opens = np.zeros((45, 80), np.float32)
     opens[11, 21], opens[12, 21] = 0.7, 0.9
     assert find_peaks(heatmap(blob(20.5, 10.5), opens=opens), 0.3).open == pytest.approx([0.7])
+
+
+def found(*rows):
+    """Peaks from rows of x, y, score, radius."""
+    x, y, score, radius = np.array(rows, np.float32).T
+    return Peaks(xy=np.column_stack([x, y]), score=score, open=np.zeros_like(x), radius=radius)
+
+
+def test_of_two_peaks_on_one_hand_the_better_is_kept():
+    twins = found((0.5, 0.5, 0.9, 0.1), (0.54, 0.5, 0.85, 0.1))  # 0.4 radii apart
+    assert distinct(twins, 1, merge=0.5).score == pytest.approx([0.9])
+    assert distinct(twins, 1, merge=0.3).score == pytest.approx([0.9, 0.85])
+
+
+def test_a_peak_that_was_dropped_drops_no_other():
+    chain = found((0.5, 0.5, 0.9, 0.05), (0.52, 0.5, 0.8, 0.05), (0.53, 0.5, 0.7, 0.05))
+    assert distinct(chain, 1, merge=0.5).score == pytest.approx([0.9, 0.7])
+
+
+def test_peaks_above_each_other_are_as_far_apart_as_the_picture_is_high():
+    above = found((0.5, 0.5, 0.9, 0.1), (0.5, 0.58, 0.8, 0.1))  # 0.08 of the height: 0.045 of the width
+    assert len(distinct(above, 9 / 16, merge=0.5).score) == 1
+    assert len(distinct(above, 1, merge=0.5).score) == 2
+
+
+def test_fingers_of_a_large_hand_are_no_hands():
+    values = np.maximum(blob(20.5, 10.5), blob(28.5, 10.5, height=0.6))
+    assert len(find_peaks(heatmap(values, radius=20.0), 0.3).score) == 1
+    assert len(find_peaks(heatmap(values, radius=10.0), 0.3).score) == 2

@@ -10,7 +10,7 @@ from handflow.filters import Kalman, OneEuro, share
 from handflow.messages import Flow, Hands, Heatmap, State
 from handflow.peaks import Peaks
 from handflow.tracker import Tracker
-from handflow.tracks import Peak, Track, distinct, flow_at, pair, shared
+from handflow.tracks import Peak, Track, flow_at, pair, shared
 
 SIZE = (1600, 800)  # twice as wide as high: an error of the aspect shows
 START_NS = 1_700_000_000_000_000_000
@@ -125,12 +125,6 @@ def test_an_unseen_hand_that_goes_out_of_the_picture_leaves_at_once() -> None:
 def test_a_hand_out_of_sight_is_not_found_again_in_a_weak_peak() -> None:
     said = feed(tracker(), [sure(), peaks(), peaks((0.52, 0.5, 0.3))])
     assert said[-1].state.tolist() == [State.PREDICTED]
-
-
-def test_two_peaks_on_one_hand_are_one_hand() -> None:
-    twins = peaks((0.5, 0.5, 0.9, 0.9, 0.1), (0.54, 0.5, 0.85, 0.9, 0.1))  # 0.4 radii apart
-    assert ids(feed(tracker(merge=0.5), [twins] * 5)[-1]) == [1]
-    assert ids(feed(tracker(merge=0.3), [twins] * 5)[-1]) == [1, 2]
 
 
 def test_ids_go_on_after_a_crash() -> None:
@@ -282,11 +276,6 @@ def test_more_equal_hands_than_equal_peaks_come_to_an_agreement() -> None:
 def test_a_hand_prefers_a_peak_of_its_own_size() -> None:
     track, small, large = Track(a_peak(0.5), 1, 1), a_peak(0.51, radius=0.05), a_peak(0.49, radius=0.15)
     assert pair([track], [large, small]) == [(track, small)]
-
-
-def test_distinct_keeps_the_better_of_two_close_peaks() -> None:
-    better, worse, other = a_peak(0.5, score=0.9), a_peak(0.52, score=0.8), a_peak(0.53, score=0.7)
-    assert distinct([better, worse, other], merge=0.5) == [better, other]
 
 
 def test_one_peak_for_two_hands_counts_as_uncertain_by_their_distance() -> None:

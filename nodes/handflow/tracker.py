@@ -13,7 +13,7 @@ from .messages import Flow, Hands, Heatmap, State
 from .peaks import Peaks, find_peaks
 from .polygons import Polygon, allowed, fault
 from .runtime.node import Node, Range
-from .tracks import Peak, Track, distinct, flow_at, pair, peak_list, shared, touching
+from .tracks import Peak, Track, flow_at, pair, peak_list, shared, touching
 
 GAP_S = 1.0  # after so long without any frame, nobody knows which hand is which
 
@@ -63,7 +63,7 @@ class Tracker(Node):
         return name in ("region", "ignore")  # with all else hands are followed on
 
     def process(self, heatmap: Heatmap, flow: Flow | None) -> Hands:
-        peaks = find_peaks(heatmap, self.keep_score, self.subpixel)
+        peaks = find_peaks(heatmap, self.keep_score, self.subpixel, self.merge)
         if self.inside is not None or self.ignored:
             looked_at = allowed(peaks.xy, self.inside, self.ignored)
             peaks = Peaks(*(column[looked_at] for column in peaks))
@@ -85,7 +85,7 @@ class Tracker(Node):
         for track, touches in zip(self.tracks, close, strict=True):
             moved = None if flow is None or touches else flow_at(flow, track, aspect)
             track.predict(dt, self.acceleration, moved, touches)
-        spare = self.assign(distinct(peak_list(peaks, aspect, cell), self.merge), dt)
+        spare = self.assign(peak_list(peaks, aspect, cell), dt)
         lost += self.forget([track for track in self.tracks if self.is_lost(track, aspect)])
         self.tracks += [Track(peak, self.rest_hz, self.rise) for peak in spare]
         for track in self.tracks:

@@ -1,7 +1,6 @@
 """One hand from frame to frame, and which peak is whose. Places are complex, in picture widths, as in filters."""
 
 import math
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import numpy as np
@@ -99,15 +98,6 @@ def peak_list(peaks: Peaks, aspect: float, cell: float) -> list[Peak]:
         Peak(complex(x, y * aspect), score, open_, radius, math.hypot(PEAK_NOISE * cell, SIZE_NOISE * radius))
         for x, y, score, open_, radius in zip(*columns, strict=True)
     ]
-
-
-def distinct(peaks: Iterable[Peak], merge: float) -> list[Peak]:
-    """`peaks` (best first) without those closer to a better one than `merge` x its radius: one hand, one peak."""
-    kept: list[Peak] = []
-    for peak in peaks:
-        if all(abs(peak.place - better.place) > merge * better.radius for better in kept):
-            kept.append(peak)
-    return kept
 
 
 def pair(tracks: list[Track], peaks: list[Peak]) -> list[tuple[Track, Peak]]:
