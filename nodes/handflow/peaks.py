@@ -54,7 +54,7 @@ def find_peaks(
 
 
 def distinct(peaks: Peaks, aspect: float, merge: float) -> Peaks:
-    """The peaks without those closer to a better one than `merge` x its radius; `aspect`: the picture's height/width."""
+    """The peaks without those closer to a better one than `merge` x its radius; `aspect`: picture's height / width."""
     kept: list[int] = []
     places = [complex(x, y * aspect) for x, y in peaks.xy.tolist()]
     reach = (merge * peaks.radius).tolist()
