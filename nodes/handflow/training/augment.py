@@ -43,7 +43,7 @@ class Pool:
         count = Counter(p.source for p in pictures)
         groups = {source: len({p.group for p in pictures if p.source == source}) for source in count}
         # A second picture of the same person teaches less than a second person.
-        weight = [groups[p.source] ** 0.4 / count[p.source] ** 0.5 * (2 if OPEN in p.kinds else 1) for p in pictures]
+        weight = [groups[p.source] ** 0.33 / count[p.source] ** 0.5 * (2 if OPEN in p.kinds else 1) for p in pictures]
         self.near = Drawer([(p, w) for p, w, s in zip(pictures, weight, size, strict=True) if s > 0.15])
         self.far = Drawer([(p, w) for p, w, s in zip(pictures, weight, size, strict=True) if 0 < s <= 0.15])
         self.empty = Drawer([(p, w) for p, w, s in zip(pictures, weight, size, strict=True) if s == 0])

@@ -22,11 +22,11 @@ from torch import Tensor
 from torch.nn import functional
 from torch.utils.data import DataLoader, IterableDataset
 
-from ..heatmap import blobs
+from ..heatmap import blobs, model_path
 from ..runtime.node import SetupError
 from .augment import Pool, Sample, compose
 from .data import fingerprint, read_labels, split
-from .network import STRIDE, Network, read_checkpoint
+from .network import STRIDE, Network, begin_from, read_checkpoint
 from .targets import IGNORE, SIGMA, draw_targets
 
 
@@ -48,7 +48,7 @@ class Settings:
     size_weight: float = 0.5  # of the losses of radius and offset; 0: the maps alone are learned
     optimizer: Literal["adamw", "sgd"] = "adamw"  # sgd (momentum 0.9) for comparison
     prior: bool = False  # the network also takes a map of where hands are expected
-    init: str = ""  # checkpoint whose weights to begin with
+    init: str = ""  # begin from these weights: hands (the packaged model), an fp32 model file or a checkpoint
     holdout: float = 0.05  # share of the groups kept for the validation loss
     fold: int = 0  # which of the shares is kept: with holdout 0.05, one of twenty
     seed: int = 1  # of weights and samples
@@ -85,7 +85,11 @@ def run(args: argparse.Namespace) -> int:
     widths, blocks = (tuple(int(n) for n in text.split(",")) for text in (settings.widths, settings.blocks))
     model = Network(widths, blocks, settings.neck, prior=settings.prior)
     if settings.init:
-        model.load_state_dict(read_checkpoint(Path(settings.init))["mean"], strict=False)
+        start = Path(settings.init) if Path(settings.init).suffix else model_path(settings.init)
+        if not (fitting := begin_from(model, start, calibration[:16].float())):
+            raise SetupError(f"--init {start}: none of its weights fit this network")
+        wanted = sum(tensor.is_floating_point() for tensor in model.state_dict().values())
+        print(f"begins from {start}: {fitting} of {wanted} tensors fit")
     if settings.loss.startswith("mse"):
         torch.nn.init.zeros_(model.out.get_parameter("bias"))  # its maps are no logits
     model.to(device)
