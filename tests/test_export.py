@@ -11,7 +11,7 @@ import torch
 from handflow import Frame, SetupError
 from handflow.heatmap import HeatmapNode, open_model
 from handflow.training.export import Deployed, compare, export
-from handflow.training.network import Network, read_checkpoint
+from handflow.training.network import Network, begin_from, read_checkpoint
 
 SMALL = {"widths": (16, 16, 16, 16), "neck": 16, "stem": 8}
 
@@ -116,6 +116,33 @@ def test_the_stage_runs_them(exported):
 @pytest.mark.parametrize(("loss", "shown"), [("focal", 1 / (1 + np.exp(-0.5))), ("mse", 0.5), ("mse255", 0.5 / 255)])
 def test_what_a_map_means_follows_the_loss(loss, shown):
     assert Deployed(Network(**SMALL), loss).shown(torch.tensor(0.5)).item() == pytest.approx(shown, rel=1e-5)
+
+
+def test_training_can_begin_from_an_exported_file(exported, network, pictures):
+    torch.manual_seed(7)
+    another = Network(**SMALL)
+    images = torch.from_numpy(pictures).float()
+    floats = sum(tensor.is_floating_point() for tensor in another.state_dict().values())
+    assert begin_from(another, exported[0], images) == floats
+    for mode in (False, True):  # as it is run, and as it is trained on the same pictures
+        with torch.no_grad():
+            mine, theirs = another.train(mode)(images)["any"], network(images)["any"]
+        assert mine == pytest.approx(theirs, abs=1e-3)
+
+
+def test_training_can_begin_from_what_fits_of_another_network(exported, pictures):
+    wider = Network(**{**SMALL, "neck": 24})
+    images = torch.from_numpy(pictures).float()
+    count = begin_from(wider, exported[0], images)
+    assert 0 < count < sum(tensor.is_floating_point() for tensor in wider.state_dict().values())
+    assert torch.isfinite(wider(images)["any"]).all()
+
+
+def test_training_does_not_begin_from_anything_else(tmp_path, pictures):
+    (tmp_path / "bad.onnx").write_text("nothing")
+    with pytest.raises(SetupError, match=r"bad\.onnx is not an fp32 model file of `handflow export`") as caught:
+        begin_from(Network(**SMALL), tmp_path / "bad.onnx", torch.from_numpy(pictures).float())
+    assert "\n" not in str(caught.value)
 
 
 def test_a_file_that_strays_from_torch_is_refused(exported, pictures):
