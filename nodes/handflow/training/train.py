@@ -357,7 +357,9 @@ def progress_bar() -> Progress:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", nargs="+", metavar="DATA", help="label files (JSON lines) or folders of them")
+    parser.add_argument(
+        "data", nargs="+", metavar="DATA", help="label files (JSON lines, COCO, CVAT) or folders (also YOLO)"
+    )
     comments = setting_comments()
     hints = get_type_hints(Settings)
     for f in fields(Settings):
