@@ -374,6 +374,20 @@ def test_hands_are_shown_where_they_are_on_the_surface(shown: Callable[..., Show
     assert it.middle("#surface .hand") == pytest.approx(it.at(1, 0, "#surface .cut"), abs=2)
 
 
+def test_zones_lie_over_the_picture_however_it_is_warped(shown: Callable[..., Shown], browser: Any, file: Path) -> None:
+    """A floor up to near its horizon, with most of the picture beyond."""
+    steep = [[0.45, 0.6], [0.55, 0.6], [1, 0.95], [0, 0.95]]
+    square = {"name": "middle", "polygon": [[0.3, 0.3], [0.7, 0.3], [0.7, 0.7], [0.3, 0.7]]}
+    Draft(file, file).save({"surface": {"corners": steep, "zones": [square]}})
+    it = shown(np.full((360, 640, 3), 250, np.uint8))
+    page = it.open(browser)
+    page.click("[data-tool=zones]")
+    x, y = it.at(0.3, 0.3, "#surface .cut")
+    clip = {"x": x - 3, "y": y - 3, "width": 6, "height": 6}
+    inner = cv2.imdecode(np.frombuffer(page.screenshot(clip=clip), np.uint8), cv2.IMREAD_COLOR)
+    assert inner.mean() < 60  # the dark middle of the point's handle
+
+
 def test_strangers_may_not_save(shown: Callable[..., Shown], file: Path) -> None:
     it = shown()
     body = json.dumps({"surface": {"corners": CORNERS}})

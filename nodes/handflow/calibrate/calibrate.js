@@ -273,8 +273,8 @@ function handle(place, key, number) {
     transform: `translate(${x} ${y})`, role: "button", tabindex: between ? -1 : 0, "aria-label": `${what}: ${where}` });
   made.append(element("circle", { class: "grip", r: between ? 14 : NEAR }), element("circle", { class: "dot", r: between ? 4 : 8 }));
   if (tool === "corners") {
-    const right = x > board().stage.clientWidth / 2; // names point inwards, where there is room
-    made.append(element("text", { class: "number", x: right ? -12 : 12, y: -12, "text-anchor": right ? "end" : "start" }, what));
+    const room = 100, left = number % 3 ? board().stage.clientWidth - x < room : x > room; // outwards if it fits
+    made.append(element("text", { class: "number", x: left ? -12 : 12, y: -12, "text-anchor": left ? "end" : "start" }, what));
   }
   return made;
 }
