@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from conftest import Run, until
+from conftest import Game, Run, until
 from ruamel.yaml import YAML
 from test_web import ask
 
@@ -54,8 +54,9 @@ def nodes(file: Path) -> dict[str, Any]:
 
 
 def test_a_graph_without_a_surface_gets_one_between_its_tracker_and_who_reads_nothing_else(file: Path) -> None:
-    said = Draft(file, file).save({"surface": {"corners": CORNERS, "zones": [DOOR]}})
-    assert said == f"saved in {file}; node 'surface' is new, behind tracker, before osc, other"
+    saved = Draft(file, file).save({"surface": {"corners": CORNERS, "zones": [DOOR]}})
+    assert saved.rewired
+    assert saved.line == f"saved in {file}; node 'surface' is new, behind tracker, before osc, other"
     got = nodes(file)
     assert list(got) == ["camera", "heatmap", "tracker", "surface", "view", "osc", "other"]
     assert got["surface"] == {"run": "surface", "in": "tracker", "with": {"corners": CORNERS, "zones": [DOOR]}}
@@ -73,10 +74,10 @@ def test_saving_again_changes_what_differs_and_nothing_else(file: Path) -> None:
     draft.save({"surface": {"corners": CORNERS}})
     before = file.read_text()
     drawn = draft.drawn()
-    assert "nothing has changed" in draft.save(drawn)
+    assert draft.save(drawn) == (f"{file}: nothing has changed", {}, False)
     assert file.read_text() == before
     drawn["surface"]["mirror"] = True
-    draft.save(drawn)
+    assert draft.save(drawn) == (f"saved in {file}", {("surface", "mirror"): True}, False)
     assert file.read_text() == before.replace(
         "      corners: [[0.25, 0.4], [0.75, 0.4], [0.95, 0.9], [0.05, 0.9]]\n",
         "      corners: [[0.25, 0.4], [0.75, 0.4], [0.95, 0.9], [0.05, 0.9]]\n      mirror: true\n",
@@ -212,7 +213,7 @@ class Shown:
 
     def __init__(self, file: Path, image: np.ndarray) -> None:
         self.draft = Draft(file, file)
-        self.web, self.stream = serve(self.draft, RunDir(file))
+        self.web, self.stream = serve(self.draft)
         self.image = cv2.imencode(".png", image)[1].tobytes()
         self.size = image.shape[1], image.shape[0]
         self.web.start()
@@ -448,21 +449,39 @@ def test_what_cannot_be_opened_is_one_line(
 
 
 @pytest.mark.slow
-def test_the_running_graphs_picture_and_hands_are_seen(run: Callable[..., Run], browser: Any, file: Path) -> None:
-    file.write_text(GRAPH.replace("  view:    {run: view, in: {frame: camera, hands: tracker}}\n", ""))
-    graph = run("run", file, "--set", "other.targets=[{protocol: hands, port: 9999}]")
-    until(lambda: any("hands" in line for line in graph.out), "the graph does not run", 60)
+def test_a_running_graph_is_seen_and_calibrated_while_it_runs(
+    run: Callable[..., Run], game: Game, browser: Any, file: Path
+) -> None:
+    """The surface's right half becomes a zone; hands stay who they are."""
+    text = GRAPH.replace(
+        "  view:    {run: view, in: {frame: camera, hands: tracker}}\n", "  s: {run: surface, in: tracker}\n"
+    )
+    file.write_text(text.replace("osc, in: tracker", "osc, in: s"))
+    targets = json.dumps([{"protocol": "hands", "port": game.port}])
+    graph = run(
+        "run", file, "--set", f"osc.targets={targets}", "--set", "other.targets=[{protocol: hands, port: 9999}]"
+    )
+    until(lambda: game.ids(), "no hands arrive", 60)
     started = run("calibrate", file, "--port", "0")
     until(lambda: started.out, "no page")
     page = browser.new_page()
     page.goto(started.out[0].split()[-1])
     page.wait_for_selector("#picture .hand", timeout=60_000)
     until(lambda: page.text_content("#state") == "live", "it does not say that it is live")
-    page.locator('[data-key="corners.0.0"]').focus()
-    page.keyboard.press("Shift+ArrowRight")
+    page.click("[data-tool=zones]")
+    page.click("[data-add=zones]")
+    box = page.locator("#surface .cut").bounding_box()
+    for x, y in ((0.01, 0.01), (0.99, 0.01), (0.99, 0.99), (0.01, 0.99)):
+        page.mouse.click(box["x"] + x * box["width"], box["y"] + y * box["height"])
+    page.click("#end")
     page.wait_for_selector("#save:not(:disabled)")
+    before = len(game.heard)
     page.click("#save")
-    until(lambda: "restart handflow run to use it" in page.text_content("#said"), "it does not say how to use it")
+    until(lambda: "used from now on" in page.text_content("#said"), "it is not used")
+    until(lambda: any(h.address == "/hands/zone" for h in game.heard[before:]), "no hand is in the zone")
+    zone = next(h for h in game.heard[before:] if h.address == "/hands/zone")
+    assert zone.values[2:] == ["zone 1", 1]
+    assert nodes(file)["s"]["with"]["zones"][0]["name"] == "zone 1"
     page.close()
     assert started.stop() == 0
     assert graph.stop() == 0

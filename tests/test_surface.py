@@ -313,6 +313,24 @@ def test_a_clock_that_starts_again_leaves_nothing_hanging() -> None:
     assert node.process(hands_at((0.95, 0.5), frame=1)).state.tolist() == [State.LEAVING]
 
 
+# While it runs
+
+
+def test_hands_stay_who_they_are_when_it_is_calibrated() -> None:
+    node = surface(corners=FLOOR, zones=[RIGHT])
+    first = node.process(hands_at((0.45, 0.6)))
+    for name, value in (("corners", HALF), ("mirror", True), ("zones", [LEFT, RIGHT]), ("size", (1.0, 1.0))):
+        setattr(node, name, value)
+        assert not node.changed(name)
+    told = node.process(hands_at((0.45, 0.6), frame=1))
+    assert (told.id.tolist(), told.state.tolist()) == (first.id.tolist(), [State.TRACKED])
+    np.testing.assert_allclose(told.xy, [(0.6, 0.7)], atol=1e-6)
+    assert told.zone.tolist() == [1]
+    assert told.width == told.height
+    assert told.zones == ["left", "right"]
+    assert told.zone_s.tolist() == [0]
+
+
 # Whatever comes
 
 

@@ -436,6 +436,18 @@ def test_hands_outside_the_region_or_in_an_ignored_part_are_never_followed() -> 
         np.testing.assert_allclose(sorted(said[-1].xy[:, 0]), expected, atol=0.02)
 
 
+def test_a_region_drawn_while_it_runs_is_looked_at_from_then_on() -> None:
+    rng = np.random.default_rng(0)
+    maps = [draw_map([(0.25, 0.5), (0.75, 0.5)], 0.05, rng, k / 30) for k in range(40)]
+    node = tracker()
+    before = [node.process(map_, None) for map_ in maps[:10]][-1]
+    node.ignore = [[(0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0)]]
+    assert not node.changed("ignore")
+    after = [node.process(map_, None) for map_ in maps[10:]][-1]
+    assert sorted(ids(before)) == [1, 2]
+    assert ids(after) == [id_ for id_, x in zip(ids(before), before.xy[:, 0], strict=True) if x < 0.5]
+
+
 def test_a_region_without_an_area_is_refused() -> None:
     with pytest.raises(ValueError, match="region: its points lie on a line"):
         Tracker(region=[(0, 0), (0.5, 0.5), (1, 1)])

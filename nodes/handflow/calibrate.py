@@ -13,16 +13,18 @@ from typing import Any
 
 import cv2
 
-from .draft import Draft, Places, places, way
+from .draft import Draft, Places, Saved, places, way
 from .launch import graph_of, packaged
 from .lines import listed
 from .messages import Frame, Hands
 from .runtime.address import refuse_outside
+from .runtime.control import ask
 from .runtime.graph import Stage, copied, resolve
 from .runtime.inline import Inline, Wired
 from .runtime.node import Node, SetupError, each
 from .runtime.rundir import RunDir
 from .runtime.rundir import running as all_running
+from .runtime.supervisor import RunError
 from .runtime.watch import watch
 from .runtime.wire import Edge
 from .sources import SUFFIXES
@@ -32,6 +34,7 @@ from .web import Stream, Web
 PAGE = Path(__file__).parent / "calibrate"
 SIZE, QUALITY = (1280, 720), 85  # of the pictures sent: fine enough to see where a corner is
 AGAIN_S = 0.25  # a picture that stays is sent again so often, for pages that have just been opened
+CHANGE_S = 10.0  # a stage takes a new setting between two messages
 
 Seen = tuple[Frame, Hands | None] | None
 
@@ -60,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
     directory = RunDir(file)
     live = args.image is None and directory.running()
     feed = running(directory, args.node) if live else opened(draft.stages, draft.where.pictures, args.image)
-    web, stream = serve(draft, directory, args.address, args.port)
+    web, stream = serve(draft, args.address, args.port)
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -89,8 +92,10 @@ def _port(text: str) -> int:
     return int(text)
 
 
-def serve(draft: Draft, directory: RunDir, address: str = "127.0.0.1", port: int = 0) -> tuple[Web, Stream]:
+def serve(draft: Draft, address: str = "127.0.0.1", port: int = 0) -> tuple[Web, Stream]:
     """The page, with what it asks and where it sees pictures; to be started."""
+    file = draft.graph.file
+    directory = RunDir(file)
 
     def told() -> dict[str, Any]:
         return {"graph": draft.file.name, "new": not draft.where.surface, **draft.drawn()}
@@ -100,14 +105,26 @@ def serve(draft: Draft, directory: RunDir, address: str = "127.0.0.1", port: int
         return {}
 
     def keep(drawn: dict[str, Any]) -> dict[str, Any]:
-        done = draft.save(drawn)
-        return {"done": done + ("; restart handflow run to use it" if directory.running() else ""), **told()}
+        saved = draft.save(drawn)
+        return {"done": saved.line + (_used(file, saved) if directory.running() else ""), **told()}
 
     web = Web(PAGE, address, port)
     web.get("/drawn", told)
     web.post("/check", check)
     web.post("/save", keep)
     return web, web.stream("/live")
+
+
+def _used(file: Path, saved: Saved) -> str:
+    """Tells the running graph of what was saved; how that went."""
+    if saved.rewired:
+        return "; start handflow run again to use it"
+    try:
+        for (node, key), value in saved.changed.items():
+            ask(file, "set", CHANGE_S, node=node, key=key, value=value)
+    except RunError as error:
+        return f"; start handflow run again to use it ({error})"
+    return ", and used from now on" if saved.changed else ""
 
 
 def running(directory: RunDir, which: str | None) -> Generator[Seen, None, None]:

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -70,6 +70,12 @@ def way(stages: Mapping[str, Stage], name: str) -> list[str]:
     return names
 
 
+class Saved(NamedTuple):
+    line: str  # what was done
+    changed: dict[tuple[str, str], Any]  # node, setting -> value
+    rewired: bool  # a surface is new in the graph
+
+
 class Draft:
     """What is drawn on the page, on its way from and to the graph's file."""
 
@@ -107,13 +113,13 @@ class Draft:
             told[part] = plain(good)
         return told
 
-    def save(self, drawn: dict[str, Any]) -> str:
-        """Writes what differs from the file, and a surface if it has none; what was done, as a line. ValueError."""
+    def save(self, drawn: dict[str, Any]) -> Saved:
+        """Writes what differs from the file, and a surface if it has none. ValueError with one line."""
         try:
             self.read()
             changes, done = self._changes(self.check(drawn))
             if not changes:
-                return f"{self.file}: nothing has changed"
+                return Saved(f"{self.file}: nothing has changed", {}, False)
             if self.file != self.saved_as:
                 shutil.copyfile(self.file, self.saved_as)
                 self.file = self.saved_as
@@ -123,7 +129,8 @@ class Draft:
             raise ValueError(error.lines[0]) from error
         except OSError as error:
             raise ValueError(f"{self.saved_as}: cannot be written: {error.strerror}") from error
-        return f"saved in {self.file}{done}"
+        changed = {(path[1], path[3]): value for path, value in changes.items() if path[2:3] == ("with",)}
+        return Saved(f"saved in {self.file}{done}", changed, bool(done))
 
     def _changes(self, drawn: Drawn) -> tuple[dict[tuple[str, ...], Any], str]:
         before, where = self.drawn(), self.where

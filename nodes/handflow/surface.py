@@ -79,6 +79,15 @@ class Surface(Node):
         self.guests: dict[int, Guest] = {}  # by the tracker's id
         self.told = Hands()
 
+    def changed(self, name: str) -> bool:
+        """Hands stay who they are when somebody calibrates."""
+        if name in ("corners", "mirror"):
+            self.plane = Plane(self.corners, self.mirror)
+        elif name == "zones":
+            for guest in self.guests.values():
+                guest.zone = -1
+        return False
+
     def process(self, hands: Hands) -> Hands:
         seen = hands.height / hands.width if hands.width and hands.height else 1.0
         aspect = self.size[1] / self.size[0] if self.size else seen

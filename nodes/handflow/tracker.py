@@ -56,11 +56,15 @@ class Tracker(Node):
     def start(self) -> None:
         self.tracks: list[Track] = []
         self.last_ns: int | None = None
+        self._look_at()
+
+    def _look_at(self) -> None:
         self.inside = None if self.region is None else np.array(self.region)
         self.ignored = [np.array(polygon) for polygon in self.ignore]
 
     def changed(self, name: str) -> bool:
-        return name in ("region", "ignore")  # with all else hands are followed on
+        self._look_at()
+        return False  # hands are followed on
 
     def process(self, heatmap: Heatmap, flow: Flow | None) -> Hands:
         peaks = find_peaks(heatmap, self.keep_score, self.subpixel, self.merge)
