@@ -17,11 +17,12 @@ from conftest import Run, until
 from handflow import Frame, Hands
 from handflow.__main__ import main
 from handflow.runtime.credit import CREDIT, SILENT_S, Ack, Book, packed_ack, reader_of, topic
-from handflow.runtime.endpoint import Fixed
+from handflow.runtime.endpoint import Address, Fixed, Loopback
 from handflow.runtime.inbox import Inbox
+from handflow.runtime.mapped import MappedFiles
 from handflow.runtime.outbox import Outbox
 from handflow.runtime.profile import Profile
-from handflow.runtime.ring import Rings
+from handflow.runtime.ring import Memfd, Memory, Rings
 from handflow.runtime.wire import Edge, Packed, decode, encode
 
 SIZE = (120, 200)  # a picture too big to travel inside the message
@@ -34,16 +35,24 @@ def frame(seq: int) -> Frame:
 class Ends:
     """One producer and its readers."""
 
-    def __init__(self, folder: Path) -> None:
-        self.address = lambda node: Fixed(f"ipc://{folder}/{node}")
+    def __init__(self, folder: Path, portable: bool = False) -> None:
+        self.folder, self.portable = folder, portable
         self.context = zmq.Context()
         self.open = ExitStack()
         self.said: list[str] = []
         self.ended: set[str] = set()
         self.outbox = self.producer()
 
+    def address(self, node: str) -> Address:
+        if self.portable:
+            return Loopback(self.folder / f"{node}.port", b"graph")
+        return Fixed(f"ipc://{self.folder}/{node}")
+
+    def memory(self) -> Memory:
+        return MappedFiles(self.folder) if self.portable else Memfd()
+
     def producer(self, **more: Any) -> Outbox:
-        self.rings, self.sent = Rings(), Profile("camera", 1)
+        self.rings, self.sent = Rings(memory=self.memory()), Profile("camera", 1)
         self.count = 0  # of its readers
         self.own = zmq.Context()  # ended with its producer, as a process would
         return Outbox(self.own, self.address("camera"), self.rings, self.sent, self.said.append, **more)
@@ -59,7 +68,17 @@ class Ends:
     def reader(self, keep: Any = "all", kind: Any = Frame, name: str = "reader") -> Inbox:
         edge = Edge("frame", "camera", kind, keep=keep, drives=True)
         profile = Profile(name, 1)
-        inbox = Inbox(self.context, name, [edge], (), self.address, Rings(), profile, self.ended, self.said.append)
+        inbox = Inbox(
+            self.context,
+            name,
+            [edge],
+            (),
+            self.address,
+            Rings(memory=self.memory()),
+            profile,
+            self.ended,
+            self.said.append,
+        )
         inbox.counts = profile  # type: ignore[attr-defined]
         self.open.callback(inbox.close)
         self.count += 1
@@ -69,9 +88,9 @@ class Ends:
         return inbox
 
 
-@pytest.fixture
-def ends(tmp_path: Path) -> Iterator[Ends]:
-    made = Ends(tmp_path)
+@pytest.fixture(params=["ipc", pytest.param("loopback", marks=pytest.mark.slow)])
+def ends(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ends]:
+    made = Ends(tmp_path, request.param == "loopback")
     with made.context, made.open:
         yield made
         if not made.own.closed:
@@ -127,7 +146,7 @@ def test_other_readers_have_the_newest_meanwhile(ends: Ends) -> None:
 
 
 def test_a_picture_passed_on_is_copied_where_it_must_stay(ends: Ends) -> None:
-    inbox, camera = ends.reader(), Rings()
+    inbox, camera = ends.reader(), Rings(memory=ends.memory())
     for seq in range(1, 21):
         data = encode(frame(seq), camera)  # twenty pictures go round a ring of eight
         passed, _ = decode(data, Frame, ends.rings)
@@ -152,6 +171,7 @@ def test_a_silent_reader_loses_its_credit_with_one_line_and_comes_back(ends: End
         ends.outbox.ready()
     assert SILENT_S - 0.1 < time.monotonic() - started < SILENT_S + 5  # waited for once, and no more
     assert ends.said == ["silent has read nothing for 1 s: it is waited for no more, and loses messages"]
+    time.sleep(0.1)  # tcp is on its way for longer
     assert seqs(awake, 1) == [3 * CREDIT - 1]
     for inputs in silent:
         if inputs is None:
