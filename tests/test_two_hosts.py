@@ -128,3 +128,17 @@ def test_a_link_cut_for_ten_seconds_comes_back_with_new_pictures_and_no_more_mem
     until(lambda: graph.rows().get("ticker", {}).get("state") == "running", "the other is not told of", 20)
     assert "does not answer" in (graph.folder / "play.log").read_text()
     assert "is there again" in (graph.folder / "play.log").read_text()
+
+
+def test_a_link_too_slow_for_all_pictures_carries_new_ones(hosts: TwoHosts, running: Callable[..., Graph]) -> None:
+    graph = running()
+    until(lambda: len(graph.lines()) > 40, "it does not go on", 60)
+    hosts.link.rate = 16_000  # pictures of 2 kB, 20 a second, and all else that is said
+    time.sleep(10)
+    before = len(graph.lines())
+    time.sleep(10)
+    lines = graph.lines()[before:]
+    ages = sorted(age for _, age, *_ in lines)
+    assert len(lines) > 20  # of 200
+    assert lines[-1][0] - lines[0][0] > 150  # the newest ones
+    assert ages[len(ages) // 2] < 1000

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # linux/if_tun.h
+QUEUE_S = 0.5  # what a router in between holds; more is lost
 ADDRESSES = ("10.77.0.1", "10.77.0.2")
 
 
@@ -28,10 +29,11 @@ class Link:
     def __init__(self, ends: tuple[int, int]) -> None:
         self.delay_s = 0.0  # one way
         self.loss = 0.0  # 0..1
+        self.rate = 0.0  # bytes a second each way; 0: any
         self.cut = False
-        self.carried = self.bytes = 0
         self._ends = ends
         self._queues: tuple[deque[tuple[float, bytes]], ...] = (deque(), deque())  # due, packet
+        self._busy = [0.0, 0.0]  # until when each end sends
         self._random = random.Random(1)
         self._done = False
         self._thread = threading.Thread(target=self._run)
@@ -52,10 +54,12 @@ class Link:
             due = min((queue[0][0] for queue in self._queues if queue), default=now + 0.05)
             ready, _, _ = select.select(self._ends, [], [], max(0, min(due - now, 0.05)))
             for end in ready:
-                packet = os.read(end, 65536)
-                if not self.cut and self._random.random() >= self.loss:
-                    self._queues[self._ends.index(end)].append((time.monotonic() + self.delay_s, packet))
-                    self.carried, self.bytes = self.carried + 1, self.bytes + len(packet)
+                packet, side = os.read(end, 65536), self._ends.index(end)
+                sent = max(self._busy[side], time.monotonic())
+                queued_s = sent - time.monotonic()
+                if not self.cut and queued_s < QUEUE_S and self._random.random() >= self.loss:
+                    self._busy[side] = sent = sent + (len(packet) / self.rate if self.rate else 0)
+                    self._queues[side].append((sent + self.delay_s, packet))
 
 
 class TwoHosts:

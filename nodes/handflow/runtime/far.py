@@ -1,11 +1,15 @@
 """The ends of an edge between two machines: tcp, arrays inside the message, pictures as JPEG, nothing kept for later.
 
 A cut link is noticed by heartbeats within HEARTBEAT_MS and a bit; both ends then drop what was on its way, and the
-reader connects anew for ever. What a slow link has delayed by more than LATE_S is not shown.
+reader connects anew for ever. How much is on its way at a time the readers' acknowledgements say (window.py); what has
+been held up for more than LATE_S all the same is not shown.
 """
 
 import errno
+import secrets
 import socket as socket_
+import struct
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -16,23 +20,28 @@ import zmq
 
 from ..messages import Message, now_ns
 from . import picture
-from .listener import Listener, Received
-from .machines import Crossing
+from .endpoint import Fixed
+from .listener import MAX_BYTES, Listener, Received
+from .machines import TOPIC_BYTES, Crossing
 from .node import SetupError
 from .outbox import READABLE, Outbox
 from .profile import Profile
 from .ring import Gone, Rings
-from .wire import Edge, encode, message_in
+from .window import Window
+from .wire import Edge, encode, message_in, unpack
 
 HEARTBEAT_MS = 500
 DEAD_MS = 2000  # without an answer: the link is cut
 CONNECT_MS = 1000  # a connection that the other side does not answer is begun anew: the system would wait for minutes
 RECONNECT_MS, RECONNECT_MOST_MS = 100, 1000
-HIGH_WATER = 2  # messages that wait at the sender: more would only grow old
+HIGH_WATER = 2  # messages that wait at the sender, where nobody acknowledges: more would only grow old
+NUMBER = struct.Struct("<Q")  # of a message, after its topic
+NAME_BYTES = 8  # of a reader
+UNSUBSCRIBE, SUBSCRIBE, ACK = b"\x00", b"\x01", b"\x02"  # against the stream; the first two are ZeroMQ's
 SEND_BYTES = 128 * 1024  # in the system's buffer, which else grows to seconds of pictures on a slow link
 HELD = 64  # messages of an input that is looked up by frame
 LATE_S = 1.0
-CREEP = 1e-3  # seconds a second by which the least delay is forgotten: more than two clocks drift
+CREEP = 0.05  # seconds a second by which the least delay is forgotten: a link that stays slow is no longer late
 
 
 def tough(socket: zmq.Socket) -> None:
@@ -50,26 +59,44 @@ def tough(socket: zmq.Socket) -> None:
     socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 5)
 
 
-class FarAddress:
-    """Where a node of another machine sends, and in which form this reader wants it."""
+class Relay(threading.Thread):
+    """Takes in what another machine sends, acknowledges it at once, and hands it on inside this process.
 
-    def __init__(self, crossing: Crossing, newest: bool) -> None:
-        self.prefix = crossing.topic
-        self._crossing, self._newest = crossing, newest
+    So that the sender knows the link's pace, and not that of the node, which may be busy. What nothing has been heard
+    of for long it asks for again by itself: ZeroMQ connects anew.
+    """
 
-    def bind(self, socket: zmq.Socket) -> None:
-        raise NotImplementedError("FarOutbox binds")
+    def __init__(self, context: zmq.Context, crossing: Crossing) -> None:
+        super().__init__(daemon=True)
+        self._topic, self._name = crossing.topic, secrets.token_bytes(NAME_BYTES)
+        self.endpoint = f"inproc://{self._name.hex()}"
+        self._done = threading.Event()
+        self._far, self._near = context.socket(zmq.XSUB), context.socket(zmq.PUB)
+        for socket in (self._far, self._near):
+            socket.setsockopt(zmq.LINGER, 0)
+        self._near.bind(self.endpoint)
+        tough(self._far)
+        self._far.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+        self._far.setsockopt(zmq.RCVHWM, HELD)
+        self._far.setsockopt(zmq.RCVTIMEO, 100)
+        self._far.send(SUBSCRIBE + self._topic)
+        self._far.connect(crossing.endpoint)
 
-    def connect(self, socket: zmq.Socket) -> None:
-        tough(socket)
-        if self._newest:
-            socket.setsockopt(zmq.CONFLATE, 1)  # always read to the newest, however slow the node is
-        else:
-            socket.setsockopt(zmq.RCVHWM, HELD)
-        socket.connect(self._crossing.endpoint)
+    def run(self) -> None:
+        number = slice(len(self._topic), len(self._topic) + NUMBER.size)
+        while not self._done.is_set():
+            try:
+                data = self._far.recv()
+                self._far.send(ACK + self._topic + self._name + data[number], zmq.NOBLOCK)
+                self._near.send(data)
+            except zmq.Again:
+                continue
+        self._far.close()
+        self._near.close()
 
-    def follow(self, socket: zmq.Socket) -> bool:
-        return True  # ZeroMQ does
+    def close(self) -> None:
+        self._done.set()
+        self.join()
 
 
 class FarListener(Listener):
@@ -78,13 +105,39 @@ class FarListener(Listener):
     def __init__(self, context: zmq.Context, edge: Edge, rings: Rings, profile: Profile) -> None:
         assert edge.crossing is not None
         self._lateness = Lateness()
-        super().__init__(context, edge, FarAddress(edge.crossing, edge.keep == "newest"), rings, profile)
+        self._relay = Relay(context, edge.crossing)
+        super().__init__(context, edge, Inside(self._relay.endpoint, edge), rings, profile)
+        self._relay.start()
+
+    def close(self) -> None:
+        super().close()
+        self._relay.close()
+
+    def _unpacked(self, data: bytes) -> dict[str, Any]:
+        return unpack(memoryview(data)[len(self._address.prefix) + NUMBER.size :])
 
     def _received(self, packed: dict[str, Any], kind: type[Message]) -> Received:
         message, _ = message_in(packed, kind, None)
         if self._lateness.late(message.stream, message.captured_ns, time.monotonic_ns()):
             raise Gone("late")
         return Received(message, [], now_ns())
+
+
+class Inside(Fixed):
+    """Where the relay hands on: the newest alone, however slow the node is, or what is looked up by frame."""
+
+    def __init__(self, endpoint: str, edge: Edge) -> None:
+        super().__init__(endpoint)
+        assert edge.crossing is not None
+        self.prefix = edge.crossing.topic
+        self._newest = edge.keep == "newest"
+
+    def connect(self, socket: zmq.Socket) -> None:
+        if self._newest:
+            socket.setsockopt(zmq.CONFLATE, 1)
+        else:
+            socket.setsockopt(zmq.RCVHWM, HELD)
+        socket.connect(self.endpoint)
 
 
 class Lateness:
@@ -110,7 +163,7 @@ class FarOutbox:
     def __init__(self, context: zmq.Context, near: Outbox, crossings: Sequence[Crossing]) -> None:
         self._near = near
         self._forms = {crossing.topic: crossing for crossing in crossings}
-        self._wanted: set[bytes] = set()  # the forms that somebody listens to: others are not made
+        self._wanted: dict[bytes, Window] = {}  # the forms that somebody listens to: others are not made
         self._socket = context.socket(zmq.XPUB)
         tough(self._socket)
         self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
@@ -134,8 +187,11 @@ class FarOutbox:
     def send(self, message: Message) -> None:
         self._near.send(message)
         self._hear()
-        for topic in self._wanted:
-            self._socket.send(topic + encode(message, None, partial(_drawn, self._forms[topic])))
+        for topic, window in self._wanted.items():
+            if window.open(time.monotonic()):
+                data = encode(message, None, partial(_drawn, self._forms[topic]))
+                window.sent(message.sent, time.monotonic())
+                self._socket.send(topic + NUMBER.pack(message.sent) + data)
 
     def ready(self, done: Message | None = None) -> None:
         self._near.ready(done)
@@ -147,11 +203,19 @@ class FarOutbox:
         self._socket.close()
 
     def _hear(self) -> None:
-        """ZeroMQ tells when the first subscribes and the last is gone; a topic that is not ours is nobody's."""
+        """ZeroMQ tells when the first subscribes and the last is gone; readers acknowledge. The rest is nobody's."""
         while self._socket.get(zmq.EVENTS) & READABLE:
-            kind, topic = (data := self._socket.recv())[:1], data[1:]
-            if topic in self._forms:
-                (self._wanted.add if kind == b"\x01" else self._wanted.discard)(topic)
+            data = self._socket.recv()
+            kind, topic, rest = data[:1], data[1 : 1 + TOPIC_BYTES], data[1 + TOPIC_BYTES :]
+            if topic not in self._forms:
+                continue
+            if kind == SUBSCRIBE and not rest:
+                self._wanted[topic] = Window()
+            elif kind == UNSUBSCRIBE and not rest:
+                self._wanted.pop(topic, None)
+            elif kind == ACK and topic in self._wanted and len(rest) == NAME_BYTES + NUMBER.size:
+                (number,) = NUMBER.unpack(rest[NAME_BYTES:])
+                self._wanted[topic].arrived(rest[:NAME_BYTES], number, time.monotonic())
 
 
 def bind(socket: zmq.Socket, endpoint: str) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import msgspec
 
 JPEG = 90  # quality: at 720p about 100 kB a picture; below 70 the network begins to miss small hands (a guess)
+_TOPIC = struct.Struct("<4sBHH")
+TOPIC_BYTES = _TOPIC.size
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -28,7 +30,7 @@ class Crossing:
     @property
     def topic(self) -> bytes:
         """What the reader subscribes to, and each message for it begins with."""
-        return struct.pack("<4sBHH", b"far ", self.jpeg, *(self.size or (0, 0)))
+        return _TOPIC.pack(b"far ", self.jpeg, *(self.size or (0, 0)))
 
 
 def ports(machines: Mapping[str, Machine], placed: Mapping[str, str], read: Iterable[str]) -> dict[str, int]:
