@@ -68,6 +68,7 @@ def run(args: argparse.Namespace) -> int:
         print(f"{args.pattern} of {args.hands} hands: {node.note}; Ctrl-C ends it", flush=True)
     tallies = [Tally() for _ in node.outlets]
     spent_s: list[float] = []
+    spent_cpu_s = 0.0
     started, used = time.monotonic(), time.process_time()
 
     def add() -> None:
@@ -81,28 +82,30 @@ def run(args: argparse.Namespace) -> int:
                 break
             hands = crowd.at(at_s)
             hands.stream, hands.seq, hands.captured_ns = 1, seq, now_ns()
-            begun = time.perf_counter()
+            begun, begun_cpu = time.perf_counter(), time.thread_time()
             node.process(hands)
             spent_s.append(time.perf_counter() - begun)
+            spent_cpu_s += time.thread_time() - begun_cpu
             add()
     except KeyboardInterrupt:
         pass
     finally:
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, signal.SIG_IGN)
-        cpu_percent = 100 * (time.process_time() - used) / max(time.monotonic() - started, 1e-9)
+        lasted_s = max(time.monotonic() - started, 1e-9)
+        cpu = [100 * used_s / lasted_s for used_s in (spent_cpu_s, time.process_time() - used)]
         node.stop()
         add()
-    _report(args.json, node, tallies, spent_s, cpu_percent)
+    _report(args.json, node, tallies, spent_s, *cpu)
     return 0
 
 
-def _report(as_json: bool, node: Osc, tallies: list[Tally], spent_s: list[float], cpu_percent: float) -> None:
+def _report(as_json: bool, node: Osc, tallies: list[Tally], spent_s: list[float], own: float, whole: float) -> None:
     p50, p99 = np.percentile(spent_s or [0.0], [50, 99]) * 1e6
     cost: dict[str, Any] = {
         "work_us": {"p50": round(float(p50), 1), "p99": round(float(p99), 1)},
-        "work_percent": round(100 * sum(spent_s) / max(time.monotonic() - node.started_s, 1e-9), 2),  # of one core
-        "cpu_percent": round(cpu_percent, 2),  # with the making of the hands
+        "work_percent": round(own, 2),  # processor of one core
+        "cpu_percent": round(whole, 2),  # with the making of the hands
     }
     targets = [
         {
