@@ -1,0 +1,37 @@
+"""Prints the hands that `osc` sends in the layout `hands`. Needs `pip install python-osc`.
+
+python osc_hands.py [9000]
+"""
+
+import sys
+
+from pythonosc.dispatcher import Dispatcher
+from pythonosc.osc_server import BlockingOSCUDPServer
+
+hands: dict[int, tuple[float, float, float]] = {}
+
+
+def hand(address, id_, slot, state, zone, x, y, w, h, vx, vy, confidence, age, open_):
+    if state != 3:  # 3: leaving
+        hands[id_] = x, y, open_
+
+
+def alive(address, *ids):  # ends a frame, or a part of a large one: whoever is not in it has left
+    for id_ in hands.keys() - set(ids):
+        del hands[id_]
+    there = [f"{id_} at {x:.2f} {y:.2f}{' open' if open_ >= 0.5 else ''}" for id_, (x, y, open_) in hands.items()]
+    print(", ".join(there) or "no hands", flush=True)
+
+
+def event(address, *values):  # enter and leave: id slot x y; open: id 0|1; zone: id slot name inside
+    print(address.removeprefix("/hands/"), *values, flush=True)
+
+
+dispatcher = Dispatcher()
+dispatcher.map("/hands/hand", hand)
+dispatcher.map("/hands/alive", alive)
+for name in ("enter", "leave", "open", "zone"):
+    dispatcher.map(f"/hands/{name}", event)
+
+port = int(sys.argv[1]) if len(sys.argv) > 1 else 9000
+BlockingOSCUDPServer(("0.0.0.0", port), dispatcher).serve_forever()
