@@ -100,3 +100,9 @@ def test_pure_data(tmp_path: Path) -> None:
         "end": "leave: 8 1 0.75 0.125",
     }
     follows(command, "hands", lines)
+
+
+def test_every_example_is_in_the_list() -> None:
+    listed = (EXAMPLES / "README.md").read_text("utf-8")
+    for file in EXAMPLES.iterdir():
+        assert file.name == "README.md" or file.name.startswith("__") or f"]({file.name}" in listed, file.name

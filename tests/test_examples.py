@@ -109,7 +109,12 @@ def test_the_node_in_the_nodes_readme_is_the_example() -> None:
 
 
 def test_every_handflow_command_in_a_readme_is_one_that_exists() -> None:
-    for readme in (TOP / "README.md", TOP / "nodes" / "README.md", TOP / "models" / "README.md"):
+    for readme in (
+        TOP / "README.md",
+        TOP / "nodes" / "README.md",
+        EXAMPLES / "README.md",
+        TOP / "models" / "README.md",
+    ):
         for line in re.findall(r"^\s*(?:\$ )?handflow (.+)$", readme.read_text("utf-8"), re.MULTILINE):
             verb = line.split()[0]
             done = subprocess.run([sys.executable, "-m", "handflow", verb, "--help"], capture_output=True, text=True)
