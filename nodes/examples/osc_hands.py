@@ -11,19 +11,20 @@ from pythonosc.osc_server import BlockingOSCUDPServer
 hands: dict[int, tuple[float, float, float]] = {}
 
 
-def hand(address, id_, slot, state, zone, x, y, w, h, vx, vy, confidence, age, open_):
+def hand(address: str, *values: float) -> None:
+    id_, slot, state, zone, x, y, w, h, vx, vy, confidence, age, open_ = values
     if state != 3:  # 3: leaving
-        hands[id_] = x, y, open_
+        hands[int(id_)] = x, y, open_
 
 
-def alive(address, *ids):  # ends a frame, or a part of a large one: whoever is not in it has left
+def alive(address: str, *ids: int) -> None:  # ends a frame, or a part of a large one: whoever is not in it has left
     for id_ in hands.keys() - set(ids):
         del hands[id_]
     there = [f"{id_} at {x:.2f} {y:.2f}{' open' if open_ >= 0.5 else ''}" for id_, (x, y, open_) in hands.items()]
     print(", ".join(there) or "no hands", flush=True)
 
 
-def event(address, *values):  # enter and leave: id slot x y; open: id 0|1; zone: id slot name inside
+def event(address: str, *values: object) -> None:  # enter, leave: id slot x y; open: id 0|1; zone: id slot name inside
     print(address.removeprefix("/hands/"), *values, flush=True)
 
 
