@@ -8,19 +8,20 @@ import sys
 from pythonosc.dispatcher import Dispatcher
 from pythonosc.osc_server import BlockingOSCUDPServer
 
-hands: dict[int, tuple[float, float, float]] = {}
+NAMES = ("id", "slot", "state", "zone", "x", "y", "w", "h", "vx", "vy", "confidence", "age", "open")
+hands: dict[float, dict[str, float]] = {}
 
 
 def hand(address: str, *values: float) -> None:
-    id_, slot, state, zone, x, y, w, h, vx, vy, confidence, age, open_ = values
-    if state != 3:  # 3: leaving
-        hands[int(id_)] = x, y, open_
+    told = dict(zip(NAMES, values, strict=True))
+    if told["state"] != 3:  # 3: leaving
+        hands[told["id"]] = told
 
 
 def alive(address: str, *ids: int) -> None:  # ends a frame, or a part of a large one: whoever is not in it has left
     for id_ in hands.keys() - set(ids):
         del hands[id_]
-    there = [f"{id_} at {x:.2f} {y:.2f}{' open' if open_ >= 0.5 else ''}" for id_, (x, y, open_) in hands.items()]
+    there = [f"{h['id']} at {h['x']:.2f} {h['y']:.2f}{' open' if h['open'] >= 0.5 else ''}" for h in hands.values()]
     print(", ".join(there) or "no hands", flush=True)
 
 
