@@ -150,7 +150,7 @@ def test_yaml_1_2_no_is_a_word() -> None:
         ("run: source.py, with", "with", "graph.yaml:2:3: cam: run is nothing; a stage's name expected"),
         ("nodes:", "transport: tcp\nnodes:", "graph.yaml:1:12: transport is 'tcp'; auto or portable expected"),
         ("nodes:", "nodez:",
-         "graph.yaml:1:1: the graph: no key 'nodez'; did you mean 'nodes'?; it has nodes, transport, machines, "
+         "graph.yaml:1:1: the graph: no key 'nodez'; did you mean 'nodes'?; it has nodes, transport, machines, key, "
          "insecure"),
         ("  flow: {", "  cam: {", 'graph.yaml:3:3: key "cam" is given twice'),
         ("with: {fps: 25}}", "with: {fps: 25}", "graph.yaml:3:3: expected ',' or '}', but got '<scalar>'"),

@@ -14,10 +14,13 @@ from conftest import Run, free_ports, until
 
 from handflow.__main__ import main
 from handflow.messages import Clock
+from handflow.runtime.far import FarListener
 from handflow.runtime.gate import Gate
 from handflow.runtime.graph import GraphError, copied, described, resolve, write
 from handflow.runtime.machines import Crossing, Machine
+from handflow.runtime.profile import Profile
 from handflow.runtime.reader import read
+from handflow.runtime.ring import Rings
 from handflow.runtime.schema import schema
 
 NODES = {
@@ -124,11 +127,14 @@ def test_the_copy_that_processes_read_says_the_same(folder: Path) -> None:
         ("on: play}", "on: 7}", "graph.yaml:7:86: far: on is 7; the name of a machine expected"),
         (GRAPH[: GRAPH.index("nodes:")], "", "graph.yaml:4:86: far: on 'play': the graph has no 'machines:'"),
         ("eye: {host: 127.0.0.1,", "eye: {host: 10.0.0.5,", "graph.yaml:2:15: machine eye: whoever reaches 10.0.0.5 "
-         "could read and feed this graph, for nothing is encrypted; an address on loopback, or insecure: true beside "
-         "'machines:' expected, if the network is yours alone"),
+         "could read and feed this graph, for nothing is encrypted; beside 'machines:' a key: FILE (made by handflow "
+         "key FILE) expected, or insecure: true if the network is yours alone"),
         ("eye: {host: 127.0.0.1,", "eye: {host: g.local,", "graph.yaml:2:15: machine eye: whoever reaches g.local "
-         "could read and feed this graph, for nothing is encrypted; an address on loopback, or insecure: true beside "
-         "'machines:' expected, if the network is yours alone"),
+         "could read and feed this graph, for nothing is encrypted; beside 'machines:' a key: FILE (made by handflow "
+         "key FILE) expected, or insecure: true if the network is yours alone"),
+        ("machines:", "key: no.key\nmachines:", "graph.yaml:1:6: key no.key: No such file or directory; make one with: "
+         "handflow key no.key"),
+        ("machines:", "key: 7\nmachines:", "graph.yaml:1:6: key is 7; the name of a file beside the graph expected"),
         ("machines:", "insecure: sure\nmachines:", "graph.yaml:1:11: insecure is 'sure'; true or false expected"),
         ("host: 127.0.0.1, port: 5600", "host: 127.0.0.1", "graph.yaml:2:3: machine eye: port is nothing; "
          "a number from 1024 to 65000 expected"),
@@ -313,6 +319,31 @@ def test_two_supervisors_make_one_graph(run: Callable[..., Run], folder: Path, m
     assert table.end() == 0
     assert "play: clock" in "".join(table.out)
     for each in started:
+        assert each.stop() == 0
+
+
+def test_with_a_key_what_crosses_is_encrypted_and_strangers_stay_outside(
+    run: Callable[..., Run], folder: Path, moved: Callable[..., Path]
+) -> None:
+    assert main(["key", str(folder / "game.key")]) == 0
+    file = moved("key: game.key\n" + GRAPH)
+    first = [run("run", file, "--on", name, cwd=folder) for name in ("play", "eye")]
+    until(lambda: len(lines(folder)) > 10 and any(line[4] for line in lines(folder)), "nothing crosses", 40)
+    until(lambda: any("is there" in line for line in first[0].err), "the other supervisor is not there")
+    copy = folder / "open.yaml"
+    copy.write_text(file.read_text().removeprefix("key: game.key\n"))
+    loaded = read(copy)
+    reader = FarListener(zmq.Context.instance(), resolve(loaded)["far"].edges[0], Rings(), Profile("x", 1))
+    gate = Gate(Machine("play", "127.0.0.1", free_ports(1)), [loaded.machines["eye"]], "", lambda: {})
+    gate.start()
+    try:
+        with pytest.raises(TimeoutError):
+            reader.next(2)
+        assert not gate.peers["eye"].reachable()
+    finally:
+        reader.close()
+        gate.close()
+    for each in first:
         assert each.stop() == 0
 
 

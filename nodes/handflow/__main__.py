@@ -111,6 +111,17 @@ def node(args: argparse.Namespace) -> int:
     return run_process(loaded, args.name, args.supervised, args.restarted)
 
 
+def key(args: argparse.Namespace) -> int:
+    from .runtime import keys
+
+    keys.make(Path(args.file))
+    name = Path(args.file).name
+    print(
+        f"{args.file}: write key: {name} beside 'machines:' in the graph, and copy both to each machine, safely (scp)"
+    )
+    return 0
+
+
 def top(args: argparse.Namespace) -> int:
     from .runtime.control import ask
 
@@ -205,6 +216,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--on", metavar="MACHINE", help="default: the one that the graph puts it on")
     one.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)  # standard input is the supervisor
     one.add_argument("--restarted", action="store_true", help=argparse.SUPPRESS)  # does not wait for its listeners
+
+    one = verb("key", key, "makes the key with which a graph's machines talk to each other")
+    one.add_argument("file", metavar="FILE")
 
     one = verb("top", top, "shows the table of a running graph")
     one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")

@@ -2,12 +2,15 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from ..messages import Clock
+from . import keys
 from .gate import Gate, Peer, digest
 from .graph import Graph, Stage, described
 
+FIRST_S = 5.0  # after so long it is said that a machine has not been there yet
 TOLD_S = 3.0  # how long a machine whose nodes have all ended waits for the others to ask
 UNREACHABLE = "unreachable"
 
@@ -23,10 +26,13 @@ class Across:
         self._ended: list[str] = []
         here, others = graph.machines[graph.on], [m for m in graph.machines.values() if m.name != graph.on]
         self._graph = digest(described(graph, stages))
-        self._gate = Gate(here, others, self._graph, lambda: {"rows": self._rows, "ended": self._ended})
+        key = keys.read(Path(graph.key)) if graph.key else None
+        self._gate = Gate(here, others, self._graph, lambda: {"rows": self._rows, "ended": self._ended}, key)
         self._gate.start()
+        self._began = time.monotonic()
         self._was: dict[str, bool] = {}  # reachable, when last looked
         self._since: dict[str, float] = {}
+        self._met: set[str] = set()  # machines that have been there
         self._strange: set[str] = set()  # machines that run another graph
 
     def close(self) -> None:
@@ -38,11 +44,17 @@ class Across:
         now = time.monotonic()
         for name, peer in self._gate.peers.items():
             there = peer.reachable()
-            if there != self._was.get(name, False):
-                where = f"machine {name} ({peer.machine.host}:{peer.machine.port})"
+            where = f"machine {name} ({peer.machine.host}:{peer.machine.port})"
+            if not there and name not in self._was and now - self._began > FIRST_S:
+                key = ", with the same key" if self.graph.key else ""
+                self.say(f"{where} has not answered yet; does it run{key}, and is its port open?")
+                self._was[name], self._since[name] = False, self._began
+            elif there != self._was.get(name, False):
                 lasted = now - self._since.get(name, now)
                 if there:
-                    self.say(f"{where} is there" + (f" again, after {lasted:.0f} s" if name in self._was else ""))
+                    again = f" again, after {lasted:.0f} s" if name in self._met else ""
+                    self._met.add(name)
+                    self.say(f"{where} is there{again}")
                 else:
                     self.say(f"{where} does not answer; it is waited for")
                 self._was[name], self._since[name] = there, now

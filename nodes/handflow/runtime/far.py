@@ -13,13 +13,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zmq
 
 from ..messages import Message, now_ns
-from . import picture
+from . import keys, picture
 from .endpoint import Fixed
 from .listener import MAX_BYTES, Listener, Received
 from .machines import TOPIC_BYTES, Crossing
@@ -35,6 +36,7 @@ DEAD_MS = 2000  # without an answer: the link is cut
 CONNECT_MS = 1000  # a connection that the other side does not answer is begun anew: the system would wait for minutes
 RECONNECT_MS, RECONNECT_MOST_MS = 100, 1000
 HIGH_WATER = 2  # messages that wait at the sender, where nobody acknowledges: more would only grow old
+LAST_S = 0.5  # after the end: for the last message
 NUMBER = struct.Struct("<Q")  # of a message, after its topic
 NAME_BYTES = 8  # of a reader
 UNSUBSCRIBE, SUBSCRIBE, ACK = b"\x00", b"\x01", b"\x02"  # against the stream; the first two are ZeroMQ's
@@ -79,6 +81,8 @@ class Relay(threading.Thread):
         self._far.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
         self._far.setsockopt(zmq.RCVHWM, HELD)
         self._far.setsockopt(zmq.RCVTIMEO, 100)
+        if crossing.key:
+            keys.visit(self._far, keys.read(Path(crossing.key)))
         self._far.send(SUBSCRIBE + self._topic)
         self._far.connect(crossing.endpoint)
 
@@ -164,18 +168,28 @@ class FarOutbox:
         self._near = near
         self._forms = {crossing.topic: crossing for crossing in crossings}
         self._wanted: dict[bytes, Window] = {}  # the forms that somebody listens to: others are not made
+        self._held: dict[bytes, tuple[int, bytes]] = {}  # the newest message in that form, not sent yet
         self._socket = context.socket(zmq.XPUB)
         tough(self._socket)
         self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
         self._socket.setsockopt(zmq.SNDBUF, SEND_BYTES)
         self._socket.setsockopt(zmq.LINGER, 500)
-        bind(self._socket, crossings[0].endpoint)
+        self._guard = None
+        if crossings[0].key:
+            key = keys.read(Path(crossings[0].key))
+            self._guard = keys.guarded(context, key)
+            keys.serve(self._socket, key)
+        try:
+            bind(self._socket, crossings[0].endpoint)
+        except SetupError:
+            self.close()
+            raise
 
     def wait_for(self, listeners: int, timeout_s: float) -> None:
         """Waits until so many listen here and somebody to each form elsewhere, or the time is over."""
         deadline = time.monotonic() + timeout_s
         self._near.wait_for(listeners, timeout_s)
-        while self._wanted != self._forms.keys() and (left := deadline - time.monotonic()) > 0:
+        while self._wanted.keys() != self._forms.keys() and (left := deadline - time.monotonic()) > 0:
             self._socket.poll(round(left * 1000))
             self._hear()
 
@@ -187,20 +201,38 @@ class FarOutbox:
     def send(self, message: Message) -> None:
         self._near.send(message)
         self._hear()
-        for topic, window in self._wanted.items():
-            if window.open(time.monotonic()):
-                data = encode(message, None, partial(_drawn, self._forms[topic]))
-                window.sent(message.sent, time.monotonic())
-                self._socket.send(topic + NUMBER.pack(message.sent) + data)
+        for topic in self._wanted:
+            data = encode(message, None, partial(_drawn, self._forms[topic]))
+            self._held[topic] = message.sent, data
+        self._send_held()
 
     def ready(self, done: Message | None = None) -> None:
         self._near.ready(done)
+        self._hear()
+        self._send_held()
 
     def drain(self) -> None:
+        """Waits until those who must read every message have done so; the last message goes out to the others too."""
         self._near.drain()
+        deadline = time.monotonic() + LAST_S
+        while self._held and time.monotonic() < deadline:
+            self._socket.poll(20)
+            self._hear()
+            self._send_held()
+
+    def _send_held(self) -> None:
+        """Sends the newest message, where another may be on its way now; what it replaced was skipped."""
+        for topic, (number, data) in list(self._held.items()):
+            window, now = self._wanted[topic], time.monotonic()
+            if window.open(now):
+                window.sent(number, now)
+                self._socket.send(topic + NUMBER.pack(number) + data)
+                del self._held[topic]
 
     def close(self) -> None:
         self._socket.close()
+        if self._guard is not None:
+            self._guard.stop()
 
     def _hear(self) -> None:
         """ZeroMQ tells when the first subscribes and the last is gone; readers acknowledge. The rest is nobody's."""
@@ -213,6 +245,7 @@ class FarOutbox:
                 self._wanted[topic] = Window()
             elif kind == UNSUBSCRIBE and not rest:
                 self._wanted.pop(topic, None)
+                self._held.pop(topic, None)
             elif kind == ACK and topic in self._wanted and len(rest) == NAME_BYTES + NUMBER.size:
                 (number,) = NUMBER.unpack(rest[NAME_BYTES:])
                 self._wanted[topic].arrived(rest[:NAME_BYTES], number, time.monotonic())

@@ -18,6 +18,7 @@ import zmq
 from ..messages import now_ns
 from .clock import Offset, Sample, sample
 from .far import bind, tough
+from .keys import Key, guarded, serve, visit
 from .machines import Machine
 
 ASK_S = 1.0
@@ -54,7 +55,12 @@ class Gate(threading.Thread):
     """Runs beside the supervisor's loop, so that an answer waits for nothing. `told` says what ours are told."""
 
     def __init__(
-        self, here: Machine, others: Sequence[Machine], graph: str, told: Callable[[], Mapping[str, Any]]
+        self,
+        here: Machine,
+        others: Sequence[Machine],
+        graph: str,
+        told: Callable[[], Mapping[str, Any]],
+        key: Key | None = None,
     ) -> None:
         super().__init__(daemon=True)
         self.peers = {machine.name: Peer(machine) for machine in others}
@@ -67,10 +73,14 @@ class Gate(threading.Thread):
         tough(self._server)
         self._server.setsockopt(zmq.MAXMSGSIZE, 1024)
         self._server.setsockopt(zmq.LINGER, 0)
+        self._key, self._guard = key, None
+        if key:
+            self._guard = guarded(self._context, key)
+            serve(self._server, key)
         try:
             bind(self._server, f"tcp://{here.host}:{here.port}")
         except BaseException:
-            self._context.destroy(linger=0)
+            self._end()
             raise
 
     def close(self) -> None:
@@ -90,6 +100,11 @@ class Gate(threading.Thread):
                 if socket in ready:
                     self._hear(self.peers[name], socket)
                 self._ask(self.peers[name], socket)
+        self._end()
+
+    def _end(self) -> None:
+        if self._guard is not None:
+            self._guard.stop()
         self._context.destroy(linger=0)
 
     def _connected(self, peer: Peer) -> zmq.Socket:
@@ -98,6 +113,8 @@ class Gate(threading.Thread):
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
         socket.setsockopt(zmq.SNDHWM, 2)
+        if self._key:
+            visit(socket, self._key)
         socket.setsockopt(zmq.IMMEDIATE, 1)  # a question asked while the link is cut must not be answered later
         socket.connect(f"tcp://{peer.machine.host}:{peer.machine.port}")
         return socket

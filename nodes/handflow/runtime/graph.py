@@ -73,6 +73,7 @@ class Graph:
     exact: bool = False  # every message counts and inputs are joined by frame: the same results each time
     machines: dict[str, Machine] = field(default_factory=dict)
     on: str = ""  # the machine that this is
+    key: str = ""  # file of the key to what crosses; "": nothing is encrypted
     clock_offset_ns: int | None = None  # set in the copy that a running graph's processes read
 
     def ports(self) -> dict[str, int]:
@@ -117,7 +118,7 @@ def copied(file: Path) -> Graph:
         for name, e in whole["nodes"].items()
     }
     machines = {name: Machine(name, host, port) for name, (host, port) in whole["machines"].items()}
-    graph = Graph(Path(whole["file"]), entries, whole["portable"], whole["exact"], machines, whole["on"])
+    graph = Graph(Path(whole["file"]), entries, whole["portable"], whole["exact"], machines, whole["on"], whole["key"])
     graph.clock_offset_ns = whole["clock_offset_ns"]
     return graph
 
@@ -130,6 +131,7 @@ def write(graph: Graph, stages: Mapping[str, Stage], file: Path) -> None:
         "exact": graph.exact,
         "clock_offset_ns": graph.clock_offset_ns,
         "on": graph.on,
+        "key": graph.key,
         **described(graph, stages),
     }
     for name, node in whole["nodes"].items():
@@ -239,7 +241,8 @@ def _crossing(graph: Graph, reader: str, edge: Mapping[str, Any]) -> Crossing | 
         return None
     size = edge.get("size")
     host, port = graph.machines[producer.on].host, graph.ports()[producer.name]
-    return Crossing(f"tcp://{host}:{port}", edge.get("jpeg", Crossing.jpeg), (size[0], size[1]) if size else None)
+    form = edge.get("jpeg", Crossing.jpeg), (size[0], size[1]) if size else None
+    return Crossing(f"tcp://{host}:{port}", *form, graph.key)
 
 
 def _misfit(

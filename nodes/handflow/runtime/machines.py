@@ -26,6 +26,7 @@ class Crossing:
     endpoint: str = ""  # tcp://host:port of the producer
     jpeg: int = JPEG
     size: tuple[int, int] | None = None  # pictures bigger than this (width, height) are made to fit
+    key: str = ""  # file; "": nothing is encrypted
 
     @property
     def topic(self) -> bytes:

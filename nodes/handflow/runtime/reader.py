@@ -9,13 +9,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from . import keys
 from .address import outside
 from .graph import KEEPS, TRANSPORTS, Entry, Graph, GraphError
 from .machines import Machine
+from .node import SetupError
 from .rundir import portable
 from .stage import hint
 
-GRAPH_KEYS = ("nodes", "transport", "machines", "insecure")
+GRAPH_KEYS = ("nodes", "transport", "machines", "key", "insecure")
 KEYS = ("run", "in", "with", "on")
 EDGE_KEYS = ("from", "keep", "wait_ms", "jpeg", "size")
 MACHINE_KEYS = ("host", "port")
@@ -55,6 +57,7 @@ class Reader:
         if transport not in TRANSPORTS:
             place, expected = self.at(whole, "transport"), " or ".join(TRANSPORTS)
             self.faults.append(f"{place}: transport is {_found(transport)}; {expected} expected")
+        key = self.private_key(whole, file)
         machines = self.machines(whole)
         entries = self.entries(whole)
         for entry in entries.values():
@@ -67,7 +70,7 @@ class Reader:
                 self.faults.append(f"{entry.place('on')}: {entry.name}: on {entry.on!r}: the graph has no 'machines:'")
         if self.faults:
             raise GraphError(self.faults)
-        return Graph(file, entries, transport == "portable" or portable(), machines=machines)
+        return Graph(file, entries, transport == "portable" or portable(), machines=machines, key=key)
 
     def machines(self, whole: CommentedMap) -> dict[str, Machine]:
         """The machines of the graph; none: it runs on one."""
@@ -84,13 +87,28 @@ class Reader:
             if machine is None:
                 continue
             found[machine.name] = machine
-            if outside(machine.host) and insecure is not True:
+            if outside(machine.host) and insecure is not True and "key" not in whole:
                 self.faults.append(
                     f"{self.at(given[name], 'host')}: machine {name}: whoever reaches {machine.host} could read and "
-                    "feed this graph, for nothing is encrypted; an address on loopback, or insecure: true beside "
-                    "'machines:' expected, if the network is yours alone"
+                    "feed this graph, for nothing is encrypted; beside 'machines:' a key: FILE (made by handflow key "
+                    "FILE) expected, or insecure: true if the network is yours alone"
                 )
         return found
+
+    def private_key(self, whole: CommentedMap, file: Path) -> str:
+        """The file of the graph's key, with its whole path; "": none."""
+        if "key" not in whole:
+            return ""
+        given = whole["key"]
+        try:
+            if not isinstance(given, str):
+                raise SetupError(f"key is {_found(given)}; the name of a file beside the graph expected")
+            path = file.parent / given
+            keys.read(path)
+            return str(path)
+        except SetupError as error:
+            self.faults.append(f"{self.at(whole, 'key')}: {error}")
+            return ""
 
     def machine(self, given: CommentedMap, name: Any) -> Machine | None:
         place, body = self.key(given, name), given[name]

@@ -69,6 +69,7 @@ def schema() -> dict[str, Any]:
             "nodes": {"type": "object", "additionalProperties": node, "minProperties": 1},
             "transport": {"enum": list(TRANSPORTS)},
             "machines": {"type": "object", "additionalProperties": machine, "minProperties": 1},
+            "key": {"type": "string"},
             "insecure": {"type": "boolean"},
         },
         "required": ["nodes"],

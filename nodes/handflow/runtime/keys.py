@@ -1,0 +1,86 @@
+"""One key for all machines of a graph: what crosses is encrypted (CURVE), and only who has the key gets in.
+
+The file is a secret: it goes from machine to machine by hand (scp, a stick), and lies beside the graph.
+"""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import zmq
+
+from .node import SetupError
+
+if TYPE_CHECKING:
+    from zmq.auth.thread import ThreadAuthenticator
+
+HEAD = "handflow key 1: who has this file can read and feed the graph"
+
+
+class Key(NamedTuple):
+    """A pair of CURVE keys, in Z85."""
+
+    public: bytes
+    secret: bytes
+
+
+def make(file: Path) -> None:
+    """Writes a new key, for this user's eyes. SetupError if there is a file."""
+    public, secret = zmq.curve_keypair()
+    try:
+        with open(file, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+            out.write(f"{HEAD}\n{public.decode()}\n{secret.decode()}\n")
+    except OSError as error:
+        raise SetupError(f"{file}: {error.strerror}; the name of a new file expected") from error
+
+
+def read(file: Path) -> Key:
+    """The key in a file. SetupError with what is wrong with it."""
+    try:
+        lines = file.read_text("ascii").splitlines()
+        open_to_others = hasattr(os, "getuid") and file.stat().st_mode & 0o077
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "no text"
+        raise SetupError(f"key {file}: {why}; make one with: handflow key {file.name}") from error
+    if open_to_others:
+        raise SetupError(f"key {file}: other users may read it; chmod 600 {file}")
+    try:
+        head, public, secret = lines
+        key = Key(public.encode(), secret.encode())
+        if head != HEAD or zmq.curve_public(key.secret) != key.public:
+            raise ValueError
+    except (ValueError, zmq.ZMQError) as error:
+        raise SetupError(f"key {file}: no key of handflow's, or a damaged one; make one with: handflow key") from error
+    return key
+
+
+def guarded(context: zmq.Context, key: Key) -> "ThreadAuthenticator":
+    """Lets in only who has the key, at all sockets of the context that `serve` it; to be stopped in the end."""
+    from zmq.auth.thread import ThreadAuthenticator  # here: it takes 0.1 s
+
+    guard = ThreadAuthenticator(context)
+    guard.start()
+    guard.configure_curve_callback("*", credentials_provider=_Only(key))
+    return guard
+
+
+class _Only:
+    def __init__(self, key: Key) -> None:
+        self._key = key
+
+    def callback(self, domain: str, key: bytes) -> bool:
+        """Whether somebody with this public key may come in."""
+        return key == self._key.public
+
+
+def serve(socket: zmq.Socket, key: Key) -> None:
+    """Before it binds."""
+    socket.setsockopt(zmq.CURVE_SERVER, 1)
+    socket.setsockopt(zmq.CURVE_SECRETKEY, key.secret)
+
+
+def visit(socket: zmq.Socket, key: Key) -> None:
+    """Before it connects."""
+    socket.setsockopt(zmq.CURVE_SERVERKEY, key.public)
+    socket.setsockopt(zmq.CURVE_PUBLICKEY, key.public)
+    socket.setsockopt(zmq.CURVE_SECRETKEY, key.secret)
