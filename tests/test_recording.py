@@ -216,6 +216,7 @@ def test_info_says_rates_gaps_and_what_is_lost(tmp_path: Path) -> None:
 def test_info_counts_the_frames_of_a_whole_recording(tmp_path: Path) -> None:
     found = summary(write(tmp_path / "a.mcap"))
     assert found["fault"] == ""
+    assert {o["output"]: o["age_ms"]["p50"] for o in found["outputs"]} == {"camera": 0.001, "tracker": 5.0}
     assert {o["output"]: (o["messages"], round(o["hz"], 1), o["lost"], o["gaps"]) for o in found["outputs"]} == {
         "camera": (30, 30.3, 0, []), "tracker": (30, 30.3, 0, []),
     }  # fmt: skip

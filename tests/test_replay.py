@@ -20,13 +20,15 @@ from test_references import recorded as recorded_frames
 from handflow import Frame, Hands
 from handflow.__main__ import main
 from handflow.conducting import Conductor, Player, Tempo
-from handflow.facts import Facts
+from handflow.facts import Facts, models_of
 from handflow.flow import OpticalFlow
 from handflow.heatmap import HeatmapNode
 from handflow.lines import frame_line, listed
 from handflow.recorded import Recording
 from handflow.recording import Recorder, output_of, pack
 from handflow.replay import Replay
+from handflow.replaying import changed_models
+from handflow.runtime.graph import Entry, Graph
 from handflow.runtime.inline import Inline, Wired
 from handflow.tracker import Tracker
 
@@ -236,6 +238,25 @@ def test_what_cannot_be_played_is_one_line(tmp_path: Path, capsys: pytest.Captur
         err = capsys.readouterr().err
         assert err.count("\n") == 1, err
         assert words in err, err
+
+
+def test_a_graph_with_another_model_than_was_recorded_says_so(tmp_path: Path) -> None:
+    graph = {"file": "g.yaml", "nodes": {"heatmap": {"run": "heatmap", "in": {}, "with": {"precision": "fp32"}}}}
+    now = models_of(graph)
+    assert list(now) == ["heatmap"]
+    assert len(now["heatmap"]["hands.onnx"]) == 64
+    told = {}
+    for name, digest in (("same", now["heatmap"]["hands.onnx"]), ("other", "f00" * 21 + "f")):
+        facts = Facts(models={"heatmap": {"hands.onnx": digest}})
+        recorder = Recorder(tmp_path / name, facts, [output_of("camera", Frame)])
+        recorder.add("camera", pack(frame(1)), 1, 1, 1)
+        recorder.close()
+        entry = Entry("heatmap", "heatmap", {}, {"precision": "fp32"})
+        told[name] = changed_models(Graph(Path("g.yaml"), {"heatmap": entry}), Recording(tmp_path / name))
+    assert told["same"] == []
+    (line,) = told["other"]
+    is_ = f"heatmap: the model hands.onnx is {now['heatmap']['hands.onnx'][:12]}"
+    assert line == f"{is_}, recorded with hands.onnx f00f00f00f00: its hands may differ from those"
 
 
 GRAPH = """

@@ -66,7 +66,7 @@ class Record(Node):
         self.kept["began"] = True
         self.snapshots: Snapshots | None = None
         if self.snapshot_s and self.graph:
-            self.snapshots = Snapshots(RunDir(Path(self.graph["file"])).path, self.log.name)
+            self.snapshots = Snapshots(RunDir(Path(self.graph["file"]), on=self.graph["on"]).path, self.log.name)
         self.done = threading.Event()
         self.teller = threading.Thread(target=self._tell, name="status", daemon=True)
         self.teller.start()
@@ -99,7 +99,7 @@ class Record(Node):
         """Records the table of `top` once a second: work, age, skipped messages and processor time of every node."""
         while self.graph and not self.done.wait(STATUS_S):
             try:
-                rows = ask(Path(self.graph["file"]), "top")
+                rows = ask(Path(self.graph["file"]), "top", on=self.graph["on"] or None)
             except RunError:  # nodes started one by one have no supervisor
                 continue
             self.tape.put_text(STATUS, json.dumps(rows))

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ def add_verbs(verb: Verb) -> None:
     )
     one.add_argument("--trigger", action="store_true", help="has the last seconds written that --snapshot keeps")
     one.add_argument("--graph", dest="named", metavar="FILE", help="the same as GRAPH")
+    one.add_argument("--on", metavar="MACHINE", help="which machine this is, in a graph of several")
     _picture_arguments(one)
 
     one = verb("replay", replay, "plays a recording: recorded outputs stand in for their nodes, the rest runs")
@@ -105,7 +107,7 @@ def record(args: argparse.Namespace) -> int:
 
     graph = args.named or args.graph
     if args.trigger:
-        for file in trigger(graph):
+        for file in trigger(graph, args.on):
             print(file)
         return 0
     if args.out is None:
@@ -114,7 +116,7 @@ def record(args: argparse.Namespace) -> int:
         "file": str(args.out.absolute()), "pictures": args.pictures, "quality": args.quality, "overwrite": True,
         "split_s": args.split, "split_mb": args.split_mb, "snapshot_s": args.snapshot,
     }  # fmt: skip
-    return record(graph, args.source, args.only, settings, args.for_s)
+    return record(graph, args.on, args.source, args.only, settings, args.for_s)
 
 
 def replay(args: argparse.Namespace) -> int:
@@ -146,14 +148,15 @@ def info(args: argparse.Namespace) -> int:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("output", "type"):
         table.add_column(column)
-    for column in ("messages", "Hz", "MB", "lost", "gaps"):
+    for column in ("messages", "Hz", "MB", "age ms", "p99", "lost", "gaps"):
         table.add_column(column, justify="right")
     for each in found["outputs"]:
         longest = max(each["gaps"], key=lambda gap: gap["s"], default=None)
         gaps = f"{len(each['gaps'])}, longest {longest['s']:g} s at {longest['t']:g} s" if longest else ""
-        numbers = str(each["messages"]), f"{each['hz']:.1f}", f"{each['mb']:.1f}", str(each["lost"] or "")
+        ages = f"{each['age_ms']['p50']:.1f}", f"{each['age_ms']['p99']:.1f}"
+        numbers = str(each["messages"]), f"{each['hz']:.1f}", f"{each['mb']:.1f}", *ages, str(each["lost"] or "")
         table.add_row(each["output"], each["type"], *numbers, gaps)
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
     say = lambda text: console.print(text, markup=False, soft_wrap=True)  # noqa: E731
     say(f"{found['file']}: {found['duration_s']:g} s, {found['size_mb']:g} MB{_made(found)}")
     console.print(table)

@@ -75,6 +75,11 @@ def graph_for(recording: Recording, wish: Wish) -> Graph:
     for entry in graph.entries.values():
         if entry.run.endswith(".py"):
             entry.run = str((graph.file.parent / entry.run).resolve())
+        entry.on = ""  # whatever ran on another machine runs here
+        for edge in entry.inputs.values():
+            for crossing in ("jpeg", "size"):
+                edge.pop(crossing, None)
+    graph.machines, graph.on = {}, ""
     graph.file, graph.exact = recording.file.absolute(), wish.exact
     return graph
 

@@ -5,6 +5,8 @@ What cannot be written in time waits in memory; when that comes to too much, or 
 with one line and the pipeline goes on. In snapshot mode the last seconds are kept in memory until they are asked for.
 """
 
+import contextlib
+import os
 import shutil
 import threading
 import time
@@ -20,6 +22,7 @@ from .messages import Message, now_ns
 from .recording import FLUSH_S, Compression, Output, Recorder, RecordingError, pack, picture_of
 from .runtime.wire import copied
 
+NICE = 5
 ENCODERS = 2  # a picture in PNG takes two frames' time
 CLOSE_S = 1.5  # the supervisor kills after 2 s
 
@@ -68,7 +71,7 @@ class Tape:
         self._files = 0
         self.file = plan.file  # the newest
         self._recorder = None if plan.snapshot_s else self._next()
-        self._encoders = ThreadPoolExecutor(ENCODERS, "encoder")
+        self._encoders = ThreadPoolExecutor(ENCODERS, "encoder", give_way)
         self._thread = threading.Thread(target=self._run, name="tape", daemon=True)
         self._thread.start()
 
@@ -128,6 +131,7 @@ class Tape:
         return data
 
     def _run(self) -> None:
+        give_way()
         try:
             if self.plan.snapshot_s:
                 self._hold()
@@ -238,6 +242,12 @@ class Tape:
             self._entries.clear()
             self._changed.notify()
         self._say(f"recording stopped: {why}; {self.file} has what came before")
+
+
+def give_way() -> None:
+    """The pipeline goes first: what is recorded may wait. On Linux each thread has a priority of its own."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 def numbered(file: Path, number: int) -> Path:

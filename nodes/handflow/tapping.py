@@ -21,11 +21,20 @@ LOOK_S = 0.2
 
 
 def record(
-    graph_file: str | None, source: str | None, only: Sequence[str], settings: dict[str, Any], for_s: float | None
+    graph_file: str | None,
+    on: str | None,
+    source: str | None,
+    only: Sequence[str],
+    settings: dict[str, Any],
+    for_s: float | None,
 ) -> int:
     """Records until the graph ends, the time is over or a signal comes; the exit status. GraphError, RunError."""
-    directory = None if source is not None else running_graph(graph_file)
-    graph = copied(directory.graph) if directory else graph_of(graph_file)
+    directory = None if source is not None else running_graph(graph_file, on)
+    if directory is None:
+        graph = graph_of(graph_file)
+        graph.place_on(on)
+    else:
+        graph = copied(directory.graph)
     if source is not None:
         set_source(graph, source)
     name = add_recorder(graph, outputs(graph, only), settings)
@@ -42,15 +51,15 @@ def record(
     return int(bool(_stopped(directory, name)))
 
 
-def trigger(graph_file: str | None) -> list[str]:
+def trigger(graph_file: str | None, on: str | None) -> list[str]:
     """Has the last seconds of a running graph written; the files. RunError."""
-    return take_snapshots(running_graph(graph_file) or RunDir(graph_of(graph_file).file))
+    return take_snapshots(only_running(Path(graph_file) if graph_file else None, on))
 
 
-def running_graph(graph_file: str | None) -> RunDir | None:
+def running_graph(graph_file: str | None, on: str | None) -> RunDir | None:
     """The run of that graph, or the only run; None if there is none. RunError if it could be any of several."""
     file = Path(graph_file) if graph_file is not None else None
-    return only_running(file) if runs(file) else None
+    return only_running(file, on) if runs(file, on) else None
 
 
 def outputs(graph: Graph, only: Sequence[str]) -> list[str]:

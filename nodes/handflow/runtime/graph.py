@@ -107,7 +107,7 @@ class Graph:
     def plain(self) -> dict[str, Any]:
         """What `Node.graph` is."""
         nodes = {e.name: {"run": e.run, "in": e.inputs, "with": e.settings} for e in self.entries.values()}
-        return {"file": str(self.file), "nodes": nodes}
+        return {"file": str(self.file), "on": self.on, "nodes": nodes}
 
 
 def copied(file: Path) -> Graph:
