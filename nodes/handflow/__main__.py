@@ -108,7 +108,7 @@ def node(args: argparse.Namespace) -> int:
     if not args.supervised:
         stands = loaded.entries[args.name].on if args.name in loaded.entries else next(iter(loaded.machines), None)
         loaded.place_on(args.on or stands or None)
-    return run_process(loaded, args.name, args.supervised, args.restarted)
+    return run_process(loaded, args.name, args.supervised, args.restarted, args.standby)
 
 
 def key(args: argparse.Namespace) -> int:
@@ -216,6 +216,7 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--on", metavar="MACHINE", help="default: the one that the graph puts it on")
     one.add_argument("--supervised", action="store_true", help=argparse.SUPPRESS)  # standard input is the supervisor
     one.add_argument("--restarted", action="store_true", help=argparse.SUPPRESS)  # does not wait for its listeners
+    one.add_argument("--standby", action="store_true", help=argparse.SUPPRESS)  # takes over from one that works
 
     one = verb("key", key, "makes the key with which a graph's machines talk to each other")
     one.add_argument("file", metavar="FILE")
@@ -234,6 +235,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("which", nargs="?", metavar="NODE[.KEY]", help="default: all")
     one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
     one.add_argument("--json", action="store_true")
+
+    one = verb("swap", _running("swap"), "replaces a running stage by another, started before the change-over")
+    one.add_argument("node", metavar="NODE")
+    one.add_argument("--run", metavar="R", help="another stage: a name of ours, a .py file, package.module")
+    one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="VALUE is YAML")
+    one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
 
     one = verb("save", _running("save"), "writes the running graph's settings into a graph file, comments kept")
     one.add_argument("file", metavar="FILE")

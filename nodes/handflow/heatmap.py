@@ -56,6 +56,7 @@ class HeatmapNode(Node):
         self.size = self.budget  # a wide picture's, as most cameras give it
         self.network = open_model(path, self.threads, self.size)
         self.seen = (0, 0)  # the last picture's size
+        self.network.seconds_of(self.size)  # the first pictures take longer: they are none of the graph's
         self.note = f"{profile} {self.network.facts.get('precision', '')}".strip()
 
     def changed(self, name: str) -> bool:
@@ -131,7 +132,10 @@ class Model:
 
     def seconds(self, profile: str) -> float:
         """How long one picture takes: the best of three, after one that warms up."""
-        width, height = self.sizes[profile]
+        return self.seconds_of(self.sizes[profile])
+
+    def seconds_of(self, size: tuple[int, int]) -> float:
+        width, height = size
         tensor = np.zeros((1, 3, height, width), np.uint8)
         times = []
         for _ in range(4):

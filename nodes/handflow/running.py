@@ -26,6 +26,21 @@ def set_(args: argparse.Namespace) -> int:
     return 0
 
 
+def swap(args: argparse.Namespace) -> int:
+    """`swap NODE [--run R] [--set KEY=VALUE]…`."""
+    settings = {}
+    for text in args.set:
+        key, equals, given = text.partition("=")
+        if not (equals and key):
+            raise GraphError([f"swap --set {text}: KEY=VALUE expected"])
+        settings[key] = value(given)
+    run = args.run
+    if run and run.endswith(".py") and Path(run).is_file():  # else beside the graph
+        run = str(Path(run).absolute())
+    ask(_file(args), "swap", CHANGE_S, node=args.node, run=run, settings=settings)
+    return 0
+
+
 def get(args: argparse.Namespace) -> int:
     """`get [NODE[.KEY]]`: a line for each setting, which `set` reads again; a single one as its bare value."""
     node, _, key = (args.which or "").partition(".")
@@ -72,6 +87,10 @@ def _changes(source: Path, nodes: dict[str, Any], folder: Path) -> dict[tuple[st
             run = os.path.relpath(source.parent / run, folder)
         if run != entry.run:
             found["nodes", name, "run"] = run
+        if now["run"] != entry.run:  # swapped: the settings before are another stage's
+            if now["with"] != entry.settings:
+                found["nodes", name, "with"] = now["with"]
+            continue
         for key, given in now["with"].items():
             if key not in entry.settings or entry.settings[key] != given:
                 found["nodes", name, "with", key] = given

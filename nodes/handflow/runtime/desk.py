@@ -49,6 +49,7 @@ class Desk:
             "get": self.get,
             "set": self.set,
             "changes": self.changes,
+            "swap": self.swap,
         }
 
     def hear(self) -> None:
@@ -130,6 +131,11 @@ class Desk:
         self.orders[number] = Order(client, child, child.process.pid, due, keep)
         supervisor.order(child, {"set": [number, key, value]})
         return None
+
+    def swap(self, client: list[bytes], node: str, run: str | None, settings: dict[str, Any]) -> Any:
+        """Another process for a node: of another stage, or with other settings."""
+        self._child(node)
+        self.supervisor.swaps.begin(client, node, run, settings)
 
     def changes(self, _: list[bytes]) -> Any:
         """The graph's file, and what is given to each node: for `save`, which compares the two."""

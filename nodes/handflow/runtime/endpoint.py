@@ -1,6 +1,7 @@
 """Where the sockets of a graph are found: at a fixed endpoint, or at a free tcp port that lies in a file."""
 
 import contextlib
+import socket as python_socket
 import time
 from pathlib import Path
 from typing import Protocol
@@ -8,6 +9,7 @@ from typing import Protocol
 import zmq
 
 LOOK_S = 0.05  # how often a socket that has not found its other end looks for it
+GONE_S = 0.5  # by then a closed socket has let go of its address
 MOVED_S = 0.25  # how often one that has found it looks whether it has moved
 
 
@@ -22,6 +24,10 @@ class Address(Protocol):
 
     def follow(self, socket: zmq.Socket) -> bool:
         """Connects anew where the other end has moved; whether it is known where it is."""
+        ...
+
+    def vanish(self) -> None:
+        """Waits until a socket that was bound here and is closed has let go: ZeroMQ does so a little later."""
         ...
 
 
@@ -40,6 +46,9 @@ class Fixed:
 
     def follow(self, socket: zmq.Socket) -> bool:
         return True
+
+    def vanish(self) -> None:
+        """Whoever binds next replaces the file, which stays."""
 
 
 class Loopback:
@@ -83,6 +92,14 @@ class Loopback:
                 self._port = port
             self._due = time.monotonic() + (LOOK_S if port is None else MOVED_S)
         return self._port is not None
+
+    def vanish(self) -> None:
+        deadline = time.monotonic() + GONE_S
+        while (port := self._written()) is not None and time.monotonic() < deadline:
+            with python_socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) != 0:
+                    return
+            time.sleep(0.0005)
 
     def _written(self) -> int | None:
         try:

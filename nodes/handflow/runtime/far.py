@@ -102,6 +102,9 @@ class Relay(threading.Thread):
         self._done.set()
         self.join()
 
+    def vanish(self) -> None:
+        """Its port is let go with the process."""
+
 
 class FarListener(Listener):
     """The reading end of an edge from another machine. What comes late is lost."""

@@ -1,5 +1,6 @@
 """The reading ends of a node joined: what `process` is called with."""
 
+import contextlib
 import time
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
@@ -50,6 +51,7 @@ class Inbox:
             else (Lossless if edge.drives else Joined)(context, edge, address(edge.node), rings, profile, node, say)
             for edge in edges
         ]
+        self._passed: tuple[Listener, Received | None] | None = None  # see pass_by
         self._frame: Key | None = None  # of the last driving message
         self._before: Key | None = None  # the frame before it
         self._driving = [listener for listener in self._listeners if listener.edge.drives]
@@ -63,7 +65,8 @@ class Inbox:
         while True:
             ending = all(listener.edge.node in self._ended for listener in self._driving)
             try:
-                driving, first = self._next(LAST_S if ending else IDLE_S)
+                driving, first = self._passed or self._next(LAST_S if ending else IDLE_S)
+                self._passed = None
             except TimeoutError:
                 for listener in self._listeners:
                     listener.rest()
@@ -78,6 +81,20 @@ class Inbox:
             if first is not None and first.last:
                 for other in self._others:
                     other.done()
+
+    def pass_by(self, timeout_s: float) -> None:
+        """Reads without anybody to process it, so as to be no further behind than the newest when that changes."""
+        for listener in self._others:
+            listener.keep_up()
+        with contextlib.suppress(TimeoutError):
+            self._passed = self._any(timeout_s)
+
+    def go_on_after(self, frame: Key | None) -> None:
+        """What was passed by last is given first, unless it was no later than `frame`."""
+        if self._passed is not None and (first := self._passed[1]) is not None:
+            stream, seq = key_of(first.message)
+            if frame and stream == frame[0] and seq <= frame[1]:
+                self._passed = None
 
     def look(self) -> None:
         """Looks for the producers, so that they know of this reader before it reads."""

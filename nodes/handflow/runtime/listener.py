@@ -99,6 +99,13 @@ class Listener:
         received = self._held[wanted]
         return received if all(map(self._rings.intact, received.refs)) else None
 
+    def keep_up(self) -> None:
+        """Takes in what has come, for `same` or `before` to find."""
+        if self.edge.keep == "same":
+            self._hold()
+        else:
+            self._latest = self.newest() or self._latest
+
     def torn(self) -> None:
         """Told that a slot was overwritten during the work on it: from now on arrays are copied out when read."""
         self._copy = True

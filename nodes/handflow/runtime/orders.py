@@ -1,6 +1,7 @@
 """What the supervisor tells a node while it runs: a line of JSON on its standard input for each order."""
 
 import json
+import threading
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -25,6 +26,9 @@ class Orders:
 
     ended: set[str] = field(default_factory=set)  # nodes that have sent their last message
     changes: deque[Change] = field(default_factory=deque)
+    leave: bool = False  # another process is to take over
+    go: threading.Event = field(default_factory=threading.Event)  # this one takes over,
+    last: tuple[int, int] | None = None  # after this frame (stream and seq)
 
     def read(self, lines: Iterable[str]) -> None:
         """Until the supervisor's end."""
@@ -36,6 +40,11 @@ class Orders:
                 Clock.follow(order["clock"])
             elif "set" in order:
                 self.changes.append(Change(*order["set"]))
+            elif "leave" in order:
+                self.leave = True
+            elif "go" in order:
+                self.last = tuple(order["go"]) if order["go"] else None
+                self.go.set()
 
 
 def change(node: Node, what: Declared, key: str, value: Any) -> bool:

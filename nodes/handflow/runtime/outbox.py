@@ -40,6 +40,7 @@ class Outbox:
         self._say = say
         self._exact = exact
         self._pending: Message | None = None  # exact: held until it is known whether the frame has another
+        self.address = address
         self._prefix = address.prefix
         self._book = Book(secrets.randbits(31), address.prefix)
         self._listeners = 0

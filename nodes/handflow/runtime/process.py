@@ -2,42 +2,38 @@
 
 import _thread
 import contextlib
-import gc
 import json
 import logging
-import math
 import os
 import signal
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgpack
 import zmq
 
 from ..messages import Clock
-from .far import FarOutbox
 from .graph import Graph, GraphError, Stage, resolve
-from .inbox import Inbox
-from .node import Inputs, Node, SetupError, Stopped, run_node
-from .orders import Orders, change
-from .outbox import Outbox
+from .node import SetupError, Stopped
+from .orders import Orders
 from .profile import Profile
 from .ring import Rings
 from .rundir import RunDir
+from .work import Work, line_of
 
-LISTENERS_S = 3.0  # how long a starting node holds its first message back for those that listen to it
-READERS_S = 60.0  # and for those that must read every message
-AGAIN_S = 1.0  # the same when it was started again: it must not hold up the others
 STATUS_S = 1.0
 FAILED_TO_START = 3  # the exit status that tells the supervisor so
 
 
-def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bool = False) -> int:
-    """Runs the node until its input ends or a signal stops it; the exit status. GraphError."""
+def run_process(
+    graph: Graph, name: str, supervised: bool = False, restarted: bool = False, standby: bool = False
+) -> int:
+    """Runs the node until its input ends or a signal stops it; the exit status. GraphError.
+
+    `standby`: beside the one that runs, to take over from it.
+    """
     _stop_by_signals()
     directory = RunDir(graph.file, graph.portable, graph.on)
     profile = Profile(name, os.getpid())
@@ -49,12 +45,17 @@ def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bo
     try:
         if supervised:  # inside, for the supervisor may have stopped already
             threading.Thread(target=_obey, args=(orders,), daemon=True).start()
-        stage = _stage(graph, name)
+        stage = _stage(graph, name, standby)
         Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
-        if directory.lock(name, wait_s=3 if supervised else 0) is None:
+        if not standby and directory.lock(name, wait_s=3 if supervised else 0) is None:
             raise SetupError(f"node {name!r} of {graph.file} already runs (process {directory.holder(name)})")
-        _run(stage, graph, directory, context, rings, profile, orders, restarted)
-        profile.state = "ended"
+        work = Work(stage, graph, directory, context, rings, profile, orders)
+        if standby:
+            work.take_over()
+        else:
+            work.run(restarted)
+        if not orders.leave:
+            profile.state = "ended"
     except Stopped:
         pass
     except SetupError as error:
@@ -64,7 +65,7 @@ def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bo
         raise
     except Exception as error:  # of the node's own code: where, for whoever wrote it, and what, in one line
         traceback.print_exc()
-        logging.error("%s", _line(error))
+        logging.error("%s", line_of(error))
         return 1
     finally:
         _ignore_signals()
@@ -76,104 +77,11 @@ def run_process(graph: Graph, name: str, supervised: bool = False, restarted: bo
     return 0
 
 
-def _run(
-    stage: Stage,
-    graph: Graph,
-    directory: RunDir,
-    context: zmq.Context,
-    rings: Rings,
-    profile: Profile,
-    orders: Orders,
-    restarted: bool,
-) -> None:
-    log = logging.getLogger(stage.name)
-    node = stage.node(**stage.settings)
-    node.log, node.exact = log, graph.exact
-    node.empty, node.graph = rings.empty, graph.plain()
-    kept = directory.kept(stage.name)
-    with contextlib.suppress(FileNotFoundError):
-        node.kept.update(msgpack.unpackb(kept.read_bytes()))
-    with contextlib.ExitStack() as open_:
-        near = Outbox(context, directory.address(stage.name), rings, profile, log.warning, graph.exact)
-        open_.callback(near.close)
-        outbox: Outbox | FarOutbox = near
-        if stage.crossings:
-            outbox = FarOutbox(context, near, stage.crossings)
-            open_.callback(outbox.close)
-        _start(node)
-        open_.callback(node.stop)
-        gc.collect()
-        gc.freeze()  # modules and models are here to stay: looking through them again would cost milliseconds
-        inbox = None
-        if stage.edges:
-            unwired = set(stage.what.inputs) - {edge.argument for edge in stage.edges}
-            inbox = Inbox(
-                context, stage.name, stage.edges, unwired, directory.address, rings, profile, orders.ended, log.warning
-            )
-            open_.callback(inbox.close)
-
-        def inputs() -> Iterator[Inputs | None]:
-            beside = [name for name in stage.listeners if graph.entries[name].on == stage.on]
-            look = inbox.look if inbox is not None else lambda: None
-            if graph.exact:
-                outbox.wait_for_readers(stage.readers, math.inf, look)
-            else:
-                outbox.wait_for_readers(stage.readers, AGAIN_S if restarted else READERS_S, look)
-                outbox.wait_for(len(beside), 0 if restarted else LISTENERS_S)
-            profile.state = "running"
-            if inbox is not None:
-                yield from inbox
-            while inbox is None and again:  # a source ends when its process does, unless it was started anew
-                again.clear()
-                yield Inputs({})
-
-        again = [True]
-
-        def turn() -> bool:
-            """Between two messages."""
-            while orders.changes:
-                number, key, value = orders.changes.popleft()
-                try:
-                    if change(node, stage.what, key, value):
-                        again.append(True)
-                    profile.answer(number)
-                except SetupError as error:
-                    profile.answer(number, str(error))
-                    again.append(True)
-            return bool(again)
-
-        run_node(node, stage.name, inputs(), outbox, profile, lambda values: _remember(kept, values), turn)
-        outbox.drain()
-
-
-def _stage(graph: Graph, name: str) -> Stage:
+def _stage(graph: Graph, name: str, standby: bool) -> Stage:
     if name not in graph.entries:
         raise SetupError(f"{graph.file} has no node {name!r}; it has {', '.join(graph.entries)}")
-    checked = graph.clock_offset_ns is not None  # by the supervisor that wrote this copy
+    checked = graph.clock_offset_ns is not None and not standby  # by the supervisor that wrote this copy
     return resolve(graph, only=name if checked else None)[name]
-
-
-def _start(node: Node) -> None:
-    """Starts the node; whatever it cannot get (a file, a port, a device) is one line."""
-    try:
-        node.start()
-    except SetupError:
-        raise
-    except Exception as error:
-        if not isinstance(error, OSError | zmq.ZMQError | ImportError):
-            traceback.print_exc()
-        raise SetupError(_line(error)) from error
-
-
-def _line(error: Exception) -> str:
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def _remember(file: Path, values: dict[str, object]) -> None:
-    """Written beside and renamed: a kill in the middle leaves what was there."""
-    part = file.with_suffix(".part")
-    part.write_bytes(msgpack.packb(values))
-    part.replace(file)
 
 
 def _running_clock(directory: RunDir) -> int | None:
@@ -229,4 +137,5 @@ def _tell(context: zmq.Context, directory: RunDir, profile: Profile, done: threa
             due, told = time.monotonic() + STATUS_S, profile.state
             with contextlib.suppress(zmq.Again):
                 socket.send(msgpack.packb(profile.status()), zmq.NOBLOCK)
+            profile.said.set()
     socket.close()

@@ -33,6 +33,7 @@ class Status(TypedDict):
     note: str  # what the node itself says: "3 hands"
     busy_s: float  # how long process() has been at the present message
     answers: list[tuple[int, str]]  # to orders: their number, and what was wrong
+    frame: tuple[int, int] | None  # stream and seq of the last message it was driven by
 
 
 class Profile:
@@ -52,7 +53,15 @@ class Profile:
         self._sent_ns = 0
         self._told = (time.monotonic_ns(), 0, 0)
         self._answers: deque[tuple[int, str]] = deque()
+        self._frame: tuple[int, int] | None = None
+        self.said = threading.Event()
         self.news = threading.Event()  # something is to be told at once
+
+    def tell(self, state: str) -> None:
+        """Another state, told at once; `said` is set when it has been."""
+        self.said.clear()
+        self.state = state
+        self.news.set()
 
     def answer(self, number: int, wrong: str = "") -> None:
         """An order was carried out, or could not be."""
@@ -77,6 +86,7 @@ class Profile:
         if driving is None:
             return
         self._in += 1
+        self._frame = driving.stream, driving.seq
         self._work.append(time.monotonic_ns() - self._began_ns)
         if self._sent_ns < self._began_ns:
             self._age.append(now_ns() - driving.captured_ns)
@@ -102,6 +112,7 @@ class Profile:
             refused=self.refused,
             note=self.note,
             busy_s=round((now - began) / 1e9, 3) if began else 0.0,
+            frame=self._frame,
             answers=[self._answers.popleft() for _ in range(len(self._answers))],
         )
 

@@ -85,6 +85,12 @@ class RunDir:
             (self.path / f"{name}.pid").write_text(str(os.getpid()), "utf-8")
         return lock
 
+    def release(self, name: str) -> None:
+        """Lets go of the lock `name`."""
+        for lock in [held for held in self._held if held.path == self.path / f"{name}.lock"]:
+            self._held.remove(lock)
+            lock.release()
+
     def holder(self, name: str) -> str:
         """The process that holds the lock `name`."""
         with contextlib.suppress(OSError):

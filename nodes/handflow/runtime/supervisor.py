@@ -8,8 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Any
 
 import msgpack
@@ -24,6 +25,7 @@ from .node import Stopped
 from .process import FAILED_TO_START
 from .profile import Status
 from .rundir import RunDir
+from .swap import Swaps
 
 PAUSES_S = (0.1, 0.5, 1, 2, 5, 10)  # before a restart, growing while the node keeps dying
 HEALTHY_S = 30  # a node that ran so long starts again with the shortest pause
@@ -59,6 +61,17 @@ class Child:
     reader: threading.Thread | None = None  # of its stderr: only sockets can be polled on every system
     last: str = ""  # line of its stderr
     told: set[str] = field(default_factory=set)  # nodes of other machines that it knows to have ended
+    swaps: int = 0  # how often another process has taken over
+
+    def begin(self) -> None:
+        """Forgets the process before: one is to be started."""
+        self.process = self.watched = self.reader = self.status = None
+        self.lines, self.told, self.last = queue.Queue(LINES), set(), ""
+        self.ran = False
+
+    def state(self) -> str:
+        """What its process last said of itself."""
+        return self.status["state"] if self.status else "starting"
 
 
 class Supervisor:
@@ -75,6 +88,7 @@ class Supervisor:
         self.directory = RunDir(graph.file, graph.portable, graph.on)
         self.stages = stages  # of the whole graph; those of other machines are theirs to run
         self.children = {name: Child(stage) for name, stage in stages.items() if stage.on == graph.on}
+        self.swaps = Swaps(self)
         self.across: Across | None = None
         self._own: list[Row] = []
         self._rowed = -ROWS_S
@@ -113,8 +127,12 @@ class Supervisor:
     def _own_rows(self) -> list[Row]:
         """Made anew twice a second at most: the processor's share is what was used since the last time."""
         if time.monotonic() - self._rowed > ROWS_S:
-            self._own, self._rowed = [_row(child) for child in self.children.values()], time.monotonic()
+            self._own, self._rowed = self._made_rows(), time.monotonic()
         return self._own
+
+    def _made_rows(self) -> list[Row]:
+        coming = {name: swap.new.state() for name, swap in self.swaps.under_way.items()}
+        return [_row(child, coming.get(name, "")) for name, child in self.children.items()]
 
     def _loop(self, context: zmq.Context, for_s: float | None) -> None:
         control, statuses = context.socket(zmq.ROUTER), context.socket(zmq.PULL)
@@ -127,8 +145,9 @@ class Supervisor:
             now = time.monotonic()
             if for_s is not None and now - started >= for_s:
                 return
-            for child in self.children.values():
-                self._tend(child, now)
+            for name, child in self.children.items():
+                if name not in self.swaps.under_way or self.swaps.under_way[name].phase == "loading":
+                    self._tend(child, now)
             if now - shown >= 1:
                 shown = now
                 self.show(self.rows())
@@ -142,9 +161,10 @@ class Supervisor:
                 self._hear(statuses)
             if control in ready:
                 desk.hear()
+            self.swaps.tend(time.monotonic())
             desk.tend(now)
             for child in self.children.values():
-                self._relay(child)
+                self.relay(child)
         if self.across:
             self._look_across()
             self.across.wait_told()
@@ -171,17 +191,17 @@ class Supervisor:
             return
         if child.process is None:
             if now >= child.due:
-                self._start(child, now)
+                self.start(child, now)
             return
         code = child.process.poll()
         if code is None:
             self._judge(child, now)
             return
-        self._reap(child)
+        self.reap(child)
         name = child.stage.name
         if code == 0:
             child.ended = True
-            for other in self.children.values():
+            for other in (*self.children.values(), *self.swaps.processes()):
                 if any(edge.node == name for edge in other.stage.edges):
                     self.order(other, {"ended": name})
             return
@@ -198,9 +218,10 @@ class Supervisor:
         child.due = now + pause
         self.say(f"{name} {why}; restart {child.restarts} in {pause:g} s")
 
-    def _start(self, child: Child, now: float) -> None:
-        command = [sys.executable, "-m", "handflow", "node", child.stage.name, "--supervised"]
-        command += ["--graph", str(self.directory.graph)] + ["--restarted"] * bool(child.restarts)
+    def start(self, child: Child, now: float, graph: Path | None = None, flags: Sequence[str] = ()) -> None:
+        """Starts a node's process, of the running graph or of another copy of it."""
+        command = [sys.executable, "-m", "handflow", "node", child.stage.name, "--supervised", *flags]
+        command += ["--graph", str(graph or self.directory.graph)] + ["--restarted"] * bool(child.restarts)
         # A session (Windows: a group) of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops
         # all in order.
         child.process = subprocess.Popen(
@@ -232,6 +253,11 @@ class Supervisor:
             child.process.kill()
             child.process.wait()
 
+    def _at(self, node: str, pid: int) -> list[Child]:
+        """The child that this process is of; none: it is nobody of ours any more."""
+        known = [child for child in (self.children.get(node), *self.swaps.processes()) if child]
+        return [child for child in known if child.process and child.process.pid == pid]
+
     def order(self, child: Child, order: dict[str, Any]) -> None:
         """Tells a node something (orders.py)."""
         if child.process and child.process.stdin:
@@ -243,14 +269,13 @@ class Supervisor:
         with contextlib.suppress(zmq.Again):
             while True:
                 status: Status = msgpack.unpackb(statuses.recv(zmq.NOBLOCK))
-                child = self.children.get(status["node"])
-                if child and child.process and child.process.pid == status["pid"]:
+                for child in self._at(status["node"], status["pid"]):
                     child.status, child.heard = status, time.monotonic()
                     child.ran |= status["state"] == "running"
                     for number, wrong in status["answers"]:
                         self.desk.done(child, number, wrong)
 
-    def _relay(self, child: Child) -> None:
+    def relay(self, child: Child) -> None:
         """Passes on the lines that the node wrote to stderr."""
         with contextlib.suppress(queue.Empty):
             while True:
@@ -258,7 +283,7 @@ class Supervisor:
                 child.last = text.removeprefix(f"{child.stage.name}: ")
                 self.say(text)
 
-    def _reap(self, child: Child) -> None:
+    def reap(self, child: Child) -> None:
         """Lets go of a process that has ended, once its last words are said."""
         if child.process:
             child.process.wait()
@@ -268,14 +293,14 @@ class Supervisor:
             while child.reader and child.reader.is_alive():
                 child.reader.join(0.2)
                 waiting = not child.lines.empty()
-                self._relay(child)
+                self.relay(child)
                 if not waiting:
                     break  # a process that it started holds the pipe; the thread ends with that
-            self._relay(child)
+            self.relay(child)
             child.process = None
 
     def _stop(self) -> None:
-        running = [child for child in self.children.values() if child.process]
+        running = [child for child in (*self.children.values(), *self.swaps.processes()) if child.process]
         for child in running:
             assert child.process is not None
             if self.graph.portable and child.process.stdin:
@@ -291,7 +316,7 @@ class Supervisor:
             except subprocess.TimeoutExpired:
                 self.say(f"{child.stage.name} did not stop in {KILL_S} s; killing it")
                 child.process.kill()
-            self._reap(child)
+            self.reap(child)
 
 
 def _read(pipe: IO[bytes], lines: "queue.Queue[bytes]") -> None:
@@ -313,13 +338,15 @@ NO_ROW: Row = {
     "lost": 0,
     "refused": 0,
     "restarts": 0,
+    "swaps": 0,
+    "next": "",  # how far the process is that is to take over
     "note": "",
     "cpu_percent": 0.0,
     "rss_mb": 0.0,
 }
 
 
-def _row(child: Child) -> Row:
+def _row(child: Child, coming: str) -> Row:
     status: Mapping[str, Any] = child.status or {}
     cpu = rss = 0.0
     if child.process and child.watched:
@@ -333,6 +360,8 @@ def _row(child: Child) -> Row:
         "pid": child.process.pid if child.process else None,
         "state": state,
         "restarts": child.restarts,
+        "swaps": child.swaps,
+        "next": coming,
         "cpu_percent": round(cpu, 1),
         "rss_mb": round(rss, 1),
     }

@@ -20,6 +20,8 @@ def table(rows: Sequence[Row]) -> Table:
     out.add_column("")
     for row in rows:
         state = [] if row["state"] == "running" else [row["state"]]
+        state += [f"next one {row['next']}"] if row["next"] else []
+        state += [f"swapped {row['swaps']} times" if row["swaps"] > 1 else "swapped once"] if row["swaps"] else []
         lost = [f"{row[key]} {key}" for key in ("lost", "refused") if row[key]]
         out.add_row(
             row["node"],
