@@ -61,6 +61,9 @@ class Settings:
     neck: int = 32  # channels of the pyramid; 48 took a fifth longer
 
 
+PAUSE_S = 5.0  # a step that took longer was stopped or lay in a sleeping laptop: that is no training time
+
+
 def run(args: argparse.Namespace) -> int:
     settings = Settings(**{f.name: getattr(args, f.name) for f in fields(Settings)})
     out = Path(settings.out)
@@ -176,7 +179,7 @@ def run(args: argparse.Namespace) -> int:
                 else:
                     kept.copy_(new)
             step += 1
-            spent += time.monotonic() - began
+            spent += min(time.monotonic() - began, PAUSE_S)
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value.item()
             if step - logged == 100 or (step - logged and settings.steps == step):
