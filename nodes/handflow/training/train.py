@@ -54,7 +54,7 @@ class Settings:
     seed: int = 1  # of weights and samples
     threads: int = 1  # of torch
     workers: int = 1  # processes that make samples
-    device: str = "cpu"  # or cuda
+    device: str = "auto"  # cpu, cuda or mps; auto: a GPU where there is one
     bf16: bool = False  # half the time per step on processors with AMX and on GPUs
     widths: str = "32,64,128,128"  # channels at /4 /8 /16 /32
     blocks: str = "1,1,1,2"  # residual blocks there
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
     validation = [make_batch(Pool(held), settings, -n - 1) for n in range(8)] if len(held) > 20 else []
 
     # model
-    device = torch.device(settings.device)
+    device = torch.device(best_device() if settings.device == "auto" else settings.device)
     widths, blocks = (tuple(int(n) for n in text.split(",")) for text in (settings.widths, settings.blocks))
     model = Network(widths, blocks, settings.neck, prior=settings.prior)
     if settings.init:
@@ -107,7 +107,7 @@ def run(args: argparse.Namespace) -> int:
     step, spent, log = 0, 0.0, []
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
-        saved = read_checkpoint(checkpoint, settings.device)
+        saved = read_checkpoint(checkpoint, str(device))
         if saved["network"] != model.settings:
             found, wanted = saved["network"], model.settings
             raise SetupError(f"{checkpoint}: holds a network of {found}, {wanted} is asked for; choose another --out")
@@ -200,6 +200,10 @@ def run(args: argparse.Namespace) -> int:
         save()
         bar.update(task, completed=1.0)
     return 0
+
+
+def best_device() -> str:
+    return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
 
 class Batches(IterableDataset):
