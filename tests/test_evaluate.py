@@ -266,6 +266,19 @@ def test_the_report_is_curves_and_the_worst_pictures(desk):
         assert min(image.shape[:2]) > 200
 
 
+def test_the_maps_of_several_models_are_drawn_where_they_light_up(desk):
+    brightness_model(desk / "other.onnx", FACTS)
+    models = ["--model", desk / "light.onnx", desk / "other.onnx"]
+    told(desk, *models, "--report", desk / "report", "--maps", desk / "a.png", "--json")
+    sheet = cv2.imread(str(desk / "report" / "maps.png"))
+    assert sheet.shape == (2 * 180, 2 * 320, 3)
+    lit = sheet[20:180, :320, 2] > 200  # the map of any hand, in red, below the words
+    place = np.argwhere(lit).mean(axis=0)[::-1]
+    assert place == pytest.approx([120, 60], abs=4)  # the middle of the box [100, 60, 40, 40]
+    with pytest.raises(SetupError, match="--maps draws"):
+        told(desk, "--maps", desk / "a.png")
+
+
 def test_only_groups_that_training_held_back_are_scored(desk, capsys):
     share = next(share for share in np.linspace(0.05, 0.95, 19) if len(held(share, 0)) == 1)
     for fold in range(4):

@@ -26,9 +26,9 @@ from ..peaks import find_peaks
 from ..runtime.node import SetupError
 from . import clips
 from .counting import WEAKEST, Seen, figures
-from .data import LabelError, Picture, read_labels, split
+from .data import LabelError, Picture, read_image, read_labels, split
 from .detections import read_lines, seen_in, write_lines
-from .report import compared, draw_curves, drawn, empty_line, palms_line, sheet, table, tracking_table, worst
+from .report import compared, draw_curves, draw_maps, drawn, empty_line, palms_line, sheet, table, tracking_table, worst
 
 Subpixel = Literal["log", "offset", "mean"]
 Profile = Literal["near", "mid", "far"]
@@ -61,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
             raise SetupError(f"--{asked.replace('_', '-')} is about labelled pictures: name label files or folders")
     if args.json_lines and len(args.model) * len(args.profile) > 1:
         raise SetupError("--json-lines takes the detections of one model at one profile")
+    if args.maps and (args.detections or not args.report):
+        raise SetupError("--maps draws what models see into the folder of --report; --detections have no maps")
     if args.detections:
         results = [of_detections(args)]
     else:
@@ -68,6 +70,10 @@ def run(args: argparse.Namespace) -> int:
         alike = len({path.name for path in paths}) < len(paths)  # hands.onnx of several runs
         names = [str(path) if alike else path.name for path in paths]
         results = [of_model(args, p, name, f) for p, name in zip(paths, names, strict=True) for f in args.profile]
+        if args.maps:
+            image = read_image(Path(args.maps))
+            seen = {n: open_model(p).look(image, args.profile[0]) for p, n in zip(paths, names, strict=True)}
+            cv2.imwrite(str(Path(args.report) / "maps.png"), draw_maps(seen, image))
     if args.json:
         print(json.dumps(results[0] if len(results) == 1 else results))
         return 0
@@ -209,5 +215,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--report", metavar="FOLDER", help="also write curves and a contact sheet of the worst pictures, as PNG")
     add("--worst", type=within(1, 300), default=30, metavar="N", help="pictures on the contact sheet (default 30)")
+    add("--maps", metavar="PICTURE", help="also draw into the report what each model's two maps show of a picture")
     add("--draw", metavar="FOLDER", help="also write each picture with what was found in it")
     add("--json", action="store_true", help="print the figures as JSON")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from ..messages import Heatmap
 from ..tracker import Tracker
 from .counting import BIN_NAMES, MODES, Found, Seen, curve, match
 from .targets import IGNORE, OPEN
@@ -197,6 +198,29 @@ def sheet(bad: list[Bad]) -> np.ndarray:
         tiles.append(tile)
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % ACROSS)
     return np.vstack([np.hstack(tiles[n : n + ACROSS]) for n in range(0, len(tiles), ACROSS)])
+
+
+def draw_maps(maps: dict[str, Heatmap], image: np.ndarray) -> np.ndarray:
+    """What each model sees in a picture: a row of the picture darkened and lit by its two maps, and its name."""
+    height = round(TILE[0] * image.shape[0] / image.shape[1])
+    small = np.asarray(cv2.resize(image, (TILE[0], height), interpolation=cv2.INTER_AREA))
+    rows = []
+    for name, heatmap in maps.items():
+        tiles = []
+        for title, values in (("any hand", heatmap.values), ("open palm", heatmap.open)):
+            # From the tile's pixels to the map's: cells have their middles at (column + 0.5) * scale + shift.
+            zoom = 1 / (heatmap.scale * [TILE[0], height])
+            matrix = np.column_stack([np.diag(zoom), -heatmap.shift / heatmap.scale - 0.5 + 0.5 * zoom])
+            lit = cv2.warpAffine(
+                values.clip(0, 1), matrix, (TILE[0], height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+            )
+            tile = small // 3
+            tile[..., 2 if title == "any hand" else 1] = np.maximum(tile[..., 1], (255 * lit).astype(np.uint8))
+            words = f"{name}: {title}, up to {values.max():.2f}"
+            cv2.putText(tile, words, (5, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
+            tiles.append(tile)
+        rows.append(np.hstack(tiles))
+    return np.vstack(rows)
 
 
 def draw_curves(seen: list[Seen], path: Path, title: str) -> None:
