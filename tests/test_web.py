@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import threading
 import time
@@ -189,6 +190,29 @@ def test_nothing_is_wanted_while_nobody_looks(web: Web) -> None:
     assert not page.got  # what was sent before it came is old
     page.go()
     until(lambda: not stream.wanted, "the viewer does not go")
+
+
+def test_viewers_that_come_and_go_leave_no_descriptor_and_no_thread_behind(web: Web) -> None:
+    stream = web.stream("/live")
+    web.start()
+
+    def look() -> None:
+        pages = [Page(web), Page(web, quick=False)]
+        until(lambda: stream.viewers == 2, "the viewers do not come")
+        stream.send(bytes(50_000))
+        until(lambda: all(page.got for page in pages), "nothing comes")
+        for page in pages:
+            page.go()
+        until(lambda: stream.viewers == 0, "the viewers do not go")
+
+    def held() -> tuple[int, int]:
+        return len(os.listdir("/proc/self/fd")), threading.active_count()
+
+    look()
+    before = held()
+    for _ in range(8):
+        look()
+    until(lambda: held() == before, f"{before} became {held()}")
 
 
 def test_a_stream_that_is_not_served_yet_takes_messages() -> None:
