@@ -78,6 +78,7 @@ def test_a_candidate_that_fails_is_one_line_with_its_last_word(tmp_path: Path) -
         transport.one(SMALL, "bad", [sys.executable, str(tmp_path / "bad.py")], 0.1, 30)
 
 
+@pytest.mark.slow
 def test_a_peer_that_cannot_be_installed_is_one_line_and_is_tried_again(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setitem(peers.PACKAGES, "ezmsg", [str(tmp_path / "nothing.whl")])
     for _ in range(2):

@@ -282,7 +282,10 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("fault", BAD)
+SLOW = {"hangs", "hangs after its head", "trickles"}  # seconds of waiting each; the others are enough for every day
+
+
+@pytest.mark.parametrize("fault", [pytest.param(f, marks=[pytest.mark.slow] if f in SLOW else []) for f in BAD])
 def test_a_server_that_fails_is_asked_again_until_it_works_and_both_are_said_once(
     serving, reading, caplog, monkeypatch, fault: str
 ) -> None:
@@ -497,7 +500,12 @@ def test_rtsp_does_not_show_what_the_server_had_kept(serving, reading) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [hang, rtsp(hang), lambda connection, before: None], ids=["hangs", "hangs at play", "cuts"]
+    "fault",
+    [
+        pytest.param(hang, id="hangs"),
+        pytest.param(rtsp(hang), id="hangs at play", marks=pytest.mark.slow),
+        pytest.param(lambda connection, before: None, id="cuts"),
+    ],
 )
 def test_an_rtsp_server_that_fails_is_asked_again(serving, reading, monkeypatch, caplog, fault) -> None:
     monkeypatch.setattr(streams, "OPEN_S", 1.0)
