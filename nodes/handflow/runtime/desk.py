@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .supervisor import Child, Supervisor
 
 MAX_BYTES = 1024 * 1024  # no request of ours comes near
+MOST = 64  # orders that may be open at once
 PATIENCE_S = 60.0  # a node that has not carried out an order by then will not
 
 
@@ -126,6 +127,8 @@ class Desk:
         if child.process is None:
             keep()  # it starts with it
             return {}
+        if len(self.orders) >= MOST:
+            raise Refused("too much is being set at once")
         number = next(self._numbers)
         due = time.monotonic() + PATIENCE_S
         self.orders[number] = Order(client, child, child.process.pid, due, keep)

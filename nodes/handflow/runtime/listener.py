@@ -11,7 +11,7 @@ from .endpoint import Address
 from .outbox import HIGH_WATER, READABLE
 from .profile import Profile
 from .ring import Gone, Ref, Rings
-from .wire import Edge, WireError, copied, message_in, unpack
+from .wire import Edge, WireError, copied, message_in, numbers_in, unpack
 
 HELD = 8  # messages kept of an input that is looked up by frame
 RECONNECT_MS = 10  # a restarted node is heard again in 5 ms instead of ZeroMQ's 150
@@ -36,6 +36,7 @@ class Listener:
         self._rings = rings
         self._profile = profile
         self._last_sent = 0
+        self._by, self._number = -1, 0  # of the producer's process (-1: none has been heard), and of its last message
         self._held: dict[tuple[int, int], Received] = {}  # by stream and seq, oldest first
         self._latest: Received | None = None
         self._unheard = 0  # driving messages in a row that found nothing here
@@ -145,12 +146,23 @@ class Listener:
 
     def _decoded(self, data: bytes) -> Received | None:
         try:
-            return self._received(self._unpacked(data), self.edge.kind)
+            packed = self._unpacked(data)
+            if (numbers := numbers_in(packed)) is not None:
+                self._follow(*numbers)
+            return self._received(packed, self.edge.kind)
         except WireError:
             self._profile.refused += 1
         except Gone:
             self._profile.lost += 1
         return None
+
+    def _follow(self, by: int, number: int) -> None:
+        """Refuses what has been read before: by nobody of ours was it sent twice."""
+        if by != self._by:
+            self._by, self._last_sent = by, 0
+        elif number <= self._number:
+            raise WireError(f"message {number} after {self._number}")
+        self._number = number
 
     def _unpacked(self, data: bytes) -> dict[str, Any]:
         prefix = len(self._address.prefix)

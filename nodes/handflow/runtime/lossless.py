@@ -10,7 +10,7 @@ from .endpoint import Address
 from .listener import Listener, Received
 from .profile import Profile
 from .ring import Gone, Rings
-from .wire import Edge, Nothing, WireError, nothing_in
+from .wire import Edge, Nothing, WireError, nothing_in, numbers_in
 
 REST_MS = 20  # what was read is acknowledged after such a pause; at once would cost a message for each
 SAY_S = 0.1  # a reader that is slower than its input acknowledges at least so often: it is not silent
@@ -33,8 +33,6 @@ class Lossless(Listener):
     ) -> None:
         self._reader = reader_of(node)
         self._say = say
-        self._by = -1  # the producer's number; -1: none has been heard
-        self._number = 0  # of its last message
         self._done = 0  # and of the last that is done with
         self._acked = 0
         self._said_s = 0.0  # when it was acknowledged
@@ -66,10 +64,12 @@ class Lossless(Listener):
     def _decoded(self, data: bytes) -> Received | None:
         try:
             packed = self._unpacked(data)
-            self._follow(int(packed["by"]), int(packed["sent"]))
+            if (numbers := numbers_in(packed)) is None:
+                raise WireError("no number")
+            self._follow(*numbers)
             received = self._received(packed, Nothing if nothing_in(packed) else self.edge.kind)
             return received._replace(last=bool(packed.get("last")))
-        except (WireError, KeyError, TypeError, ValueError):
+        except WireError:
             self._profile.refused += 1
         except Gone:
             self._lost(1)
@@ -77,13 +77,12 @@ class Lossless(Listener):
 
     def _follow(self, by: int, number: int) -> None:
         """Counts what is missing before this message."""
-        if by != self._by:
-            self._by, self._acked, self._done = by, number - 1, number - 1
-        elif number <= self._number:
-            raise WireError(f"message {number} after {self._number}")  # sent twice: by nobody of ours
+        before, last = self._by, self._number
+        super()._follow(by, number)
+        if by != before:
+            self._acked = self._done = number - 1
         else:
-            self._lost(number - self._number - 1)
-        self._number = number
+            self._lost(number - last - 1)
 
     def _lost(self, messages: int) -> None:
         self._profile.lost += messages

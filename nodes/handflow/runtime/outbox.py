@@ -16,6 +16,7 @@ from .wire import Nothing, encode
 # Messages a silent reader may leave waiting; small ones: pictures lie in the ring. ZeroMQ's count of what waits lags by
 # half of it, and what has credit must fit in the rest.
 HIGH_WATER = 4 * CREDIT
+MAX_BYTES = 4096  # of what readers say; more is nothing that a reader says
 READABLE = int(zmq.POLLIN)  # arithmetic on pyzmq's enumerations costs microseconds
 
 
@@ -47,6 +48,7 @@ class Outbox:
         self._heard = False  # since the last message
         self._socket = context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
         self._socket.setsockopt(zmq.XPUB_VERBOSER, 1)  # every subscription and its end is told, not only the first
         # On a clean end what was sent goes out; a reader that does not read holds us up no longer than this.
         self._socket.setsockopt(zmq.LINGER, 100)

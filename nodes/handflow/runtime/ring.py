@@ -5,6 +5,7 @@ mapped.py). Each slot has a generation (a seqlock): odd while it is drawn, even 
 before and after its work.
 """
 
+import math
 import mmap
 import os
 import secrets
@@ -14,6 +15,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+
+try:
+    import fcntl
+except ImportError:  # Windows, which has no memfd either
+    fcntl = None  # type: ignore[assignment]
 
 SLOTS = 8  # 0.27 s of pictures at 30 fps: time for a reader to finish with one
 _HEADER = struct.Struct("<8sQQQ")  # magic, ring id, slots, bytes per slot; then one generation (uint64) per slot
@@ -62,13 +68,16 @@ class Memfd:
         self._fds: dict[int, int] = {}  # by ring
 
     def make(self, ring: int, nbytes: int) -> tuple[int, mmap.mmap]:
-        fd = self._fds[ring] = os.memfd_create("handflow")
+        fd = self._fds[ring] = os.memfd_create("handflow", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(fd, nbytes)
+        fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         return fd, mmap.mmap(fd, nbytes)
 
     def open(self, ref: Ref) -> mmap.mmap:
         try:
-            fd = os.open(f"/proc/{int(ref.pid)}/fd/{int(ref.fd)}", os.O_RDONLY)
+            # Whatever lies there: a pipe must not hold us up, a terminal not become ours.
+            flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+            fd = os.open(f"/proc/{int(ref.pid)}/fd/{int(ref.fd)}", flags)
         except OSError as error:
             raise Gone(f"its writer {ref.pid} has ended") from error
         try:
@@ -76,8 +85,8 @@ class Memfd:
             status = os.fstat(fd)
             if status.st_uid != os.getuid() or status.st_nlink != 0:
                 raise Gone("not this user's shared memory")
-            if status.st_size < _PAGE:
-                raise Gone("not a handflow ring")
+            if status.st_size < _PAGE or not fcntl.fcntl(fd, fcntl.F_GET_SEALS) & fcntl.F_SEAL_SHRINK:
+                raise Gone("not a handflow ring")  # one that could shrink under us would end us by SIGBUS
             return mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
         finally:
             os.close(fd)
@@ -97,7 +106,12 @@ class _Mapping:
         if len(memory) < _PAGE:
             raise Gone("not a handflow ring")
         magic, self.ring, slots, self.slot_bytes = _HEADER.unpack_from(memory)
-        if magic != _MAGIC or len(memory) < _PAGE + slots * self.slot_bytes or slots > (_PAGE - _HEADER.size) // 8:
+        if (
+            magic != _MAGIC
+            or not self.slot_bytes
+            or len(memory) < _PAGE + slots * self.slot_bytes
+            or slots > (_PAGE - _HEADER.size) // 8
+        ):
             raise Gone("not a handflow ring")
         self.memory = memory
         self.generations = np.frombuffer(memory, np.uint64, slots, _HEADER.size)
@@ -166,7 +180,7 @@ class Rings:
     def view(self, ref: Ref, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         """The array that `ref` names, read-only and without a copy. Gone if it is not there any more."""
         mapping = self._mapping(ref)
-        if not 0 <= ref.slot < len(mapping.generations) or np.prod(shape) * dtype.itemsize > mapping.slot_bytes:
+        if not 0 <= ref.slot < len(mapping.generations) or math.prod(shape) * dtype.itemsize > mapping.slot_bytes:
             raise Gone("no such slot")
         if mapping.generations[ref.slot] != ref.generation:
             raise Gone("overwritten")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-import msgpack
+import msgspec
 import psutil
 import zmq
 
@@ -32,6 +32,7 @@ HEALTHY_S = 30  # a node that ran so long starts again with the shortest pause
 LATE_S = 10  # silent, or at one message, for so long: hung
 KILL_S = 2  # what has not stopped by then is killed
 LOOP_MS = 100
+TELL_S = 10.0  # the same thing is said no more often
 ROWS_S = 0.5
 LINES = 1000  # of a node's stderr that may wait to be said; a node that writes more waits for us
 
@@ -141,6 +142,7 @@ class Supervisor:
             address.bind(socket)
         desk = self.desk = Desk(self, control, self.directory.control.prefix)
         started = shown = time.monotonic()
+        told, told_s = 0, -TELL_S
         while not all(child.ended for child in self.children.values()):
             now = time.monotonic()
             if for_s is not None and now - started >= for_s:
@@ -150,6 +152,11 @@ class Supervisor:
                     self._tend(child, now)
             if now - shown >= 1:
                 shown = now
+                if desk.refused > told and now - told_s > TELL_S:
+                    self.say(
+                        f"{desk.refused - told} messages to the supervisor were refused: nobody of ours sends such"
+                    )
+                    told, told_s = desk.refused, now
                 self.show(self.rows())
                 if self.across:
                     self._look_across()
@@ -268,7 +275,12 @@ class Supervisor:
     def _hear(self, statuses: zmq.Socket) -> None:
         with contextlib.suppress(zmq.Again):
             while True:
-                status: Status = msgpack.unpackb(statuses.recv(zmq.NOBLOCK))
+                data = statuses.recv(zmq.NOBLOCK)
+                try:
+                    status = msgspec.msgpack.decode(data, type=Status)
+                except (msgspec.DecodeError, RecursionError):
+                    self.desk.refused += 1
+                    continue
                 for child in self._at(status["node"], status["pid"]):
                     child.status, child.heard = status, time.monotonic()
                     child.ran |= status["state"] == "running"

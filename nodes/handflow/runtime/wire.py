@@ -4,12 +4,13 @@ message names their slot.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, get_type_hints
 
 import msgpack
+import msgspec
 import numpy as np
 
-from ..messages import Hop, Message, layout_of
+from ..messages import Message, layout_of
 from . import picture
 from .machines import Crossing
 from .ring import Ref, Rings
@@ -17,6 +18,8 @@ from .ring import Ref, Rings
 VERSION = 2  # of the wire; a change of layout raises it
 INLINE_BYTES = 64 * 1024  # arrays up to this size travel inside the message: cheaper than a look into shared memory
 JPEG = 1  # msgpack's extension type for a picture from another machine
+# What an array may consist of. Not objects: in memory that others write they would be addresses to follow.
+DTYPES = {np.dtype(code).str: np.dtype(code) for code in "?bBhHiIqQefdFD"}
 # Beside a message: the number of the process that sent it; in an exact graph whether it is the frame's last from there.
 MARKS = {"by", "last"}
 
@@ -90,29 +93,39 @@ def unpack(data: bytes | memoryview) -> dict[str, Any]:
         if packed["v"] != VERSION:
             raise WireError(f"wire {packed['v']!r} found, {VERSION} expected")
         return packed
-    except (ValueError, TypeError, KeyError, AttributeError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, msgpack.UnpackException) as error:
         raise WireError(f"no message: {error}") from error
+
+
+def numbers_in(packed: dict[str, Any]) -> tuple[int, int] | None:
+    """Which process sent an unpacked map, and as its how many-eth; None: it does not say. WireError."""
+    if "by" not in packed:
+        return None
+    by, sent = packed["by"], packed.get("sent")
+    if type(by) is not int or type(sent) is not int or not 0 < sent < 1 << 53:
+        raise WireError(f"by {by!r} and sent {sent!r} found, two numbers expected")
+    return by, sent
 
 
 def message_in(packed: dict[str, Any], kind: type[Message], rings: Rings | None) -> tuple[Message, list[Ref]]:
     """The message in an unpacked map, and the slots that its arrays lie in. WireError, Gone."""
     try:
         refs: list[Ref] = []
+        if kind is not Packed and packed["type"] != kind.__name__:
+            raise WireError(f"{packed['type']!r} found, {kind.__name__} expected")
+        # A text where a number belongs would fail in somebody's node.
+        arrays, plain = layout_of(kind)
+        own = HEADER if kind is Packed else plain
+        values = msgspec.convert({name: packed[name] for name in own}, _plain_of(Message if kind is Packed else kind))
         if kind is Packed:
-            values = {name: packed[name] for name in HEADER}
             fields = {name: value for name, value in packed.items() if name not in NO_FIELDS}
             values["fields"] = {n: _array(v, rings, refs) if _is_array(v) else v for n, v in fields.items()}
             values["type"] = str(packed["type"])
         else:
-            if packed["type"] != kind.__name__:
-                raise WireError(f"{packed['type']!r} found, {kind.__name__} expected")
-            arrays, plain = layout_of(kind)
-            values = {name: packed[name] for name in plain}
             for name in arrays:
                 values[name] = _array(packed[name], rings, refs)
-        values["hops"] = [Hop(*hop) for hop in values["hops"]]
         return kind(**values), refs
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, msgspec.ValidationError) as error:
         raise WireError(f"no {kind.__name__}: {error}") from error
 
 
@@ -133,6 +146,25 @@ HEADER = layout_of(Message).plain
 NO_FIELDS = {"v", "type", *HEADER, *MARKS}
 
 
+def _plain_of(kind: type[Message]) -> Any:
+    """The types of a message's fields that are no arrays; what msgspec cannot check may be anything."""
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    hints = get_type_hints(kind)
+    found: dict[str, Any] = {}
+    for name in layout_of(kind).plain:
+        try:
+            msgspec.msgpack.Decoder(hints[name])
+            found[name] = hints[name]
+        except TypeError:
+            found[name] = Any
+    _PLAIN[kind] = TypedDict(f"{kind.__name__}Fields", found)  # type: ignore[operator]
+    return _PLAIN[kind]
+
+
+_PLAIN: dict[type[Message], Any] = {}
+
+
 def _body(array: np.ndarray, rings: Rings | None) -> list[Any]:
     ref = rings.ref(array) if rings is not None and array.nbytes > INLINE_BYTES else None
     return [array.dtype.str, array.shape, array.tobytes() if ref is None else ref]
@@ -143,7 +175,10 @@ def _drawn(image: np.ndarray, draw: Callable[[np.ndarray], bytes]) -> list[Any]:
 
 
 def _array(body: Any, rings: Rings | None, refs: list[Ref]) -> np.ndarray:
-    dtype, shape, lies = body
+    name, shape, lies = body
+    dtype = DTYPES.get(name)
+    if dtype is None or not all(type(size) is int and size >= 0 for size in shape):
+        raise ValueError(f"an array of {name!r} and shape {shape}")
     if isinstance(lies, bytes):
         return np.frombuffer(lies, dtype).reshape(shape)
     if isinstance(lies, msgpack.ExtType):
@@ -153,7 +188,7 @@ def _array(body: Any, rings: Rings | None, refs: list[Ref]) -> np.ndarray:
     if rings is None:
         raise ValueError("it names memory of another machine")
     ref = Ref(*map(int, lies))
-    array = rings.view(ref, [int(size) for size in shape], np.dtype(dtype))
+    array = rings.view(ref, shape, dtype)
     refs.append(ref)
     return array
 
