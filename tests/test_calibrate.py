@@ -424,6 +424,17 @@ def test_the_command_shows_a_stored_picture_and_stops_cleanly(
     assert not started.err
 
 
+def test_the_command_stops_by_an_interrupt_in_the_background_too(file: Path) -> None:
+    """A shell starts background jobs with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        started = Run("calibrate", str(file), "--port", "0")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    until(lambda: started.out, "no page")
+    assert started.stop(signal.SIGINT) == 0
+
+
 def test_pages_for_other_machines_must_be_meant(file: Path, capsys: pytest.CaptureFixture) -> None:
     assert main(["calibrate", str(file), "--address", "0.0.0.0"]) == 1
     assert "lets other machines in" in capsys.readouterr().err

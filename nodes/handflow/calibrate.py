@@ -6,6 +6,7 @@ The picture is the running graph's, with its hands; or what the graph would see:
 import argparse
 import itertools
 import signal
+import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
@@ -65,14 +66,14 @@ def run(args: argparse.Namespace) -> int:
     feed = running(directory, args.node) if live else opened(draft.stages, draft.where.pictures, args.image)
     web, stream = serve(draft, args.address, args.port)
 
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs are born deaf to Ctrl-C
+        signal.signal(number, lambda *_: stopping.set())
+    state = "live" if live else "stored picture" if args.image else "the graph does not run: no hands"
     try:
         web.start()
         print(f"the page is at {web.url}", flush=True)
-        show(feed, stream, "live" if live else "stored picture" if args.image else "the graph does not run: no hands")
+        show(itertools.takewhile(lambda _: not stopping.is_set(), itertools.chain(feed, _silence())), stream, state)
     finally:
         web.close()
         feed.close()
@@ -181,10 +182,10 @@ def _frames(source: Node, between: Inline, pictures: str) -> Generator[Seen, Non
 
 
 def show(feed: Iterator[Seen], stream: Stream, state: str) -> None:
-    """Sends what is seen to the pages, for ever; nothing is encoded while no page looks."""
+    """Sends what is seen to the pages; nothing is encoded while no page looks."""
     newest: Seen = None
     message, sent_s = b"", 0.0
-    for number, seen in enumerate(itertools.chain(feed, _silence())):
+    for number, seen in enumerate(feed):
         if seen is not None:
             newest, message = seen, b""
         again = seen is not None or (state != "live" and time.monotonic() - sent_s >= AGAIN_S)
