@@ -205,6 +205,21 @@ def test_a_paused_replay_goes_on_frame_by_frame(tmp_path: Path) -> None:
     assert b"n: next frame" in err
 
 
+def test_a_replay_ends_when_nobody_reads_its_lines_any_more(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "handflow", "replay", recorded(tmp_path), graph_in(tmp_path), "--loop", "--json=-"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout
+    assert process.stderr
+    for _ in range(40):
+        json.loads(process.stdout.readline())
+    process.stdout.close()
+    assert process.wait(30) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
 def test_what_cannot_be_played_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     graph = graph_in(tmp_path)
     good = recorded(tmp_path)

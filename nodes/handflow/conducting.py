@@ -7,6 +7,7 @@ writes how time goes. Every change of that is one file, put in place at once.
 import contextlib
 import json
 import os
+import select
 import sys
 import threading
 import time
@@ -17,6 +18,7 @@ from typing import NamedTuple
 from .messages import now_ns
 
 LOOK_S = 0.02  # between two looks at how time goes
+KEY_S = 0.1
 IDLE_S = 0.25  # a source says at least this often that nothing new has come
 READY_S = 30.0  # a node that is not ready by then is not waited for
 SOON_S = 0.05  # from the last that is ready to the first message: all have seen by then that it begins
@@ -105,8 +107,8 @@ class Player:
 class Conductor:
     """The command's side: begins when all are ready, and obeys keys.
 
-    `read` gives the next key ("" at the end of the input; None where there are no keys); `step` says where the frame
-    after a position is, None at the end.
+    `read` gives the next key, "" at the end of the input, None while there is none; `step` says where the frame after a
+    position is, None at the end.
     """
 
     KEYS = "space: pause and go on, n: next frame, q: end"
@@ -125,7 +127,7 @@ class Conductor:
         self._paused = paused
         self._tempo = Tempo(0, begin_s)
 
-    def conduct(self, read: Callable[[], str] | None, quit_: Callable[[], None], ended: threading.Event) -> None:
+    def conduct(self, read: Callable[[], str | None] | None, quit_: Callable[[], None], ended: threading.Event) -> None:
         """Runs until the input of keys or the replay ends."""
         deadline = time.monotonic() + READY_S
         while not all((self._folder / f"{node}.ready").exists() for node in self._nodes):
@@ -135,6 +137,8 @@ class Conductor:
         self._tell(Tempo(at_ns, begin_s, at_ns, begin_s, self._step(begin_s - 1e-9) if self._paused else None))
         while read is not None and not ended.is_set():
             key = read()
+            if key is None:
+                continue
             if not key:  # nobody can let it go on any more
                 self._play()
                 return
@@ -177,8 +181,8 @@ class Conductor:
 
 
 @contextlib.contextmanager
-def keys() -> Iterator[Callable[[], str]]:
-    """What reads the next key from standard input, as soon as it is pressed; "" at its end."""
+def keys() -> Iterator[Callable[[], str | None]]:
+    """What reads the next key from standard input, as soon as it is pressed; "" at its end, None while there is none."""
     fd = sys.stdin.fileno()
     before = None
     if hasattr(os, "tcgetpgrp") and os.isatty(fd) and os.tcgetpgrp(fd) == os.getpgrp():
@@ -188,7 +192,7 @@ def keys() -> Iterator[Callable[[], str]]:
         before = termios.tcgetattr(fd)
         tty.setcbreak(fd)  # Ctrl-C stays what it is
     try:
-        yield lambda: os.read(fd, 1).decode(errors="replace")
+        yield lambda: os.read(fd, 1).decode(errors="replace") if select.select([fd], [], [], KEY_S)[0] else None
     finally:
         if before is not None:
             termios.tcsetattr(fd, termios.TCSADRAIN, before)

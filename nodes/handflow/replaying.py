@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import select
 import signal
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from .runtime.graph import Entry, Graph, GraphError
 from .runtime.stage import StageError, declared, hint, load
 from .tapping import free_name
 
+LOOK_S = 0.2
 CHECKED_BYTES = 256 * 2**20  # up to so much is read whole before: damage is better known before than in the middle
 
 
@@ -183,14 +185,31 @@ def conducted(recording: Recording, wish: Wish, played: Sequence[str], folder: P
     with keys() if wish.paused or _at_terminal() else contextlib.nullcontext() as read:
         if wish.paused:
             complain(Conductor.KEYS)
-        quit_ = lambda: os.kill(os.getpid(), signal.SIGTERM)  # noqa: E731
-        thread = threading.Thread(target=conductor.conduct, args=(read, quit_, ended), daemon=True)
-        thread.start()
+        threads = [threading.Thread(target=conductor.conduct, args=(read, _quit, ended), daemon=True)]
+        if wish.json == "-":
+            threads.append(threading.Thread(target=_end_with_reader, args=(ended,), daemon=True))
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             ended.set()
-            thread.join(1)
+            for thread in threads:
+                thread.join(1)
+
+
+def _quit() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _end_with_reader(ended: threading.Event) -> None:
+    """Ends the replay when nobody reads its lines any more: `| head`."""
+    poller = select.poll()
+    poller.register(sys.stdout.fileno(), 0)  # errors are told unasked
+    while not ended.wait(LOOK_S):
+        if poller.poll(0):
+            _quit()
+            return
 
 
 def _at_terminal() -> bool:
