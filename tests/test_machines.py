@@ -358,6 +358,34 @@ def test_a_finite_source_ends_the_graph_on_both_machines(
 
 
 @pytest.mark.slow
+def test_a_node_that_is_read_on_another_machine_can_be_swapped(
+    run: Callable[..., Run], folder: Path, moved: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = moved()
+    elsewhere = tmp_path / "elsewhere"  # as if it were another machine: the same graph in another folder
+    elsewhere.mkdir()
+    for name in (*NODES, "graph.yaml"):
+        (elsewhere / name).write_text((folder / name).read_text())
+    started = [
+        run("run", elsewhere / "graph.yaml", "--on", "play", cwd=folder),
+        run("run", file, "--on", "eye", cwd=folder),
+    ]
+    until(lambda: len(lines(folder)) > 20 and lines(folder)[-1][4], "nothing crosses", 40)
+    for node in ("passer", "ticker"):
+        swap = run("swap", node, "--graph", file)
+        assert swap.end(60) == 0, swap.err
+        before = len(lines(folder))
+        until(
+            lambda before=before: len(lines(folder)) > before + 20 and lines(folder)[-1][4], f"{node} is not heard", 40
+        )
+    there = run("swap", "far", "--graph", file)
+    assert there.end() == 1
+    assert there.err == ["far runs on machine play; say it there\n"]
+    assert not any("another graph" in line for each in started for line in each.err)
+    assert not any("restart" in line for each in started for line in each.err)
+
+
+@pytest.mark.slow
 def test_a_machine_with_another_graph_is_told_of(
     run: Callable[..., Run], folder: Path, moved: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -143,6 +143,26 @@ def test_a_writer_that_was_killed_leaves_nothing_to_open() -> None:
         late.view(ref, SHAPE, np.dtype(np.uint8))
 
 
+@pytest.mark.parametrize("kind", ["memfd", "mapped"])
+def test_a_reader_lets_go_of_what_dead_writers_left(tmp_path: Path, kind: str) -> None:
+    folder = [str(tmp_path)] if kind == "mapped" else []
+    reader = Rings(memory=MappedFiles(tmp_path) if folder else Memfd())
+    before = mappings()
+    for _ in range(4):
+        with subprocess.Popen([sys.executable, "-c", WRITER, *folder], stdout=subprocess.PIPE, text=True) as writer:
+            assert writer.stdout is not None
+            ref = Ref(*map(int, writer.stdout.readline().split()))
+            reader.view(ref, SHAPE, np.dtype(np.uint8))
+            writer.kill()
+    assert mappings() - before == 1  # the last one's
+
+
+def mappings() -> int:
+    """How many rings are mapped into this process."""
+    lines = Path("/proc/self/maps").read_text().splitlines()
+    return sum("memfd:handflow" in line or ".ring" in line for line in lines)
+
+
 @pytest.mark.parametrize("lock", ["flock", "filelock"])
 def test_the_file_of_a_writer_that_was_killed_is_removed_by_the_next_start_and_a_living_ones_is_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str

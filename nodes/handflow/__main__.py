@@ -27,6 +27,7 @@ PAGES = {"calibrate": "a page to draw a surface's corners and zones, and regions
 BENCH = {"bench": "measures the transport, the stages and the whole graph on this machine"}
 MODULES = {name: f".training.{name}" for name in TRAINING} | {name: f".{name}" for name in OUTPUTS | PAGES}
 MODULES["bench"] = ".bench.command"
+HERE = "where the graph runs as several machines on this one"
 SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib")  # what opencv-python's wheel does not bring
 
 
@@ -223,17 +224,19 @@ def _parser() -> argparse.ArgumentParser:
 
     one = verb("top", top, "shows the table of a running graph")
     one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
-    one.add_argument("--on", metavar="MACHINE", help="where the graph runs as several machines on this one")
+    one.add_argument("--on", metavar="MACHINE", help=HERE)
     one.add_argument("--once", action="store_true")
     one.add_argument("--json", action="store_true")
 
     one = verb("set", _running("set_"), "changes a setting of a running graph")
     one.add_argument("setting", metavar="NODE.KEY=VALUE", help="VALUE is YAML")
     one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
+    one.add_argument("--on", metavar="MACHINE", help=HERE)
 
     one = verb("get", _running("get"), "shows the settings of a running graph")
     one.add_argument("which", nargs="?", metavar="NODE[.KEY]", help="default: all")
     one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
+    one.add_argument("--on", metavar="MACHINE", help=HERE)
     one.add_argument("--json", action="store_true")
 
     one = verb("swap", _running("swap"), "replaces a running stage by another, started before the change-over")
@@ -241,10 +244,12 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--run", metavar="R", help="another stage: a name of ours, a .py file, package.module")
     one.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="VALUE is YAML")
     one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
+    one.add_argument("--on", metavar="MACHINE", help=HERE)
 
     one = verb("save", _running("save"), "writes the running graph's settings into a graph file, comments kept")
     one.add_argument("file", metavar="FILE")
     one.add_argument("--graph", metavar="FILE", help="default: the only one that runs")
+    one.add_argument("--on", metavar="MACHINE", help=HERE)
 
     one = verb("detect", detect, "finds hands in pictures, folders and clips: every frame, no pacing")
     one.add_argument("paths", nargs="+", metavar="PATH")

@@ -22,7 +22,7 @@ def set_(args: argparse.Namespace) -> int:
     node, dot, key = target.partition(".")
     if not (equals and dot and node and key):
         raise GraphError([f"set {args.setting}: NODE.KEY=VALUE expected"])
-    ask(_file(args), "set", CHANGE_S, node=node, key=key, value=value(text))
+    ask(_file(args), "set", CHANGE_S, args.on, node=node, key=key, value=value(text))
     return 0
 
 
@@ -37,14 +37,14 @@ def swap(args: argparse.Namespace) -> int:
     run = args.run
     if run and run.endswith(".py") and Path(run).is_file():  # else beside the graph
         run = str(Path(run).absolute())
-    ask(_file(args), "swap", CHANGE_S, node=args.node, run=run, settings=settings)
+    ask(_file(args), "swap", CHANGE_S, args.on, node=args.node, run=run, settings=settings)
     return 0
 
 
 def get(args: argparse.Namespace) -> int:
     """`get [NODE[.KEY]]`: a line for each setting, which `set` reads again; a single one as its bare value."""
     node, _, key = (args.which or "").partition(".")
-    found: dict[str, dict[str, Any]] = ask(_file(args), "get", node=node or None, key=key or None)
+    found: dict[str, dict[str, Any]] = ask(_file(args), "get", on=args.on, node=node or None, key=key or None)
     if args.json:
         print(json.dumps(found))
     elif key:
@@ -58,7 +58,7 @@ def get(args: argparse.Namespace) -> int:
 
 def save(args: argparse.Namespace) -> int:
     """`save FILE`: the graph's file as it is, comments too, with the settings that now are."""
-    running = ask(_file(args), "changes")
+    running = ask(_file(args), "changes", on=args.on)
     source, target = Path(running["file"]), Path(args.file).absolute()
     text = source.read_text("utf-8")
     changes = _changes(source, running["nodes"], target.parent)

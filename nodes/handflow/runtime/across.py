@@ -25,7 +25,10 @@ class Across:
         self._rows: list[Row] = []  # of this machine, as the others are told
         self._ended: list[str] = []
         here, others = graph.machines[graph.on], [m for m in graph.machines.values() if m.name != graph.on]
-        self._graph = digest(described(graph, stages))
+        same = described(graph, stages)
+        for node in same["nodes"].values():
+            node["run"] = Path(node["run"]).name  # the graph may lie in another folder there
+        self._graph = digest(same)
         key = keys.read(Path(graph.key)) if graph.key else None
         self._gate = Gate(here, others, self._graph, lambda: {"rows": self._rows, "ended": self._ended}, key)
         self._gate.start()

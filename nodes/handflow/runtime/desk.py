@@ -150,6 +150,8 @@ class Desk:
 
     def _child(self, node: str) -> "Child":
         children = self.supervisor.children
+        if node not in children and node in self.supervisor.stages:
+            raise Refused(f"{node} runs on machine {self.supervisor.stages[node].on}; say it there")
         if node not in children:
             raise Refused(f"there is no node {node!r}{hint(node, list(children))}; there are {', '.join(children)}")
         return children[node]

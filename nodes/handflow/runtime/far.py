@@ -21,7 +21,7 @@ import zmq
 
 from ..messages import Message, now_ns
 from . import keys, picture
-from .endpoint import Fixed
+from .endpoint import GONE_S, Fixed
 from .listener import MAX_BYTES, Listener, Received
 from .machines import TOPIC_BYTES, Crossing
 from .node import SetupError
@@ -101,9 +101,6 @@ class Relay(threading.Thread):
     def close(self) -> None:
         self._done.set()
         self.join()
-
-    def vanish(self) -> None:
-        """Its port is let go with the process."""
 
 
 class FarListener(Listener):
@@ -257,14 +254,20 @@ class FarOutbox:
 def bind(socket: zmq.Socket, endpoint: str) -> None:
     """Binds to this machine's address in the graph. SetupError."""
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
-    try:
-        address = socket_.gethostbyname(host)  # ZeroMQ binds to numbers only
-        socket.bind(f"tcp://{address}:{port}")
-    except (OSError, zmq.ZMQError) as error:
-        socket.close(linger=0)
-        taken = error.errno == errno.EADDRINUSE
-        why = "the port is in use" if taken else f"{host} is not this machine's address ({error.strerror or error})"
-        raise SetupError(f"cannot listen on {host}:{port}: {why}") from error
+    deadline = time.monotonic() + GONE_S  # a process that this one takes over from has only just let go
+    while True:
+        try:
+            address = socket_.gethostbyname(host)  # ZeroMQ binds to numbers only
+            socket.bind(f"tcp://{address}:{port}")
+            return
+        except (OSError, zmq.ZMQError) as error:
+            taken = error.errno == errno.EADDRINUSE
+            if taken and time.monotonic() < deadline:
+                time.sleep(0.005)
+                continue
+            socket.close(linger=0)
+            why = "the port is in use" if taken else f"{host} is not this machine's address ({error.strerror or error})"
+            raise SetupError(f"cannot listen on {host}:{port}: {why}") from error
 
 
 def _drawn(form: Crossing, image: np.ndarray) -> bytes:

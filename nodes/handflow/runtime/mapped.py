@@ -42,6 +42,9 @@ class MappedFiles:
     def drop(self, ring: int) -> None:
         _remove(self._own.pop(ring))
 
+    def there(self, pid: int, ring: int) -> bool:
+        return self._file(ring).exists()  # the start that follows a writer's death removes it
+
     def close(self) -> None:
         for ring in list(self._own):
             self.drop(ring)

@@ -56,6 +56,10 @@ class Memory(Protocol):
         """Lets go of a ring of this process's own; readers keep what they have mapped."""
         ...
 
+    def there(self, pid: int, ring: int) -> bool:
+        """Whether the writer of another process's ring lives, as far as can be told at little cost."""
+        ...
+
     def close(self) -> None:
         """Lets go of all."""
         ...
@@ -93,6 +97,9 @@ class Memfd:
 
     def drop(self, ring: int) -> None:
         os.close(self._fds.pop(ring))
+
+    def there(self, pid: int, ring: int) -> bool:
+        return os.path.exists(f"/proc/{pid}")
 
     def close(self) -> None:
         for ring in list(self._fds):
@@ -266,7 +273,9 @@ class Rings:
             mapping = _Mapping(self._memory.open(ref))
             if mapping.ring != ref.ring:
                 raise Gone("another ring has taken its place")
-            # A writer has one ring at a time: what was mapped of it before (a smaller picture) can go.
-            self._read = {k: m for k, m in self._read.items() if k[0] != ref.pid}
+            # A writer has one ring at a time: what was mapped of it before (a smaller picture) can go, and so can what
+            # dead writers left: it would stay in memory for as long as it is mapped.
+            there = self._memory.there
+            self._read = {k: m for k, m in self._read.items() if k[0] != ref.pid and there(k[0], k[2])}
             self._read[key] = mapping
         return mapping

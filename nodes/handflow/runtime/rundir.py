@@ -15,7 +15,7 @@ import zmq
 
 from . import locks
 from .endpoint import Address, Fixed, Loopback
-from .mapped import MappedFiles
+from .mapped import MappedFiles, sweep
 from .ring import Memfd, Memory
 
 TOKEN_BYTES = 16
@@ -112,6 +112,8 @@ class RunDir:
             (self.path / "pid").write_text(str(os.getpid()), "utf-8")
             for file in (*self.path.glob("*.kept"), *self.path.glob("*.port")):
                 file.unlink()  # of an earlier run: ids start again, and its ports may be somebody else's
+            for folder in _base().iterdir() if self.portable else ():
+                sweep(folder)  # of other graphs too: they may never be started again
         return lock
 
     def _token(self) -> bytes:
