@@ -56,6 +56,7 @@ class Child:
     restarts: int = 0
     pauses: int = 0  # into PAUSES_S
     due: float = 0.0  # when it is to be started
+    runs: bool = False  # says that it does
     ran: bool = False  # has got through its start once
     ended: bool = False
     lines: queue.Queue[bytes] = field(default_factory=lambda: queue.Queue(LINES))  # of its stderr
@@ -68,7 +69,7 @@ class Child:
         """Forgets the process before: one is to be started."""
         self.process = self.watched = self.reader = self.status = None
         self.lines, self.told, self.last = queue.Queue(LINES), set(), ""
-        self.ran = False
+        self.ran = self.runs = False
 
     def state(self) -> str:
         """What its process last said of itself."""
@@ -242,7 +243,7 @@ class Supervisor:
         child.reader.start()
         child.watched = psutil.Process(child.process.pid)
         child.started = child.heard = now
-        child.status, child.last = None, ""
+        child.status, child.last, child.runs = None, "", False
         child.told.clear()
         self._tell_across(child)
         for producer in {edge.node for edge in child.stage.edges} & self.children.keys():
@@ -283,7 +284,9 @@ class Supervisor:
                     continue
                 for child in self._at(status["node"], status["pid"]):
                     child.status, child.heard = status, time.monotonic()
-                    child.ran |= status["state"] == "running"
+                    # Twice, a second apart: a source may find only in its work that there is nothing to read.
+                    child.ran |= child.runs and status["state"] == "running"
+                    child.runs = status["state"] == "running"
                     for number, wrong in status["answers"]:
                         self.desk.done(child, number, wrong)
 
