@@ -182,7 +182,7 @@ class Conductor:
 
 @contextlib.contextmanager
 def keys() -> Iterator[Callable[[], str | None]]:
-    """What reads the next key from standard input, as soon as it is pressed; "" at its end, None while there is none."""
+    """What reads the next key from standard input; "" at its end, None while there is none."""
     fd = sys.stdin.fileno()
     before = None
     if hasattr(os, "tcgetpgrp") and os.isatty(fd) and os.tcgetpgrp(fd) == os.getpgrp():
