@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 
-from handflow import Frame, Hands, Node, Range
+from handflow import Frame, Hands, Node, Range, now_ns
 from handflow.messages import Hop, Message
 from handflow.runtime.node import Inputs, run_node
 from handflow.runtime.profile import Profile
@@ -100,6 +100,19 @@ def test_a_source_that_numbers_its_own_frames_is_left_alone() -> None:
 
     (message,) = drive(Replay(), Inputs({}))
     assert (message.stream, message.seq, message.captured_ns) == (8, 41, 5)
+
+
+def test_what_has_grown_old_in_a_source_is_not_sent_but_counted() -> None:
+    class Camera(Node):
+        def process(self) -> Iterator[Frame]:
+            for age_s in (0, 0.2, 0.05, 5):
+                self.oldest_s = 0.1
+                yield Frame(image=np.zeros((2, 2, 3), np.uint8), captured_ns=now_ns() - round(age_s * 1e9))
+
+    profile, outbox = Profile("camera", 1), Outbox()
+    run_node(Camera(), "camera", [Inputs({})], outbox, profile)
+    assert [message.seq for message in outbox] == [1, 2]
+    assert profile.skipped == 2
 
 
 def test_idle_is_called_when_nothing_comes() -> None:

@@ -4,6 +4,7 @@ A camera is opened again for ever; lost, frozen and black ones are told apart. F
 fast as they are read. The last step of turning and scaling writes into the shared slot that is sent: 0.2 ms at 720p.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -14,7 +15,7 @@ import msgspec
 from .live import Health, Reader
 from .messages import Frame, now_ns
 from .runtime.address import masked
-from .runtime.node import Node, Range, SetupError, ticks
+from .runtime.node import OLD_S, Node, Range, SetupError, ticks
 from .sources import (
     Capture,
     Control,
@@ -72,6 +73,7 @@ class Camera(Node):
         cv2.setNumThreads(1)
         quiet()
         self.feed: Iterable[Picture | None] = ()
+        self.oldest_s = OLD_S  # a process that was held up must not show what was
         self.reader: Reader | None = None
         self.player: Player | None = None
         source = str(self.source)
@@ -132,6 +134,7 @@ class Camera(Node):
         # A played file's pictures are placed ahead, by the player's thread: when one is due, it has only to be sent.
         found = map(self._placed, (looped if self.loop else pictures)(source, self.fps))
         if self.pace == "max" or self.exact:
+            self.oldest_s = math.inf
             # The clip's own steps in time, however fast it is read: speeds stay what they were.
             start_ns = now_ns()
             self.feed = (picture._replace(captured_ns=start_ns + picture.captured_ns) for picture in found)
@@ -150,6 +153,7 @@ class Camera(Node):
         scene, grain = Scene(size=self.size), Grain(2.5, self.size)
         scene.paint()
         start_ns = now_ns()
+        self.oldest_s = math.inf if self.exact else OLD_S
         for t in ticks(self.fps, self.exact):
             image = self.empty((self.size[1], self.size[0], 3), "uint8")
             captured_ns = start_ns + round(t * 1e9) if self.exact else now_ns()

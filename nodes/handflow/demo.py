@@ -4,6 +4,7 @@ A Scene depends on its seed and the time only, so tests and training may ask it 
 """
 
 import itertools
+import math
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 from typing import Annotated, Literal, NamedTuple
@@ -14,7 +15,7 @@ import numpy as np
 from .backdrop import Arm, Backdrop, Person
 from .hand_model import PIXELS, Sprite, paint, solid
 from .messages import Frame, now_ns
-from .runtime.node import Node, Range, ticks
+from .runtime.node import OLD_S, Node, Range, ticks
 
 Path = Callable[[float], tuple[float, float]]  # where a hand's centre is at a time: 0..1 of width and height
 CURLS = 6  # steps from open to closed: it takes 0.25 s, 8 frames at 30 fps
@@ -246,6 +247,7 @@ class Demo(Node):
         self.grain = Grain(self.noise, self.size)
 
     def process(self) -> Iterator[Frame]:
+        self.oldest_s = math.inf if self.exact or self.pace == "max" else OLD_S
         start_ns = now_ns()
         moments = ticks(self.fps, self.exact or self.pace == "max")
         for t in itertools.islice(moments, self.frames or None):

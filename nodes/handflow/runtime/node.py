@@ -14,6 +14,8 @@ import numpy as np
 from ..messages import Hop, Message, now_ns
 from .profile import Profile
 
+OLD_S = 0.1  # what a camera saw so long ago is not now
+
 
 def Range(low: float, high: float) -> msgspec.Meta:  # noqa: N802 (reads as a type in annotations)
     """Bounds of a setting, both allowed: `reach: Annotated[float, Range(0, 1), "of the picture's width"] = 0.1`."""
@@ -42,6 +44,7 @@ class Node:
     process: Callable[..., Any]
 
     exact: bool  # whether this is an exact graph: every message counts, and no result may depend on the time it took
+    oldest_s: float  # a source's message that is older by the time it would be sent is not sent, but counted as skipped
     keep = "newest"  # how the driving input is read where the graph does not say: `newest`, or `all` of it
 
     def __init_subclass__(cls) -> None:
@@ -52,6 +55,7 @@ class Node:
         node = super().__new__(cls)
         node.log = logging.getLogger(cls.__name__.lower())
         node.kept, node.note, node.empty, node.graph, node.exact = {}, "", np.empty, {}, False
+        node.oldest_s = math.inf
         return node
 
     def gives(self) -> type[Message] | None:
@@ -163,10 +167,13 @@ class _Drive:
             message.stream, message.seq, message.captured_ns = driving.stream, driving.seq, driving.captured_ns
             hops, received_ns = driving.hops, inputs.received_ns
         else:
+            message.captured_ns = message.captured_ns or now_ns()
+            if now_ns() - message.captured_ns > self.node.oldest_s * 1e9:
+                self.profile.skipped += 1
+                return
             self.seq += 1
             message.stream = message.stream or self.stream
             message.seq = message.seq or self.seq
-            message.captured_ns = message.captured_ns or now_ns()
             hops, received_ns = message.hops, message.captured_ns
         self.keep()
         message.hops = [*hops, Hop(self.name, received_ns, now_ns())]

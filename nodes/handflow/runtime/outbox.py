@@ -17,6 +17,7 @@ from .wire import Nothing, encode
 # half of it, and what has credit must fit in the rest.
 HIGH_WATER = 4 * CREDIT
 MAX_BYTES = 4096  # of what readers say; more is nothing that a reader says
+WAIT_S = 0.02  # how often one that waits for a reader looks whether it has become silent
 READABLE = int(zmq.POLLIN)  # arithmetic on pyzmq's enumerations costs microseconds
 
 
@@ -111,13 +112,15 @@ class Outbox:
     def _wait(self) -> None:
         book = self._book
         while book.full() or self._rings.crowded():
-            self._hear(0.1)
             if not self._exact:
                 for node in book.lose_silent(time.monotonic()):
                     self._say(
                         f"{node} has read nothing for {SILENT_S:g} s: it is waited for no more, and loses messages"
                     )
             self._rings.settle(book.sent, book.read())
+            if book.full() or self._rings.crowded():
+                self._hear(WAIT_S)
+                self._rings.settle(book.sent, book.read())
 
     def drain(self) -> None:
         """Waits until those who must read every message have done so."""
