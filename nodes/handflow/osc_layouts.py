@@ -4,10 +4,8 @@ A message that stands beside the packets goes in a datagram of its own. A new la
 LAYOUTS.
 """
 
-import struct
 from collections.abc import Callable
 from functools import lru_cache
-from itertools import chain
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -168,39 +166,43 @@ def hands_status(status: Status, style: Style) -> list[Packet | bytes]:
 def hands_split(told: Told, style: Style) -> list[Packet | bytes]:
     """A message per number and slot, for tools that make a channel of each address. A slot's messages stay together."""
     sheet, floats = told.sheet, told.sheet.seen(style.view)
-    seated = dict(zip(sheet.integers[:, SLOT].tolist(), zip(sheet.ids, floats.tolist(), strict=True), strict=True))
-    data = sized(message(f"{style.base}/count", "i", len(sheet)))
-    ends = [len(data)]
-    for slot in range(style.slots):
-        prepared = _slot(style.base, slot)
-        if slot in seated:
-            id_, row = seated[slot]
-            data += prepared.full(id_, row[X], row[Y], row[W], row[VX], row[VY], row[SCORE], row[OPEN])
-        else:
-            data += prepared.empty
-        ends.append(len(data))
-    return [Packet(rows=Rows(data, ends))]
+    taken = sheet.integers[:, SLOT]
+    order = np.argsort(taken)
+    order = order[taken[order] < style.slots]
+    seats = _seats(style.base, style.slots, tuple(taken[order].tolist()))
+    words = seats.words.copy()
+    words[seats.total] = len(sheet)
+    words[seats.ids] = sheet.integers[order, ID]
+    words.view(">f4")[seats.floats] = floats[order[:, None], SPLIT]
+    return [Packet(rows=Rows(words.tobytes(), seats.ends))]
 
 
-class Slot(NamedTuple):
-    """The messages of one slot, prepared."""
+SPLIT = [X, Y, W, VX, VY, SCORE, OPEN]  # x y size vx vy conf open
 
-    empty: bytes
-    full: Callable[..., bytes]  # of id x y size vx vy conf open
+
+class Seats(NamedTuple):
+    """The messages of all slots, of which some are taken; and where the numbers go, in words of four bytes."""
+
+    words: np.ndarray
+    total: int
+    ids: np.ndarray  # (taken,)
+    floats: np.ndarray  # (taken, 7)
+    ends: list[int]  # of the slots' messages, in bytes
 
 
 @lru_cache(256)
-def _slot(base: str, slot: int) -> Slot:
-    active = [sized(message(f"{base}/{slot}/active", "i", on)) for on in (0, 1)]
-    values = ("id", "i"), *((name, "f") for name in ("x", "y", "size", "vx", "vy", "conf", "open"))
-    starts = [head(f"{base}/{slot}/{name}", tag) for name, tag in values]
-    starts = [(len(start) + 4).to_bytes(4, "big") + start for start in starts]
-    form = struct.Struct(">" + "".join(f"{len(start)}s{tag}" for start, (_, tag) in zip(starts, values, strict=True)))
-
-    def full(*numbers: float) -> bytes:
-        return active[1] + form.pack(*chain.from_iterable(zip(starts, numbers, strict=True)))
-
-    return Slot(active[0], full)
+def _seats(base: str, slots: int, taken: tuple[int, ...]) -> Seats:
+    data = sized(message(f"{base}/count", "i", 0))
+    ends, places = [len(data)], []
+    for slot in range(slots):
+        data += sized(message(f"{base}/{slot}/active", "i", int(slot in taken)))
+        if slot in taken:
+            for name in ("id", "x", "y", "size", "vx", "vy", "conf", "open"):
+                data += sized(message(f"{base}/{slot}/{name}", "i" if name == "id" else "f", 0))
+                places.append(len(data) // 4 - 1)
+        ends.append(len(data))
+    table = np.array(places, np.intp).reshape(-1, 8)
+    return Seats(np.frombuffer(data, ">i4"), ends[0] // 4 - 1, table[:, 0], table[:, 1:], ends)
 
 
 def wekinator(told: Told, style: Style) -> list[Packet | bytes]:
