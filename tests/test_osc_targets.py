@@ -1,6 +1,7 @@
 """What a target may choose, and what must not disturb it: unknown and slow hosts, crashes, hands that are nonsense."""
 
 import json
+import math
 import signal
 import socket
 import threading
@@ -144,6 +145,26 @@ def test_two_targets_see_the_same_hands_differently(mailbox: Mailbox, started) -
     node.process(some_hands([7]))
     messages = mailbox.messages()
     assert [values(messages, f"/{base}/hand")[0][4] for base in "ab"] == [0.25, 0.75]
+
+
+def test_two_machines_are_told_the_same_but_each_what_it_has_missed(mailbox: Mailbox, started) -> None:
+    other = Mailbox()
+    node = started(
+        *({"protocol": protocol, "port": box.port} for protocol in PROTOCOLS for box in (mailbox, other)),
+        {"protocol": "hands", "port": other.port, "base": "/slow", "rate": 0.1},
+    )
+    node.second_s = math.inf
+    mailbox.datagrams(), other.datagrams()
+    heard: tuple[list, list] = ([], [])
+    for seq, ids in enumerate(([7], [7, 8], [8], []), 1):
+        node.process(some_hands(ids, seq=seq))
+        node.outlets[-1]._due_s *= seq != 3  # the fourth frame is in time
+        for box, found in zip((mailbox, other), heard, strict=True):
+            found += box.datagrams()
+    slow = [m for d in heard[1] for m in parsed(d) if m[0].startswith("/slow")]
+    assert heard[0] == [d for d in heard[1] if b"/slow" not in d]
+    assert [m[0] for m in slow if m[0] in ("/slow/enter", "/slow/leave")] == ["/slow/enter", "/slow/leave"]
+    other.socket.close()
 
 
 def test_a_slot_beyond_the_last_is_counted_but_not_told(mailbox: Mailbox, started) -> None:

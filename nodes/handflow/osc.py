@@ -10,7 +10,7 @@ from typing import Annotated
 
 from .messages import Hands, now_ns
 from .osc_layouts import Status
-from .osc_outlet import Outlet, Target
+from .osc_outlet import Made, Outlet, Target
 from .osc_sheet import MOST, News, Register, Sheet, news, remembered
 from .runtime.node import Node, Range, SetupError
 
@@ -99,11 +99,12 @@ class Osc(Node):
     def _tell(self, sheet: Sheet, must: bool = False) -> None:
         now_s = time.monotonic()
         changes: dict[int, News] = {}  # by what the target was told last, which mostly is the same sheet for all
+        made: Made = {}
         for outlet in self.outlets:
             key = id(outlet.last)
             if key not in changes:
                 changes[key] = news(sheet, outlet.last)
-            outlet.tell(sheet, changes[key], now_s, must)
+            outlet.tell(sheet, changes[key], now_s, must, made)
         if self.register.slots is not self._kept:
             self._kept = self.register.slots
             self.kept["slots"] = [number for pair in self._kept.items() for number in pair]

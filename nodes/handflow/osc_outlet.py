@@ -17,6 +17,9 @@ Number = Annotated[float, Range(-1e6, 1e6)]
 Metres = Annotated[float, Range(0.01, 1e5)]
 
 
+Made = dict[tuple, tuple[int, list[bytes]]]  # how many packets and which datagrams, by all that they depend on
+
+
 class Target(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """Somebody who is told."""
 
@@ -67,28 +70,36 @@ class Outlet:
     def failing(self) -> bool:
         return self.line.failing or not self._open
 
-    def tell(self, sheet: Sheet, changes: News, now_s: float, must: bool = False) -> None:
-        """Sends a frame, unless that were too many a second and it need not be."""
+    def tell(self, sheet: Sheet, changes: News, now_s: float, must: bool = False, made: Made | None = None) -> None:
+        """Sends a frame, unless that were too many a second and it need not be. `made`: by others, of this frame."""
         if not self._ready():
             return
         if not (must or self._timely(now_s)):
             return
         self.number = (self.number + 1) & 0x7FFFFFFF
-        told = Told(sheet, self.number, changes, self._gone(sheet))
+        again = self._gone(sheet)
+        if made is None or len(again):
+            made = {}
+        same = (self.layout, self.style, self.bundled, self.number, id(changes))
+        if same not in made:  # several machines are often told the same
+            packets = self.layout.frame(Told(sheet, self.number, changes, again), self.style)
+            made[same] = len(packets), self._datagrams(packets)
+        parts, datagrams = made[same]
         self.last, self._left = sheet, changes.left
         self.frames += 1
-        packets = self.layout.frame(told, self.style)
         if self.layout.numbered:
-            self.number = (self.number + len(packets) - 1) & 0x7FFFFFFF
-        self._send(packets)
+            self.number = (self.number + parts - 1) & 0x7FFFFFFF
+        self.line.send(datagrams)
 
     def tell_status(self, status: Status) -> None:
         if self._ready():
-            self._send(self.layout.status(status, self.style))
+            self.line.send(self._datagrams(self.layout.status(status, self.style)))
 
-    def _send(self, packets: list[Packet | bytes]) -> None:
+    def _datagrams(self, packets: list[Packet | bytes]) -> list[bytes]:
+        found: list[bytes] = []
         for packet in packets:
-            self.line.send(packet.datagrams(self.bundled) if isinstance(packet, Packet) else [packet])
+            found += packet.datagrams(self.bundled) if isinstance(packet, Packet) else [packet]
+        return found
 
     def _timely(self, now_s: float) -> bool:
         """Whether a frame may be sent now. A little early is in time, or a source at just this rate would lose some."""
