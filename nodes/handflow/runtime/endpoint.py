@@ -74,7 +74,12 @@ class Loopback:
             raise OSError(f"no tcp port is free on 127.0.0.1 for {self.file.stem}")
         part = self.file.with_suffix(".port.part")
         part.write_text(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2], "utf-8")
-        part.replace(self.file)
+        for _ in range(50):
+            with contextlib.suppress(PermissionError):  # on Windows while somebody reads it
+                part.replace(self.file)
+                return
+            time.sleep(0.01)
+        raise OSError(f"{self.file} cannot be replaced")
 
     def connect(self, socket: zmq.Socket) -> None:
         self._due = 0.0
