@@ -26,6 +26,8 @@ from handflow.osc_hearing import Ears
 from handflow.osc_layouts import Protocol
 from handflow.osc_reading import read
 from handflow.osc_sheet import NONE
+from handflow.runtime.orders import change
+from handflow.runtime.stage import declared
 
 PROTOCOLS = get_args(Protocol)
 
@@ -325,6 +327,26 @@ def test_a_name_server_that_does_not_answer_delays_no_other_target(
 def test_only_unknown_hosts_are_one_line(started, name_server: Names) -> None:
     with pytest.raises(SetupError, match=r"tuio11 to a:3333: host 'a' is not known .*; hands to b:9000: host 'b'"):
         started({"protocol": "tuio11", "host": "a"}, {"protocol": "hands", "host": "b"})
+
+
+def test_other_targets_while_it_runs_leave_nobody_in_the_old_ones(mailbox: Mailbox, started) -> None:
+    node = started({"protocol": "tuio11", "port": mailbox.port})
+    node.process(some_hands([7]))
+    first = node.outlets[0].number
+    what, other = declared(Osc), Mailbox()
+    mailbox.datagrams()
+    assert not change(node, what, "lost_s", 5.0)
+    assert mailbox.datagrams() == []  # no game notices
+    assert change(node, what, "targets", [{"protocol": "tuio11", "port": other.port}])
+    assert {m for m in mailbox.messages() if m[1] == "alive"} == {("/tuio/2Dcur", "alive")}
+    node.process(some_hands([7], seq=2))
+    assert ("/tuio/2Dcur", "alive", 7) in other.messages()
+    assert node.outlets[0].number >= first
+    with pytest.raises(SetupError, match="two targets send"):
+        change(node, what, "targets", [{"protocol": "tuio11"}, {"protocol": "tuio11"}])
+    node.process(some_hands([7], seq=3))
+    assert ("/tuio/2Dcur", "alive", 7) in other.messages()  # as before
+    other.socket.close()
 
 
 def test_two_names_of_one_target_are_refused(started, name_server: Names) -> None:

@@ -66,6 +66,9 @@ class Osc(Node):
             self._tell(self.register.clear(), must=True)
         self._each_second()
 
+    def changed(self, name: str) -> bool:
+        return name == "targets"
+
     def stop(self) -> None:
         for _ in range(2):  # a lost datagram would leave hands in the game for ever
             self._tell(self.register.clear(), must=True)
