@@ -14,6 +14,7 @@ from conftest import free_ports, until
 from test_picture import smooth
 
 from handflow import Frame, Hands, Heatmap
+from handflow.runtime import keys
 from handflow.runtime.endpoint import Fixed
 from handflow.runtime.far import FarListener, FarOutbox, Lateness
 from handflow.runtime.machines import Crossing
@@ -128,6 +129,26 @@ def test_a_form_that_the_graph_does_not_have_is_nobodys(ends: Callable[..., Ends
             stranger.next(0.2)
     finally:
         stranger.close()
+
+
+def test_who_has_the_key_reads_and_who_has_another_or_none_does_not(ends: Callable[..., Ends], tmp_path: Path) -> None:
+    for name in ("ours", "theirs"):
+        keys.make(tmp_path / name)
+    out, (reader,), _ = ends(Edge("hands", "tracker", Hands, crossing=crossing(ends, key=str(tmp_path / "ours"))))
+    with zmq.Context() as context, ExitStack() as close:
+        strangers = []
+        for key in ("", str(tmp_path / "theirs")):
+            edge = Edge("hands", "tracker", Hands, crossing=crossing(ends, key=key))
+            strangers.append(FarListener(context, edge, Rings(), Profile("x", 1)))
+            close.callback(strangers[-1].close)
+        time.sleep(0.3)  # time for both to get in, if they could
+        out.send(Hands(stream=1, seq=1, captured_ns=now()))
+        got = reader.next(10)
+        assert got is not None
+        assert got.message.seq == 1
+        for stranger in strangers:
+            with pytest.raises(TimeoutError):
+                stranger.next(0.2)
 
 
 def test_memory_named_by_another_machine_is_refused() -> None:

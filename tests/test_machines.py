@@ -322,6 +322,7 @@ def test_two_supervisors_make_one_graph(run: Callable[..., Run], folder: Path, m
         assert each.stop() == 0
 
 
+@pytest.mark.slow
 def test_with_a_key_what_crosses_is_encrypted_and_strangers_stay_outside(
     run: Callable[..., Run], folder: Path, moved: Callable[..., Path]
 ) -> None:
