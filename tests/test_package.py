@@ -24,7 +24,7 @@ def test_the_wheel_runs_from_any_directory(tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as file:
         file.extractall(site)
     names = {path.name for path in (site / "handflow").rglob("*")}
-    assert {"pipeline.yaml", "hands.onnx", "hands-int8.onnx", "py.typed", "calibrate.js"} <= names
+    assert {"pipeline.yaml", "hands.onnx", "hands-int8.onnx", "py.typed", "calibrate.js", "annotate.js"} <= names
     done = subprocess.run(
         [sys.executable, "-m", "handflow", "run", "--source", "demo", "--for", "4"],
         cwd=elsewhere, env=os.environ | {"PYTHONPATH": str(site)}, capture_output=True, text=True,

@@ -15,6 +15,7 @@ from .launch import set_value as _set
 from .launch import supervise
 
 TRAINING = {
+    "annotate": "a page to label the hands in clips and pictures of your own",
     "train": "trains the network on labelled pictures",
     "evaluate": "scores a model on labelled pictures and clips",
     "export": "writes a trained network as ONNX models",

@@ -55,7 +55,7 @@ def pictures(path: str | Path, fps: float = 30.0) -> Iterator[Picture]:
     """Every picture of a video file, a folder (by name, at `fps`) or one picture file, in order. SetupError."""
     path = Path(path)
     if path.is_dir():
-        files = sorted((f for f in path.iterdir() if f.suffix.lower() in SUFFIXES), key=_natural)
+        files = sorted((f for f in path.iterdir() if f.suffix.lower() in SUFFIXES), key=natural)
         if not files:
             raise SetupError(f"{path}: no pictures in this folder ({' '.join(sorted(SUFFIXES))})")
         return _stills(files, fps)
@@ -83,7 +83,7 @@ def looped(path: str | Path, fps: float = 30.0) -> Iterator[Picture]:
         frame, t = frame + picture.frame + 1, now + step
 
 
-def _natural(path: Path) -> list[tuple[int, str]]:
+def natural(path: Path) -> list[tuple[int, str]]:
     """hand2 before hand10."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
 

@@ -125,7 +125,7 @@ class Stream:
 
 
 class Web:
-    """Serves the files of `folder`, with index.html as "/", and what `get`, `post` and `stream` add before `start`."""
+    """Serves the files of `folder`, index.html as "/", and what `get`, `post`, `picture`, `stream` add before start."""
 
     def __init__(self, folder: Path, address: str = "127.0.0.1", port: int = 0) -> None:
         self.folder, self.address, self.port = folder, address, port  # port 0: a free one, known after start()
@@ -165,6 +165,14 @@ class Web:
             return web.json_response(answer(given))
 
         self._routes.append(web.post(path, _told(handle)))
+
+    def picture(self, path: str, answer: Callable[[dict[str, str]], bytes]) -> None:
+        """GET of `path`, which names in braces what `answer` is given, answers with a JPEG. ValueErrors: see `post`."""
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return web.Response(body=answer(dict(request.match_info)), content_type="image/jpeg")
+
+        self._routes.append(web.get(path, _told(handle)))
 
     def stream(self, path: str) -> Stream:
         """A WebSocket at `path`."""

@@ -3,7 +3,8 @@
     {"image", "width", "height", "hands": [{"box": [x, y, w, h], "kind": "open"}], "source", "group", "licence"}
 
 `image` is relative to the label file. A clip's frames are lines {"frame", "width", "height", "hands"} in a file named
-as the clip is; `clips.jsonl` beside it lists clips by {"clip", "labels", "group"}.
+as the clip is; `clips.jsonl` beside it lists clips by {"clip", "labels", "group"},
+and with a "path" those that lie elsewhere.
 """
 
 import hashlib
@@ -101,7 +102,8 @@ def read_file(file: Path, clip: dict | None = None) -> list[Picture]:
             raise LabelError(f"{where}: an object was expected, found {text[:40]!r}")
         if "clip" in line:
             name = Path(line["clip"]).stem
-            pictures += read_file(file.parent / f"{name}.jsonl", {**line, "path": file.parent / f"{name}.mp4"})
+            path = file.parent / line.get("path", f"{name}.mp4")
+            pictures += read_file(file.parent / f"{name}.jsonl", {**line, "path": path})
         elif line.get("labelled", True) and not between_moves(line):
             pictures.append(read_line(line, where, file, clip))
     return pictures

@@ -1,0 +1,79 @@
+"""Clips read by frame number: short ones kept, long ones sought."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from handflow.training.images import BEHIND, NEAR, Clip, LabelError
+
+FRAMES = 6 * NEAR
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip whose frames say their number in bright and dark stripes."""
+    made = tmp_path_factory.mktemp("clips") / "numbers.mp4"
+    writer = cv2.VideoWriter(str(made), cv2.VideoWriter.fourcc(*"mp4v"), 30, (128, 32))
+    for n in range(FRAMES):
+        picture = np.full((32, 128, 3), 40, np.uint8)
+        for bit in range(8):
+            picture[:, bit * 16 : bit * 16 + 16] = 220 if n >> bit & 1 else 40
+        writer.write(picture)
+    writer.release()
+    return made
+
+
+def number(picture: np.ndarray) -> int:
+    return sum(1 << bit for bit in range(8) if picture[:, bit * 16 + 4 : bit * 16 + 12].mean() > 128)
+
+
+def test_a_short_clip_is_kept_whole(file: Path) -> None:
+    clip = Clip(file)
+    assert (len(clip), clip.width, clip.height, clip.fps) == (FRAMES, 128, 32, 30)
+    assert [number(clip[n]) for n in (100, 3, FRAMES - 1)] == [100, 3, FRAMES - 1]
+    assert clip[5] is clip[5]
+
+
+@pytest.mark.parametrize("jumps", [True, False])
+def test_frames_of_a_long_clip_are_those_that_reading_on_would_give(file: Path, jumps: bool) -> None:
+    clip = Clip(file, kept_bytes=1)
+    clip._jumps = clip._jumps and jumps  # a file whose times say nothing is read from its start
+    order = [*range(5), 150, *range(90, 70, -1), 171, 172, 40, 0, FRAMES - 1]
+    assert [number(clip[n]) for n in order] == order
+    assert len(clip._kept) == 2 * BEHIND
+
+
+class Astray:
+    """A decoder that jumps to some milliseconds beside where it is sent, as they do in clips of uneven rate."""
+
+    def __init__(self, capture: Any, off_ms: float) -> None:
+        self.capture, self.off_ms = capture, off_ms
+
+    def set(self, which: int, value: float) -> None:
+        self.capture.set(which, max(0.0, value + self.off_ms))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.capture, name)
+
+
+@pytest.mark.parametrize("off_ms", [-300, 200, 2000, 10_000])
+def test_a_decoder_that_jumps_elsewhere_is_noticed(file: Path, off_ms: float) -> None:
+    clip = Clip(file, kept_bytes=1)
+    clip._capture = Astray(clip._capture, off_ms)  # type: ignore[assignment]
+    assert [number(clip[n]) for n in (150, 60)] == [150, 60]
+
+
+def test_a_frame_that_is_not_there_is_an_index_error(file: Path) -> None:
+    clip = Clip(file)
+    for n in (-1, FRAMES):
+        with pytest.raises(IndexError):
+            clip[n]
+
+
+def test_what_is_no_clip_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.mp4").write_bytes(b"nothing")
+    with pytest.raises(LabelError, match=r"a\.mp4: no such clip, or not one OpenCV can read"):
+        Clip(tmp_path / "a.mp4")
