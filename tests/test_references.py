@@ -98,16 +98,17 @@ class Count:
     values: int = 0
     beyond: int = 0
     largest: float = 0.0
+    shapes: int = 0  # arrays of another shape
     first: int = 0  # frame with a value beyond
 
     def add(self, got: np.ndarray, expected: np.ndarray, most: float, frame: int) -> None:
         if got.shape != expected.shape:
-            self.values, self.beyond, self.largest = self.values + 1, self.beyond + 1, np.inf
+            self.shapes += 1
         else:
             apart = np.abs(got.astype(float) - expected)
             self.values, self.beyond = self.values + apart.size, self.beyond + int((apart > most).sum())
             self.largest = max(self.largest, float(apart.max(initial=0)))
-        if self.beyond and not self.first:
+        if (self.beyond or self.shapes) and not self.first:
             self.first = frame
 
 
@@ -127,6 +128,8 @@ def differences(got: dict[str, list[Message]], expected: dict[str, list[Message]
                 counts.setdefault(field, Count()).add(getattr(one, key), getattr(other, key), most, one.seq)
         for field, count in counts.items():
             most, share = TOLERANCE.get(field, EXACT)
+            if count.shapes:
+                lines.append(f"{output}: {field}: {count.shapes} have another shape; first in frame {count.first}")
             if count.beyond > share * count.values:
                 lines.append(
                     f"{output}: {field}: {count.beyond} of {count.values} values differ by more than {most:g}, at most "

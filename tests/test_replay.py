@@ -20,9 +20,10 @@ from test_references import recorded as recorded_frames
 from handflow import Frame, Hands
 from handflow.__main__ import main
 from handflow.conducting import Conductor, Player, Tempo
-from handflow.facts import Facts, models_of
+from handflow.facts import Facts, Pictures, facts_of, models_of
 from handflow.flow import OpticalFlow
 from handflow.heatmap import HeatmapNode
+from handflow.launch import graph_of
 from handflow.lines import frame_line, listed
 from handflow.recorded import Recording
 from handflow.recording import Recorder, output_of, pack
@@ -30,6 +31,7 @@ from handflow.replay import Replay
 from handflow.replaying import changed_models
 from handflow.runtime.graph import Entry, Graph
 from handflow.runtime.inline import Inline, Wired
+from handflow.tapping import add_recorder
 from handflow.tracker import Tracker
 
 
@@ -141,9 +143,9 @@ def test_a_replay_that_is_started_again_goes_on_where_the_others_are(tmp_path: P
     assert isinstance(Player(tmp_path, "a", 1.0, 0.0).tempo, Tempo)
 
 
-def recorded(folder: Path) -> Path:
+def recorded(folder: Path, facts: Facts = Facts()) -> Path:  # noqa: B008 (immutable)
     """What the graph of test_record may have sent, pictures and hands."""
-    recorder = Recorder(folder / "a.mcap", Facts(), [output_of("numbers", Frame), output_of("spot", Hands)])
+    recorder = Recorder(folder / "a.mcap", facts, [output_of("numbers", Frame), output_of("spot", Hands)])
     for number in range(1, 31):
         for name, message in (("numbers", frame(number)), ("spot", hands(number))):
             recorder.add(name, pack(message), message.captured_ns, message.captured_ns, number)
@@ -178,12 +180,12 @@ def test_recorded_hands_need_no_camera(run: Callable[..., Run], tmp_path: Path) 
 
 def test_without_a_graph_the_recorded_one_runs(run: Callable[..., Run], tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
-    graph = graph_in(tmp_path, count=40, fps=60)
-    made = run("record", "-o", tmp_path / "a.mcap", graph)
-    assert made.end(60) == 0, made.err
-    started = run("replay", tmp_path / "a.mcap", "--only", "numbers", "--json", "-", cwd=tmp_path / "elsewhere")
+    graph = graph_of(str(graph_in(tmp_path)))
+    add_recorder(graph, ["numbers"], {"file": str(tmp_path / "a.mcap"), "overwrite": True})  # is not run again
+    file = recorded(tmp_path, facts_of(graph.plain(), Pictures()))
+    started = run("replay", file, "--only", "numbers", "--rate", "0", "--json", "-", cwd=tmp_path / "elsewhere")
     assert started.end(60) == 0, started.err
-    assert len(started.out) == 40
+    assert json.loads(started.out[-1])["hands"][0]["x"] == pytest.approx(0.3)
 
 
 def test_a_paused_replay_goes_on_frame_by_frame(tmp_path: Path) -> None:
