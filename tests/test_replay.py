@@ -160,7 +160,7 @@ def lines(file: Path) -> list[dict]:
 def test_a_recorded_camera_drives_the_rest_of_the_graph(run: Callable[..., Run], tmp_path: Path) -> None:
     graph, out = graph_in(tmp_path), tmp_path / "out.jsonl"
     file = recorded(tmp_path)
-    started = run("replay", file, graph, "--only", "numbers", "--json", out)
+    started = run("replay", file, graph, "--only", "numbers", "--exact", "--json", out)
     assert started.end(60) == 0, started.err
     got = lines(out)
     assert [line["frame"] for line in got] == list(range(30))
