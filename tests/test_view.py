@@ -321,6 +321,7 @@ def test_the_page_is_served_from_the_package_alone(node: View) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_the_demo_is_seen_with_its_hands_by_several_viewers(
     browser: Any, run: Callable[..., Run], tmp_path: Path
 ) -> None:
