@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 from conftest import Run, until
@@ -22,6 +23,7 @@ from handflow.launch import graph_of
 from handflow.recorded import Recording
 from handflow.recording import STATUS
 from handflow.runtime.graph import GraphError
+from handflow.runtime.schema import schema
 from handflow.tape import Plan, Tape
 from handflow.tapping import outputs
 
@@ -117,6 +119,14 @@ def test_only_what_was_named_is_recorded(tmp_path: Path) -> None:
     assert outputs(graph, ["spot"]) == ["spot"]
     with pytest.raises(GraphError, match="--only spt: no node that gives messages; did you mean 'spot'"):
         outputs(graph, ["spt"])
+
+
+def test_editors_know_that_a_recorder_takes_any_inputs() -> None:
+    record = {"run": "record", "in": {"pictures": "camera", "hands": {"from": "tracker"}}, "with": {"file": "a.mcap"}}
+    jsonschema.validate({"nodes": {"camera": {"run": "camera"}, "record": record}}, schema())
+    record["in"] = {"pictures": 5}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"nodes": {"record": record}}, schema())
 
 
 def killed_at(run: Callable[..., Run], graph: Path, file: Path, after_s: float) -> float:

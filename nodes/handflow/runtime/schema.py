@@ -45,7 +45,8 @@ def schema() -> dict[str, Any]:
             "required": sorted(what.required),
             "additionalProperties": False,
         }
-        ins = {"type": "object", "properties": dict.fromkeys(what.inputs, edge), "additionalProperties": False}
+        rest: Any = edge if what.rest else False  # any number of inputs under any names
+        ins = {"type": "object", "properties": dict.fromkeys(what.inputs, edge), "additionalProperties": rest}
         rules.append(
             {
                 "if": {"properties": {"run": {"const": name}}},
