@@ -234,7 +234,7 @@ def test_what_cannot_be_opened_or_written_is_one_line(
         (str(tmp_path / "none.mp4"),): "none.mp4: no such file or folder",
         (str(tmp_path / "text.mp4"),): "text.mp4: no such clip, or not one OpenCV can read",
         (str(tmp_path / "empty"),): "empty: no pictures in this folder",
-        (str(clip), "-o", str(tmp_path / "file")): "cannot be written: Not a directory",
+        (str(clip), "-o", str(tmp_path / "file")): "cannot be written: ",
         (str(clip), "-o", str(tmp_path / "out"), "--model", "paws"): "there is no paws.onnx",
     }.items():
         assert main(["annotate", *arguments]) == 1
@@ -292,6 +292,11 @@ def test_the_command_serves_the_page_and_stops_with_everything_saved(
     started = run("annotate", clip, "-o", folder, "--port", 0, "--model", "none")
     until(lambda: any("the page is at" in line for line in started.out), "no page")
     assert "square: 20 frames of 640x360" in started.out[0]
+    second = run("annotate", clip, "-o", folder, "--port", 0, "--model", "none")
+    assert second.end() == 1
+    assert [line.split("labels: ")[1] for line in second.err] == [
+        "another annotate labels into this folder; give another folder for the labels with -o\n"
+    ]
     assert started.stop(signal.SIGTERM) == 0
     assert started.err == []
     assert read_none(folder)
@@ -434,6 +439,21 @@ def test_a_frame_without_hands_is_confirmed_played_on_from_and_left_at_any_place
     it.page.reload()
     it.at_frame(7)
     assert it.page.text_content("#state") == "carried"
+
+
+def test_a_picture_that_cannot_be_read_is_said_and_passed_over(browser: Any, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "square").mkdir()
+    for n in range(3):
+        cv2.imwrite(str(tmp_path / "square" / f"{n}.png"), scene(*place(n)))
+    (tmp_path / "square" / "1.png").write_text("no picture")
+    it = Shown(browser, Session([str(tmp_path / "square")], folder))
+    it.page.keyboard.press("ArrowRight")
+    until(lambda: "1.png: not a picture" in it.page.text_content("#said"), "nothing is said")
+    it.page.keyboard.press("ArrowRight")
+    it.at_frame(2)
+    until(lambda: it.page.is_hidden("#said"), "it is still said")
+    it.wrong = [line for line in it.wrong if "400" not in line]  # the browser's own words for it
+    it.close()
 
 
 def test_the_page_is_served_from_the_package_alone(rendered: Path, folder: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from filelock import FileLock, Timeout
 
 from ..heatmap import HeatmapNode
 from ..messages import Frame
@@ -30,7 +31,7 @@ from .carry import grey
 from .data import LabelError
 from .images import Clip
 from .keyed import Keyed, Marks
-from .sheet import Listing, Sheet, edited, free, replace
+from .sheet import ELSEWHERE, Listing, Sheet, edited, free, replace
 from .targets import KINDS
 
 PAGE = Path(__file__).parent / "annotate"
@@ -55,6 +56,11 @@ def run(args: argparse.Namespace) -> int:
     """Serves the page until it is stopped. SetupError."""
     cv2.setNumThreads(1)
     quiet()
+    with alone(Path(args.out)):
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     session = Session(args.clips, Path(args.out), args.every)
     for item in session.items:
         print(f"{item.name}: {item.told}", flush=True)
@@ -86,6 +92,23 @@ def _port(text: str) -> int:
     if not text.isdigit() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text!r} found, a port from 0 to 65535 expected")
     return int(text)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keeps others from labelling into the folder: each would take away what the other has saved. SetupError."""
+    lock = FileLock(folder / ".annotate.lock", timeout=0)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise SetupError(f"{folder}: another annotate labels into this folder; {ELSEWHERE}") from None
+    except OSError as error:
+        raise SetupError(f"{folder}: cannot be written: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 Finder = Callable[[np.ndarray], list[dict[str, Any]]]

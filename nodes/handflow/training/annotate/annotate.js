@@ -19,8 +19,9 @@ let kind = "open"; // of the next box
 let chosen = null; // id of the box that has handles
 let held = null; // what is dragged: {what, hand, corner, from, box}
 let view = { left: 0, top: 0, scale: 1, zoom: 1, x: 0.5, y: 0.5 }; // zoomed around x, y of the picture
-let playing = false, seeking = null, waiting = 0, edits = 0;
-let turn = Promise.resolve(); // questions are asked one after the other
+let playing = false, seeking = false, wished = null, waiting = 0, edits = 0;
+let here = 0; // the frame that is wished for: one that cannot be read is to be passed over
+let turn = Promise.resolve();
 
 begin();
 new ResizeObserver(() => { draw(); drawLine(); }).observe(stage);
@@ -51,31 +52,37 @@ async function post(path, body) {
   return told;
 }
 
-/** Asks when what was asked before has been answered. */
-function ask(path, body) {
+/** Does one thing after the other: what is asked, and what is shown of the answer. */
+function queue(job) {
   waiting += 1;
-  const asked = turn.then(() => post(path, body)).finally(() => { waiting -= 1; });
-  turn = asked.catch(() => {});
-  return asked;
-}
-
-async function show(frame) {
-  try {
-    take(await ask("show", { clip, frame, find: !playing }), await load(frame));
-  } catch (wrong) {
+  const done = turn.then(job).then(hush, (wrong) => {
     playing = false;
     say(wrong.message);
-  }
-  buttons();
+  }).finally(() => {
+    waiting -= 1;
+    buttons();
+  });
+  turn = done;
+  return done;
 }
 
-async function load(frame) {
-  const answer = await fetch(`picture/${clip}/${frame}`);
+function show(frame) {
+  here = frame;
+  const of = clip, find = !playing;
+  return queue(async () => {
+    const [told, image] = await Promise.all([post("show", { clip: of, frame, find }), load(of, frame)]);
+    take(told, image);
+  });
+}
+
+async function load(of, frame) {
+  const answer = await fetch(`picture/${of}/${frame}`);
   if (!answer.ok) throw new Error((await answer.json()).error ?? answer.statusText);
   return createImageBitmap(await answer.blob());
 }
 
 function take(told, image) {
+  held = null;
   const resized = !now || now.clip !== told.clip || now.width !== told.width || now.height !== told.height;
   now = told;
   hands = structuredClone(told.hands);
@@ -101,32 +108,29 @@ function take(told, image) {
 }
 
 /** The hands as they are here are right: the server is told. */
-async function commit() {
-  const number = ++edits, { frame } = now;
-  const sent = hands.map(({ id, box, kind: of, by }) => ({ id, box, kind: of, by }));
+function commit() {
+  const number = ++edits, { clip: of, frame } = now;
+  const sent = hands.map(({ id, box, kind: what, by }) => ({ id, box, kind: what, by }));
   now.found = now.found.filter(({ box }) => !hands.some((hand) => meets(hand.box, box)));
   draw();
   list();
-  try {
-    const told = await ask("edit", { clip, frame, hands: sent });
-    if (number === edits && now.frame === frame && now.clip === told.clip && !held) take(told);
-    document.documentElement.dataset.saved = number;
-    hush();
-  } catch (wrong) {
-    say(wrong.message);
-  }
-  buttons();
+  return queue(async () => {
+    const told = await post("edit", { clip: of, frame, hands: sent });
+    if (number === edits && now.frame === frame && now.clip === of && !held) take(told);
+    else if (now.clip === of) {
+      Object.assign(now, { states: told.states, undo: told.undo });
+      drawLine();
+    }
+  });
 }
 
-async function undo() {
-  try {
-    const told = await ask("undo", { clip });
-    take(told, told.frame === now.frame ? null : await load(told.frame));
-    document.documentElement.dataset.saved = ++edits;
-  } catch (wrong) {
-    say(wrong.message);
-  }
-  buttons();
+function undo() {
+  return queue(async () => {
+    const told = await post("undo", { clip: now.clip });
+    edits += 1;
+    here = told.frame;
+    take(told, told.frame === now.frame ? null : await load(told.clip, told.frame));
+  });
 }
 
 function say(text) {
@@ -151,6 +155,7 @@ async function choose(index) {
   $("clips").value = clip;
   playing = false;
   fresh = 1;
+  here = 0;
   const { moving, at, frames } = clips[clip];
   $("play").hidden = !moving;
   $("line").setAttribute("aria-valuemax", frames - 1);
@@ -161,37 +166,30 @@ const end = () => clips[clip].frames - 1;
 
 /** To the frame that is `count` steps away; each key press is a step of its own, so that no frame is passed unseen. */
 function step(count, again = false) {
-  if (!now || (again && waiting)) return Promise.resolve();
-  const from = seeking ?? now.frame, to = Math.min(end(), Math.max(0, from + count * every));
-  if (to === from) return Promise.resolve();
-  seeking = to;
+  const to = clips.length ? Math.min(end(), Math.max(0, here + count * every)) : here;
+  if (to === here || (again && waiting)) return Promise.resolve();
   clips[clip].at = to;
-  return show(to).finally(() => { if (seeking === to) seeking = null; });
+  return show(to);
 }
 
 /** To any frame; of several wishes while one is on its way the last one counts. */
 async function seek(frame) {
-  const wished = Math.min(end(), Math.max(0, frame));
-  if (seeking !== null) {
-    later = wished;
-    return;
+  wished = Math.min(end(), Math.max(0, frame));
+  if (seeking) return;
+  seeking = true;
+  while (wished !== null) {
+    const next = wished;
+    wished = null;
+    clips[clip].at = next;
+    await show(next);
   }
-  seeking = clips[clip].at = wished;
-  await show(wished);
-  seeking = null;
-  if (later !== null) {
-    const next = later;
-    later = null;
-    await seek(next);
-  }
+  seeking = false;
 }
-
-let later = null;
 
 async function play() {
   playing = !playing;
   buttons();
-  while (playing && now.frame < end()) {
+  while (playing && here < end()) {
     const began = performance.now();
     await step(1);
     const rest = (1000 * every) / clips[clip].fps - (performance.now() - began);
@@ -199,7 +197,7 @@ async function play() {
   }
   if (playing) playing = false;
   buttons();
-  if (now && !now.found.length) show(now.frame); // what is found is looked for where one stops
+  show(here); // what is found is looked for where one stops
 }
 
 function toKey(direction) {
@@ -331,12 +329,11 @@ function list() {
 }
 
 function buttons() {
-  if (!now) return;
-  $("undo").disabled = !now.undo && !waiting;
+  $("undo").disabled = !now?.undo;
   $("play").textContent = playing ? "Stop" : "Play";
   $("play").setAttribute("aria-pressed", playing);
-  $("back").disabled = now.frame === 0;
-  $("next").disabled = now.frame === end();
+  $("back").disabled = here === 0;
+  $("next").disabled = !clips.length || here === end();
 }
 
 /** What is labelled, over the whole clip. */
@@ -490,12 +487,13 @@ $("accept").onclick = () => acceptFound(now.found);
 $("right").onclick = () => commit();
 
 addEventListener("keydown", (event) => {
-  if (!now || event.target.tagName === "SELECT" || held) return;
+  if (event.target.tagName === "SELECT" || held) return;
   const command = event.ctrlKey || event.metaKey, far = event.shiftKey ? 10 : 1;
   const arrow = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] }[event.key];
   const key = event.key.toLowerCase();
   const pressed = event.target.tagName === "BUTTON" && (key === "enter" || key === " ");
   if (pressed || event.altKey) return; // the button's own
+  if (!now && !(arrow && arrow[0] && !command)) return; // the first picture cannot be read
   if (arrow && command) nudge(arrow[0] * far, arrow[1] * far);
   else if (arrow && arrow[0]) step(arrow[0] * far, event.repeat);
   else if (command && key === "z") undo();
