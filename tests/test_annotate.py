@@ -16,7 +16,7 @@ from test_web import ask
 
 from handflow import SetupError
 from handflow.__main__ import main
-from handflow.training.annotate import Session, serve
+from handflow.training.annotate import Session, opened, serve
 from handflow.training.data import read_labels
 from handflow.training.images import Clip
 from handflow.training.targets import OPEN, OTHER
@@ -60,6 +60,10 @@ def hand(frame: int, id_: int = 1, kind: str = "open") -> dict[str, Any]:
     return {"id": id_, "box": box(*place(frame)), "kind": kind}
 
 
+def begun(paths: list[str], folder: Path) -> Session:
+    return Session(*opened(paths), folder)
+
+
 def label(session: Session, frame: int, *hands: dict[str, Any], clip: int = 0) -> dict[str, Any]:
     session.show({"clip": clip, "frame": frame})
     return session.edit({"clip": clip, "frame": frame, "hands": list(hands)})
@@ -69,7 +73,7 @@ def label(session: Session, frame: int, *hands: dict[str, Any], clip: int = 0) -
 
 
 def test_training_reads_what_was_labelled_and_nothing_that_was_not_looked_at(clip: Path, folder: Path) -> None:
-    session = Session([str(clip)], folder)
+    session = begun([str(clip)], folder)
     label(session, 2, hand(2), hand(2, 2, "other") | {"box": [5, 5, 40, 40]})
     for frame in (3, 4, 9):
         session.show({"clip": 0, "frame": frame})
@@ -92,12 +96,12 @@ def test_training_reads_what_was_labelled_and_nothing_that_was_not_looked_at(cli
 
 
 def test_every_change_is_on_the_disk_at_once_and_gone_on_from(clip: Path, folder: Path) -> None:
-    session = Session([str(clip)], folder)
+    session = begun([str(clip)], folder)
     label(session, 0, hand(0))
     for frame in range(1, 6):
         session.show({"clip": 0, "frame": frame})
     before = (folder / "clips" / "square.jsonl").read_text()
-    again = Session([str(clip)], folder)  # the first one was never closed: it might as well have been killed
+    again = begun([str(clip)], folder)  # the first one was never closed: it might as well have been killed
     assert again.state()["clips"][0]["at"] == 5
     assert (folder / "clips" / "square.jsonl").read_text() == before
     told = again.show({"clip": 0, "frame": 6})
@@ -109,15 +113,15 @@ def test_every_change_is_on_the_disk_at_once_and_gone_on_from(clip: Path, folder
 
 
 def test_a_clip_that_was_moved_keeps_its_labels(clip: Path, folder: Path, tmp_path: Path) -> None:
-    label(Session([str(clip)], folder), 0, hand(0))
+    label(begun([str(clip)], folder), 0, hand(0))
     (tmp_path / "elsewhere").mkdir()
     moved = clip.rename(tmp_path / "elsewhere" / "square.mp4")
-    assert Session([str(moved)], folder).show({"clip": 0, "frame": 0})["states"][0] == "k"
+    assert begun([str(moved)], folder).show({"clip": 0, "frame": 0})["states"][0] == "k"
     assert read_labels([folder])[0].path.resolve() == moved.resolve()
 
 
 def test_labels_and_clip_move_together(clip: Path, folder: Path, tmp_path: Path) -> None:
-    label(Session([str(clip)], folder), 0, hand(0))
+    label(begun([str(clip)], folder), 0, hand(0))
     (tmp_path / "there").mkdir()
     clip.rename(tmp_path / "there" / "square.mp4")
     folder.rename(tmp_path / "there" / "labels")
@@ -128,12 +132,12 @@ def test_two_clips_of_one_name_have_labels_of_their_own(clip: Path, folder: Path
     other = tmp_path / "other" / "square.mp4"
     other.parent.mkdir()
     write(other, [scene(200, 100)] * 3)
-    session = Session([str(clip), str(other)], folder)
+    session = begun([str(clip), str(other)], folder)
     label(session, 1, hand(1))
     label(session, 2, hand(2), clip=1)
     assert [(p.path.resolve(), p.frame) for p in read_labels([folder])] == [(clip, 1), (other, 2)]
     assert len(lines(folder / "clips" / "square-2.jsonl")) == 3
-    again = Session([str(other), str(clip)], folder)
+    again = begun([str(other), str(clip)], folder)
     assert [again.show({"clip": n, "frame": 0})["states"].count("k") for n in (0, 1)] == [1, 1]
 
 
@@ -141,14 +145,14 @@ def test_pictures_are_labelled_each_by_itself(folder: Path, tmp_path: Path) -> N
     (tmp_path / "square").mkdir()
     for n in (10, 9, 8):
         cv2.imwrite(str(tmp_path / "square" / f"{n}.png"), scene(*place(n), size=(640 + n, 360)))
-    session = Session([str(tmp_path / "square")], folder)
+    session = begun([str(tmp_path / "square")], folder)
     told = label(session, 1, hand(9))
     assert (told["title"], told["width"]) == ("9.png", 649)
     assert session.show({"clip": 0, "frame": 2})["hands"] == []
     (picture,) = read_labels([folder])
     assert (picture.path.name, picture.frame, picture.source) == ("9.png", None, "square")
     assert picture.read().shape[1] == 649
-    again = Session([str(tmp_path / "square")], folder)
+    again = begun([str(tmp_path / "square")], folder)
     assert again.show({"clip": 0, "frame": 1})["exact"]
     again.edit({"clip": 0, "frame": 0, "hands": []})  # nobody waves: that is a label too
     assert len(read_labels([folder])) == 2
@@ -168,7 +172,7 @@ def test_what_others_wrote_about_a_hand_stays_where_it_is_not_touched(folder: Pa
         "licence": "MIT",
     }
     (folder / "labels.jsonl").write_text(json.dumps(line))
-    label(Session([str(folder)], folder), 0, {"id": 1, **known}, hand(0, 2))
+    label(begun([str(folder)], folder), 0, {"id": 1, **known}, hand(0, 2))
     (told,) = lines(folder / "labels.jsonl")
     assert told["hands"][0] == known | {"id": 1}
     assert (told["group"], told["licence"], told["hands"][1]["labelled_by"]) == ("g", "MIT", "eye")
@@ -178,14 +182,14 @@ def test_what_others_wrote_about_a_hand_stays_where_it_is_not_touched(folder: Pa
 
 
 def test_labels_of_another_clip_are_not_written_over(clip: Path, folder: Path) -> None:
-    label(Session([str(clip)], folder), 0, hand(0))
+    label(begun([str(clip)], folder), 0, hand(0))
     before = (folder / "clips" / "square.jsonl").read_text()
     write(clip, [scene(200, 100)] * 5)
     with pytest.raises(SetupError, match=r"with 20 frames of 640x360, but .*square.mp4 has 5 of 640x360: another clip"):
-        Session([str(clip)], folder)
+        begun([str(clip)], folder)
     write(clip, [scene(200, 100, size=(320, 240))] * FRAMES)
     with pytest.raises(SetupError, match=r"640x360, but .* 320x240: another clip; give another folder .* -o"):
-        Session([str(clip)], folder)
+        begun([str(clip)], folder)
     assert (folder / "clips" / "square.jsonl").read_text() == before
 
 
@@ -209,10 +213,10 @@ FRAME = {"frame": 0, "width": 640, "height": 360, "hands": []}
     ],
 )
 def test_labels_that_cannot_be_ours_are_refused_with_their_line(clip: Path, folder: Path, text: str, said: str) -> None:
-    Session([str(clip)], folder)
+    begun([str(clip)], folder)
     (folder / "clips" / "square.jsonl").write_text(text)
     with pytest.raises(SetupError, match=said) as refused:
-        Session([str(clip)], folder)
+        begun([str(clip)], folder)
     assert "\n" not in str(refused.value)
     assert (folder / "clips" / "square.jsonl").read_text() == text
 
@@ -221,12 +225,13 @@ def test_labels_that_no_list_names_are_not_written_over(clip: Path, folder: Path
     (folder / "clips").mkdir(parents=True)
     (folder / "clips" / "square.jsonl").write_text("")
     with pytest.raises(SetupError, match=r"square\.jsonl: labels that clips\.jsonl does not list: whose are they\?"):
-        Session([str(clip)], folder)
+        begun([str(clip)], folder)
 
 
 def test_what_cannot_be_opened_or_written_is_one_line(
-    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "text.mp4").write_text("no clip")
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
@@ -241,6 +246,7 @@ def test_what_cannot_be_opened_or_written_is_one_line(
         told = capsys.readouterr().err
         assert said in told
         assert told.count("\n") == 1
+    assert not (tmp_path / "labels").exists(), "nothing is made for what cannot be labelled"
 
 
 @pytest.mark.parametrize(
@@ -261,7 +267,7 @@ def test_what_cannot_be_opened_or_written_is_one_line(
 def test_what_a_page_may_not_send_is_refused_and_not_written(
     rendered: Path, folder: Path, given: dict[str, Any], said: str
 ) -> None:
-    session = Session([str(rendered)], folder)
+    session = begun([str(rendered)], folder)
     with pytest.raises(ValueError, match=said):
         session.edit({"clip": 0, "frame": 0} | given)
     assert read_none(folder)
@@ -272,7 +278,7 @@ def read_none(folder: Path) -> bool:
 
 
 def test_a_disk_that_takes_no_more_is_told_to_the_page(clip: Path, folder: Path) -> None:
-    session = Session([str(clip)], folder)
+    session = begun([str(clip)], folder)
     web = serve(session)
     web.start()
     try:
@@ -347,7 +353,7 @@ def shown(browser: Any, rendered: Path, folder: Path) -> Iterator[Callable[..., 
     made: list[Shown] = []
 
     def show(**changed: Any) -> Shown:
-        session = Session([str(rendered)], folder)
+        session = begun([str(rendered)], folder)
         for name, value in changed.items():
             setattr(session, name, value)
         made.append(Shown(browser, session))
@@ -446,7 +452,7 @@ def test_a_picture_that_cannot_be_read_is_said_and_passed_over(browser: Any, fol
     for n in range(3):
         cv2.imwrite(str(tmp_path / "square" / f"{n}.png"), scene(*place(n)))
     (tmp_path / "square" / "1.png").write_text("no picture")
-    it = Shown(browser, Session([str(tmp_path / "square")], folder))
+    it = Shown(browser, begun([str(tmp_path / "square")], folder))
     it.page.keyboard.press("ArrowRight")
     until(lambda: "1.png: not a picture" in it.page.text_content("#said"), "nothing is said")
     it.page.keyboard.press("ArrowRight")
@@ -457,7 +463,7 @@ def test_a_picture_that_cannot_be_read_is_said_and_passed_over(browser: Any, fol
 
 
 def test_the_page_is_served_from_the_package_alone(rendered: Path, folder: Path) -> None:
-    web = serve(Session([str(rendered)], folder))
+    web = serve(begun([str(rendered)], folder))
     web.start()
     try:
         for name in ("", "annotate.js", "annotate.css", "icon.svg"):

@@ -56,12 +56,12 @@ def run(args: argparse.Namespace) -> int:
     """Serves the page until it is stopped. SetupError."""
     cv2.setNumThreads(1)
     quiet()
+    clips, pictures = opened(args.clips)  # before there is a folder for the labels of what cannot be read
     with alone(Path(args.out)):
-        return _run(args)
+        return _run(args, Session(clips, pictures, Path(args.out), args.every))
 
 
-def _run(args: argparse.Namespace) -> int:
-    session = Session(args.clips, Path(args.out), args.every)
+def _run(args: argparse.Namespace, session: "Session") -> int:
     for item in session.items:
         print(f"{item.name}: {item.told}", flush=True)
 
@@ -211,15 +211,15 @@ class Item:
 class Session:
     """All that is labelled at once, and where each was left. Raises LabelError."""
 
-    def __init__(self, paths: Sequence[str], folder: Path, every: int = 1) -> None:
+    def __init__(
+        self, clips: Sequence[Clip], pictures: Sequence[tuple[str, list[Path]]], folder: Path, every: int = 1
+    ) -> None:
         self.folder, self.every = folder, every
         self.find: Finder = nothing
         self.file = folder / ".annotate"
-        clips, stills = sorted_out(paths)
         listing = Listing(folder)
-        opened = [Clip(path, KEPT_BYTES // max(len(clips), 1)) for path in clips]
-        self.items = [Item(clip.path.stem, listing.sheet(clip), clip) for clip in opened]
-        for name, files in stills:
+        self.items = [Item(clip.path.stem, listing.sheet(clip), clip) for clip in clips]
+        for name, files in pictures:
             taken = [item.sheet.file.stem for item in self.items if item.clip is None]
             self.items.append(Item(name, Sheet(folder / f"{free(name, taken)}.jsonl", files), files))
         self.left = self._left()
@@ -322,7 +322,7 @@ def unknown_yet(found: list[dict[str, Any]], marks: Marks) -> list[dict[str, Any
     ]
 
 
-def sorted_out(paths: Sequence[str]) -> tuple[list[Path], list[tuple[str, list[Path]]]]:
+def opened(paths: Sequence[str]) -> tuple[list[Clip], list[tuple[str, list[Path]]]]:
     """The clips among `paths`, and the pictures: those of each folder, and the single ones, by name. LabelError."""
     clips: list[Path] = []
     single: list[Path] = []
@@ -339,7 +339,8 @@ def sorted_out(paths: Sequence[str]) -> tuple[list[Path], list[tuple[str, list[P
             single.append(path)
         else:
             clips.append(path)
-    return clips, [*folders, *([("pictures", single)] if single else [])]
+    kept = KEPT_BYTES // max(len(clips), 1)
+    return [Clip(path, kept) for path in clips], [*folders, *([("pictures", single)] if single else [])]
 
 
 def serve(session: Session, port: int = 0) -> Web:
