@@ -16,9 +16,11 @@ from test_web import ask
 
 from handflow import SetupError
 from handflow.__main__ import main
-from handflow.training.annotate import Session, opened, serve
+from handflow.training.annotate import serve
 from handflow.training.data import read_labels
 from handflow.training.images import Clip
+from handflow.training.keyed import Marks
+from handflow.training.session import Session, opened
 from handflow.training.targets import OPEN, OTHER
 
 FRAMES = 20
@@ -430,6 +432,26 @@ def test_what_the_model_finds_is_dashed_until_it_is_taken(shown: Callable[..., S
     it.page.keyboard.press("a")
     until(lambda: len(it.saved()[0]["hands"]) == 2, "not taken")
     assert it.page.locator(".found").count() == 0
+
+
+def test_a_lost_hand_stays_lost_while_others_are_put_right_and_is_found_again_by_the_model(
+    shown: Callable[..., Shown],
+) -> None:
+    it = shown(find=lambda _: [{"box": box(330, 200), "kind": "other", "score": 0.8}])
+    item = it.session.items[0]
+    lost = {"box": box(300, 180), "kind": "open", "labelled_by": "flow", "id": 1, "lost": True}
+    item.keyed.marks[1] = Marks([lost])
+    it.page.keyboard.press("ArrowRight")
+    it.page.wait_for_selector(".hand.lost")
+    it.drag((20, 20), (60, 70))
+    until(lambda: len(it.saved()[1]["hands"]) == 2, "not saved")
+    line = it.saved()[1]
+    assert (line["hands"][0], line["exact"], line["labelled"]) == (lost, True, False)
+    assert begun([str(item.clip.path)], it.session.folder).items[0].keyed.marks[1].hands[0] == lost
+    it.page.keyboard.press("a")
+    until(lambda: it.saved()[1]["labelled"], "not found again")
+    assert it.saved()[1]["hands"][0] == {"box": box(330, 200), "kind": "open", "labelled_by": "model", "id": 1}
+    assert len(it.saved()[1]["hands"]) == 2
 
 
 def test_a_frame_without_hands_is_confirmed_played_on_from_and_left_at_any_place(shown: Callable[..., Shown]) -> None:

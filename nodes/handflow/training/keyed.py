@@ -74,10 +74,10 @@ class Keyed:
         return self.marks[frame]
 
     def edit(self, frame: int, hands: list[Hand]) -> set[int]:
-        """Makes it a key frame with these hands; every frame that has changed by it."""
+        """Makes it a key frame with these hands (one may still be lost); every frame that has changed by it."""
         old = self.marks.get(frame)
         self._past = [*self._past[1 - UNDOS :], (frame, old)]
-        return self._put(frame, Marks(hands, exact=True, labelled=True))
+        return self._put(frame, Marks(hands, exact=True, labelled=not any("lost" in each for each in hands)))
 
     def undo(self) -> tuple[int, set[int]] | None:
         """Takes the last edit back; its frame, and every frame that has changed by it."""

@@ -39,7 +39,7 @@ class Sheet:
                 raise LabelError(f"{where}: labelled and exact must be true or false")
             self._lines[number] = line
             if labelled or exact or hands:  # else nobody has looked at it
-                marks[number] = Marks(hands, exact and labelled, labelled)
+                marks[number] = Marks(hands, exact and (labelled or any("lost" in hand for hand in hands)), labelled)
         taken = [hand["id"] for each in marks.values() for hand in each.hands if isinstance(hand.get("id"), int)]
         fresh = max(taken, default=0)
         for _, each in sorted(marks.items()):
@@ -235,6 +235,9 @@ def edited(given: Any, before: list[Hand], width: int, height: int, kinds: Itera
         if not isinstance(id_, int | str) or isinstance(id_, bool) or any(each["id"] == id_ for each in hands):
             raise ValueError(f"id {id_!r} found; one for each hand expected")
         old = known.get(id_)
+        if hand.get("lost") and old is not None and "lost" in old and old["box"] == box:
+            hands.append(old | {"kind": kind})  # others were put right, this one not yet
+            continue
         if old is not None and old["box"] == box and "lost" not in old and old.get("labelled_by") != "flow":
             hands.append(old if old["kind"] == kind else old | {"kind": kind, "kind_by": "eye"})
         else:

@@ -100,18 +100,18 @@ function take(told, image) {
   }
   if (resized) view.zoom = 1;
   const lost = hands.filter(({ lost: gone }) => gone).length;
-  hint(lost ? `Lost ${lost > 1 ? `${lost} hands` : "a hand"}: drag or delete the dotted box. Until then this frame is not learned from.` : "");
+  hint(lost ? `Lost ${lost > 1 ? `${lost} hands` : "a hand"}: drag or delete the dotted box, or take what was found near it. Until then this frame is not learned from.` : "");
   if (lost) playing = false;
   draw();
   list();
   drawLine();
 }
 
-/** The hands as they are here are right: the server is told. */
-function commit() {
+/** The hands as they are here are right, but for those still lost, unless `all` are: the server is told. */
+function commit(all = false) {
   const number = ++edits, { clip: of, frame } = now;
-  const sent = hands.map(({ id, box, kind: what, by }) => ({ id, box, kind: what, by }));
-  now.found = now.found.filter(({ box }) => !hands.some((hand) => meets(hand.box, box)));
+  const sent = hands.map(({ id, box, kind: what, by, lost }) => ({ id, box, kind: what, by, lost: Boolean(lost) && !all }));
+  now.found = now.found.filter(({ box }) => !hands.some((hand) => !hand.lost && meets(hand.box, box)));
   draw();
   list();
   return queue(async () => {
@@ -241,6 +241,10 @@ function between([x1, y1], [x2, y2]) {
 /** A box moved, of which something stays in the picture. */
 function moved([x, y, w, h], dx, dy) {
   return [clamp(x + dx, 1 - w, now.width - 1), clamp(y + dy, 1 - h, now.height - 1), w, h].map(rounded);
+}
+
+function near([x, y, w, h], [px, py, pw, ph]) {
+  return Math.hypot(x + w / 2 - px - pw / 2, y + h / 2 - py - ph / 2) < 1.5 * Math.max(w, h);
 }
 
 function meets(one, other) {
@@ -384,7 +388,11 @@ function setKind(of) {
 }
 
 function acceptFound(which) {
-  for (const { box, kind: of } of which) hands.push({ id: fresh++, box, kind: of, by: "model" });
+  for (const { box, kind: of } of which) {
+    const lost = hands.find((hand) => hand.lost && near(hand.box, box));
+    if (lost) Object.assign(lost, { box, by: "model", lost: false }); // found again: it stays who it is
+    else hands.push({ id: fresh++, box, kind: of, by: "model" });
+  }
   if (which.length) commit();
 }
 
@@ -484,7 +492,7 @@ $("next").onclick = () => step(1);
 $("play").onclick = play;
 $("undo").onclick = undo;
 $("accept").onclick = () => acceptFound(now.found);
-$("right").onclick = () => commit();
+$("right").onclick = () => commit(true);
 
 addEventListener("keydown", (event) => {
   if (event.target.tagName === "SELECT" || held) return;
@@ -499,7 +507,7 @@ addEventListener("keydown", (event) => {
   else if (command && key === "z") undo();
   else if (command) return;
   else if (key === " ") play();
-  else if (key === "enter") commit();
+  else if (key === "enter") commit(true);
   else if (key === "delete" || key === "backspace") removeChosen();
   else if (key === "a") acceptFound(now.found);
   else if (key === "pageup" || key === "pagedown") toKey(key === "pagedown" ? 1 : -1);
