@@ -175,6 +175,9 @@ def test_the_demo_is_followed_against_its_own_truth(clip, monkeypatch):
     assert max(len(p.boxes) for p in truth) == 2
     assert all((p.boxes[:, 2] == p.boxes[:, 3]).all() for p in truth)
     stage = HeatmapNode(model=str(clip / "light.onnx"), precision="fp32")
-    rows = follow_demo(2, 0.3, stage)
+    rows = follow_demo(2, 0.3, stage, picture=clip / "worst.png")
+    sheet = cv2.imread(str(clip / "worst.png"))  # the stage lights up at what is bright: the demo is full of that
+    assert sheet is not None
+    assert sheet.std() > 5
     assert rows["demo of 2 hands"]["frames"] == 9
     assert rows["demo of 2 hands"]["hands"] == sum(int(p.hands.sum()) for p in truth[:9])

@@ -312,8 +312,8 @@ def test_several_models_are_told_with_their_mean_and_half_their_range(desk, caps
 def test_nothing_to_evaluate_on_is_one_line(desk, capsys):
     with pytest.raises(SetupError, match="nothing to evaluate on"):
         told(desk, labels=False)
-    with pytest.raises(SetupError, match="--report is about labelled pictures"):
-        told(desk, "--report", desk / "report", "--demo", 2, labels=False)
+    with pytest.raises(SetupError, match="--draw is about labelled pictures"):
+        told(desk, "--draw", desk / "drawn", "--demo", 2, labels=False)
     for option in (["--demo", 0], ["--demo", 2, "--seconds", 0], ["--demo", 2, "--seconds", "long"]):
         with pytest.raises(SystemExit):
             told(desk, *option, labels=False)

@@ -6,12 +6,15 @@ Jitter: how far a hand at rest wanders in half a second, peak to peak. Lag: by h
 fitted to hands on the move together with how far the two ideas of a hand's middle are apart.
 """
 
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import numpy as np
 
 from .. import sources
@@ -20,15 +23,17 @@ from ..detect import detect, follow
 from ..heatmap import HeatmapNode
 from ..lines import Line
 from ..tracker import Tracker
-from .counting import curve, match, ratio, reach
+from .counting import Seen, curve, match, ratio, reach
 from .data import LabelError, Picture
 from .detections import peaks_of
+from .report import sheet, worst
 from .targets import IGNORE, OPEN, OTHER
 
 REST_S = 0.5  # a hand at rest is looked at for so long
 REST = 0.005  # widths: if its label moves by no more, it rests
 MOVES = 0.1  # widths/s: a lag is told by hands whose speed changes by this much
 FEWEST = 10  # in so many frames
+MOMENTS = 6  # of the demo on a contact sheet
 
 
 class Sample(NamedTuple):
@@ -72,23 +77,39 @@ def follow_lines(pictures: Iterable[Picture], lines: list[Line]) -> dict[str, di
     return figures(clips, told)
 
 
-def follow_demo(hands: int, seconds: float, model: HeatmapNode, seed: int = 0, fps: float = 30.0) -> dict[str, dict]:
-    """The same for the demo's scene with so many hands."""
+def follow_demo(
+    hands: int, seconds: float, model: HeatmapNode, seed: int = 0, fps: float = 30.0, picture: Path | None = None
+) -> dict[str, dict]:
+    """The same for the demo's scene with so many hands. `picture`: a contact sheet of its worst moments goes there."""
     scene = Scene(seed, hands)
     scene.paint()
     grain = Grain(2.5, (scene.width, scene.height))
     count = round(seconds * fps)
 
+    def draw(number: int) -> np.ndarray:
+        image = np.empty((scene.height, scene.width, 3), np.uint8)
+        scene.draw(number / fps, image)
+        grain.add(number / fps, image)
+        return image
+
     def drawn() -> Iterator[sources.Picture]:
         for number in range(count):
-            image = np.empty((scene.height, scene.width, 3), np.uint8)
-            scene.draw(number / fps, image)
-            grain.add(number / fps, image)
-            yield sources.Picture(image, round(number / fps * 1e9), number, number / fps)
+            yield sources.Picture(draw(number), round(number / fps * 1e9), number, number / fps)
 
     name = Path(f"demo of {hands} hands")
     truth = [true_hands(scene, number / fps, number, name) for number in range(count)]
     told = [seen.line for seen in follow(str(name), drawn(), model, Tracker())]
+    if picture is not None:
+        apart = [Seen(truth[n], peaks_of(told[n])) for n in range(0, count, round(fps / 2))]  # no moment twice
+        with tempfile.TemporaryDirectory() as folder:
+            bad = []
+            for one in worst(apart, Tracker.keep_score, 3 * MOMENTS)[:MOMENTS]:
+                path = Path(folder) / f"{one.seen.picture.frame}.png"
+                cv2.imwrite(str(path), draw(one.seen.picture.frame or 0))
+                moment = replace(one.seen.picture, path=path, frame=None)
+                bad.append(one._replace(seen=one.seen._replace(picture=moment)))
+            if bad:
+                cv2.imwrite(str(picture), sheet(bad))
     return {name.name: Followed(truth, told).figures()}
 
 

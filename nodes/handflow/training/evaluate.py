@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
     if not args.labels and not args.demo:
         raise SetupError("nothing to evaluate on: name label files or folders of them, or --demo HANDS")
-    for asked in ("detections", "json_lines", "report", "draw"):
+    for asked in ("detections", "json_lines", "draw"):
         if getattr(args, asked) and not args.labels:
             raise SetupError(f"--{asked.replace('_', '-')} is about labelled pictures: name label files or folders")
     if args.json_lines and len(args.model) * len(args.profile) > 1:
@@ -95,16 +95,18 @@ def of_model(args: argparse.Namespace, path: Path, name: str, profile: Profile) 
     # "fp32": the file as it is named
     stage = HeatmapNode(model=str(path), profile=profile, precision="fp32", prior_gain=args.prior_gain)
     tracking: dict[str, dict] = {}
+    title = f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}"
     if args.labels:
         pictures = labelled(args.labels, model if args.held_out else None)
         seen = look(model, profile, pictures, args.subpixel)
         with contextlib.ExitStack() as outputs:
             if args.json_lines:
                 seen = write_lines(seen, outputs.enter_context(writable(args.json_lines)))
-            result |= counted(seen, args, f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}")
+            result |= counted(seen, args, title)
         tracking |= clips.follow_clips(pictures, stage)
     if args.demo:
-        tracking |= clips.follow_demo(int(args.demo), args.seconds, stage)
+        picture = made(args.report) / f"{title}-demo.png" if args.report else None
+        tracking |= clips.follow_demo(int(args.demo), args.seconds, stage, picture=picture)
     return result | ({"tracking": tracking} if tracking else {})
 
 
@@ -213,7 +215,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="G",
         help="of the heatmap stage, where hands are followed",
     )
-    add("--report", metavar="FOLDER", help="also write curves and a contact sheet of the worst pictures, as PNG")
+    add("--report", metavar="FOLDER", help="also write curves and contact sheets of the worst pictures, as PNG")
     add("--worst", type=within(1, 300), default=30, metavar="N", help="pictures on the contact sheet (default 30)")
     add("--maps", metavar="PICTURE", help="also draw into the report what each model's two maps show of a picture")
     add("--draw", metavar="FOLDER", help="also write each picture with what was found in it")
