@@ -102,18 +102,23 @@ class Expected:
         return self.size if hands is None else (hands.width, hands.height)
 
     def augmenta2(self, hands: Hands | None, now: dict, gone: dict) -> list[Heard]:
+        width, height = self.picture(hands)
+        aspect = height / width if width else 1
+
+        def direction(h: dict) -> float:
+            return math.degrees(math.atan2(-h["vy"] * aspect, h["vx"])) % 360
+
         def objects(what: str, of: dict) -> list[Heard]:
             return [
                 Heard(f"/object/{what}", "iii" + "f" * 12, [
                     self.number, id_, h["slot"], h["age"], h["x"], h["y"], h["vx"], h["vy"],
-                    math.degrees(math.atan2(-h["vy"], h["vx"])) % 360, h["x"], h["y"], h["w"], h["h"], 0, 0,
+                    direction(h), h["x"], h["y"], h["w"], h["h"], 0, 0,
                 ]) for id_, h in of.items()
             ]  # fmt: skip
 
         new = {id_: h for id_, h in now.items() if id_ not in self.before}
         old = {id_: h for id_, h in now.items() if id_ in self.before}
-        width, height = self.picture(hands)
-        scene = Heard("/scene", "iiff", [self.number, len(now), 1, height / width if width else 1])
+        scene = Heard("/scene", "iiff", [self.number, len(now), 1, aspect])
         left = [*objects("leave", gone), *objects("leave", self.left)]
         return [*objects("enter", new), *objects("update", old), *left, scene]
 

@@ -98,27 +98,30 @@ def augmenta2(told: Told, style: Style) -> list[Packet | bytes]:
     sheet, news = told.sheet, told.news
     size = style.size_m or (1.0, sheet.height / sheet.width if sheet.width > 0 else 1.0)
     if news is NONE:
-        objects = _objects("update", sheet, told.number, style)
+        objects = _objects("update", sheet, told.number, style, size)
     else:
         entered = set(news.entered)
         objects = joined(
-            _objects("enter", sheet.pick(news.entered), told.number, style),
-            _objects("update", sheet.pick([i for i in range(len(sheet)) if i not in entered]), told.number, style),
-            _objects("leave", news.left, told.number, style),
+            _objects("enter", sheet.pick(news.entered), told.number, style, size),
+            _objects(
+                "update", sheet.pick([i for i in range(len(sheet)) if i not in entered]), told.number, style, size
+            ),
+            _objects("leave", news.left, told.number, style, size),
         )
     if len(told.again):
-        objects = joined(objects, _objects("leave", told.again, told.number, style))
+        objects = joined(objects, _objects("leave", told.again, told.number, style, size))
     return [Packet(rows=objects, last=[message("/scene", "iiff", told.number, len(sheet), *size)])]
 
 
-def _objects(what: str, sheet: Sheet, number: int, style: Style) -> Rows:
+def _objects(what: str, sheet: Sheet, number: int, style: Style, size: tuple[float, float]) -> Rows:
     floats = sheet.seen(style.view)
     integers = np.empty((len(sheet), 3), np.int32)  # frame id slot
     integers[:, 0], integers[:, 1:] = number, sheet.integers[:, : SLOT + 1]
     # age cx cy vx vy orientation bx by bw bh rotation height; counter-clockwise from the right, where it moves
     measures = np.zeros((len(sheet), 12), np.float32)
     measures[:, 0], measures[:, 1:3], measures[:, 3:5] = floats[:, AGE], floats[:, : Y + 1], floats[:, VX : VY + 1]
-    measures[:, 5] = np.degrees(np.arctan2(-floats[:, VY], floats[:, VX])) % 360
+    across, down = floats[:, VX] * size[0], floats[:, VY] * size[1]  # in one unit: the scene is no square
+    measures[:, 5] = np.degrees(np.arctan2(-down, across)) % 360
     measures[:, 6:8], measures[:, 8:10] = floats[:, : Y + 1], floats[:, W : H + 1]
     return rows(head(f"/object/{what}", "iii" + "f" * 12), integers, measures)
 
