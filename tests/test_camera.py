@@ -138,8 +138,8 @@ def test_a_slow_reader_gets_the_newest_picture_and_none_from_the_driver_s_buffer
 def test_a_driver_that_buffers_more_than_can_be_unpacked_is_drained(reading) -> None:
     driver = Driver(fps=100, slow_s=0.035)
     pictures = arrived(reading(driver), 9)
-    # The oldest of its buffer would be 40 ms old when it is fetched; the stamp tells when it was taken. The median: where
-    # the machine has other things to do, one or another comes late.
+    # The oldest of its buffer would be 40 ms old when it is fetched; the stamp tells when it was taken. The median, for
+    # where the machine has other things to do, one or another comes late.
     late_ns = [abs(picture.captured_ns - driver.taken_ns[number(picture)]) for picture in pictures]
     assert statistics.median(late_ns) < 8e6
 
