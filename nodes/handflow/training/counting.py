@@ -134,7 +134,7 @@ def palms(picture: Picture, peaks: Peaks) -> list[tuple[bool, float]]:
     return told
 
 
-def separation(told: list[tuple[bool, float]], threshold: float = 0.65) -> dict:
+def separation(told: list[tuple[bool, float]], threshold: float = Tracker.open_at) -> dict:
     """How well the open map tells open palms from other hands: area under the ROC curve, medians, shares above."""
     yes, no = (np.array([value for is_open, value in told if is_open == kind]) for kind in (True, False))
     both = len(yes) and len(no)
