@@ -38,7 +38,12 @@ def pictures():
 def exported(network, pictures, tmp_path_factory):
     folder = tmp_path_factory.mktemp("export")
     saved = {"network": network.settings, "mean": network.state_dict(), "calibration": torch.from_numpy(pictures)}
-    saved |= {"data": "abc", "pictures": 8, "step": 5, "settings": {"lr": 0.1, "out": "/home/somebody"}}
+    saved |= {
+        "data": "abc",
+        "pictures": 8,
+        "step": 5,
+        "settings": {"lr": 0.1, "out": "/home/somebody", "init": "/home/somebody/old.onnx"},
+    }
     torch.save(saved, folder / "checkpoint.pt")
     return export(folder / "checkpoint.pt", folder / "models")
 
@@ -99,7 +104,7 @@ def test_the_files_say_what_they_are(exported):
         facts = open_model(path).facts
         assert facts["stride"] == "4"
         assert json.loads(facts["profiles"]) == {"near": [320, 192], "mid": [448, 256], "far": [512, 288]}
-        assert json.loads(facts["settings"]) == {"lr": 0.1}
+        assert json.loads(facts["settings"]) == {"lr": 0.1, "init": "old.onnx"}  # and no folder of the machine
         assert (facts["data"], facts["pictures"], facts["steps"], facts["precision"]) == ("abc", "8", "5", precision)
         assert facts["commit"]
 

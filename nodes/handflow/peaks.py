@@ -1,4 +1,4 @@
-"""Heatmap -> the hands' places: maxima refined to a fraction of a cell. Plain functions; 0.1 ms for 80x45 cells."""
+"""Heatmap -> the hands' places: maxima refined to a fraction of a cell. Plain functions; 0.1 ms for 80x48 cells."""
 
 from typing import Literal, NamedTuple
 

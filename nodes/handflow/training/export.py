@@ -12,6 +12,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -170,6 +171,12 @@ def compare(network: Deployed, model: Model, pictures: np.ndarray, most: float) 
     return mean
 
 
+def told(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings without the folders of the machine that trained."""
+    shown = {name: value for name, value in settings.items() if name != "out"}
+    return shown | ({"init": Path(shown["init"]).name} if shown.get("init") else {})
+
+
 def commit() -> str:
     """The commit of this code, or its version where it lies in no repository."""
     folder = Path(__file__).parent
@@ -196,7 +203,7 @@ def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] |
         "data": saved["data"],
         "pictures": str(saved["pictures"]),
         "steps": str(saved["step"]),
-        "settings": json.dumps({name: value for name, value in saved["settings"].items() if name != "out"}),
+        "settings": json.dumps(told(saved["settings"])),
         "network": json.dumps(saved["network"]),
         "commit": commit(),
         "version": __version__,
