@@ -115,9 +115,12 @@ def swapped(run: Callable[..., Run], folder: Path, *arguments: str) -> None:
     assert command.end(90) == 0, command.err
 
 
-def lost(seqs: list[int]) -> int:
+def lost(lines: list[list[str]]) -> list[int]:
+    """How many frames are missing at each change-over. (A busy machine skips some elsewhere, swap or not.)"""
+    seqs = [int(line[1]) for line in lines]
     assert seqs == sorted(set(seqs))  # none twice, none late
-    return seqs[-1] - seqs[0] + 1 - len(seqs)
+    pairs = itertools.pairwise(lines)
+    return [int(after[1]) - int(before[1]) - 1 for before, after in pairs if after[2] != before[2]]
 
 
 def row(run: Callable[..., Run], folder: Path, node: str) -> dict:
@@ -132,9 +135,8 @@ def test_a_stage_is_swapped_and_hardly_a_frame_is_lost(run: Callable[..., Run], 
     until(lambda: tapped(folder)[-1][2] == "4", "the new one is not heard")
     gains = [line[2] for line in tapped(folder)]
     assert gains == sorted(gains)  # never both
-    assert lost([int(line[1]) for line in tapped(folder)]) <= 1
     counts = [int(line[3]) for line in tapped(folder)]
-    assert counts == list(range(counts[0], counts[0] + len(counts)))  # what the old one kept the new one has
+    assert counts == sorted(set(counts))  # what the old one kept the new one has
     until(lambda: not left({old.pid}), "the old one does not end")
 
     swapped(run, folder, "passer", "--run", "other.py")  # another stage, other arguments, other settings
@@ -155,6 +157,9 @@ def test_a_stage_is_swapped_and_hardly_a_frame_is_lost(run: Callable[..., Run], 
     until(lambda: len(tapped(folder)) > heard + 3, "it does not come back")
     assert tapped(folder)[-1][2] == "100"
     assert started.stop() == 0
+    over = lost(tapped(folder))
+    assert len(over) == 2
+    assert max(over) <= 1
 
 
 def test_a_new_one_that_fails_leaves_the_old_one_running(run: Callable[..., Run], folder: Path, started: Run) -> None:

@@ -132,6 +132,56 @@ def test_the_reader_skips_to_the_newest_and_counts_what_it_passed_over(ends: Cal
     assert profile.skipped == 3  # 4, 5 and 6: what was sent before the first look is nobody's loss
 
 
+def test_what_one_that_has_taken_over_sends_at_once_is_read_one_by_one(ends: Callable[..., Ends]) -> None:
+    """It has been held up by the change, and so is not skipped; after that the newest counts again."""
+    inbox, out, profile, _ = ends(Edge("frame", "camera", Frame))
+    for seq in (1, 2, 3):
+        out["camera"].send(frame(seq))
+    time.sleep(0.05)
+    assert next(iter(inbox)).driving.seq == 3
+    out["camera"].send(frame(4))
+    out["camera"].send(frame(5))
+    address = out["camera"].address
+    out["camera"].close()
+    time.sleep(0.05)
+    with zmq.Context() as context:
+        after = Outbox(context, address, Rings(), Profile("camera", 2))
+        for _ in range(50):
+            inbox.look()
+            after.wait_for(1, 0.02)
+        for seq in range(6, 10):
+            after.send(frame(seq))
+        time.sleep(0.05)
+        assert [next(iter(inbox)).driving.seq for _ in range(5)] == [5, 6, 7, 8, 9]
+        for seq in (10, 11):
+            after.send(frame(seq))
+        for seq in range(12, 16):
+            time.sleep(0.05)
+            next(iter(inbox))
+            after.send(frame(seq))
+            after.send(frame(seq + 100))
+        time.sleep(0.05)
+        assert next(iter(inbox)).driving.seq == 115
+        after.close()
+    assert profile.refused == 0
+
+
+def test_one_that_takes_over_goes_on_after_the_last_frame_of_the_one_before(ends: Callable[..., Ends]) -> None:
+    inbox, out, profile, _ = ends(Edge("frame", "camera", Frame))
+    for seq in range(1, 5):
+        out["camera"].send(frame(seq))
+        inbox.pass_by(0.05)
+    for seq in (5, 6):  # while nobody looked
+        out["camera"].send(frame(seq))
+    time.sleep(0.05)
+    inbox.pass_by(0.05)
+    inbox.go_on_after((1, 2))
+    out["camera"].send(frame(7))
+    time.sleep(0.05)
+    assert [next(iter(inbox)).driving.seq for _ in range(5)] == [3, 4, 5, 6, 7]
+    assert profile.skipped == 0
+
+
 def test_a_second_input_brings_the_message_of_the_same_frame(ends: Callable[..., Ends]) -> None:
     inbox, out, _, _ = ends(Edge("frame", "camera", Frame), Edge("flow", "flow", Flow, optional=True, keep="same"))
     for seq in (1, 2, 3):

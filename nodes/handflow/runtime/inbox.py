@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections import deque
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 
 import zmq
@@ -10,7 +11,7 @@ from ..messages import Message
 from .endpoint import LOOK_S, Address
 from .exact import Joined, Key, key_of
 from .far import FarListener
-from .listener import Listener, Received
+from .listener import CATCH_UP, Listener, Received
 from .lossless import REST_MS, Lossless
 from .node import Inputs
 from .profile import Profile
@@ -51,7 +52,7 @@ class Inbox:
             else (Lossless if edge.drives else Joined)(context, edge, address(edge.node), rings, profile, node, say)
             for edge in edges
         ]
-        self._passed: tuple[Listener, Received | None] | None = None  # see pass_by
+        self._passed: deque[tuple[Listener, Received | None]] = deque(maxlen=CATCH_UP)  # see pass_by
         self._frame: Key | None = None  # of the last driving message
         self._before: Key | None = None  # the frame before it
         self._driving = [listener for listener in self._listeners if listener.edge.drives]
@@ -65,8 +66,7 @@ class Inbox:
         while True:
             ending = all(listener.edge.node in self._ended for listener in self._driving)
             try:
-                driving, first = self._passed or self._next(LAST_S if ending else IDLE_S)
-                self._passed = None
+                driving, first = self._passed.popleft() if self._passed else self._next(LAST_S if ending else IDLE_S)
             except TimeoutError:
                 for listener in self._listeners:
                     listener.rest()
@@ -86,15 +86,18 @@ class Inbox:
         """Reads without anybody to process it, so as to be no further behind than the newest when that changes."""
         for listener in self._others:
             listener.keep_up()
+        for listener in self._driving:
+            listener.in_turn()
         with contextlib.suppress(TimeoutError):
-            self._passed = self._any(timeout_s)
+            self._passed.append(self._any(timeout_s))
 
     def go_on_after(self, frame: Key | None) -> None:
-        """What was passed by last is given first, unless it was no later than `frame`."""
-        if self._passed is not None and (first := self._passed[1]) is not None:
-            stream, seq = key_of(first.message)
-            if frame and stream == frame[0] and seq <= frame[1]:
-                self._passed = None
+        """Of what was passed by, all that came after `frame` is given first, and then what comes meanwhile."""
+        for listener in self._driving:
+            listener.in_turn()
+        after = [(each, first) for each, first in self._passed if first is not None and not _before(first, frame)]
+        self._passed.clear()
+        self._passed.extend(after)
 
     def look(self) -> None:
         """Looks for the producers, so that they know of this reader before it reads."""
@@ -164,3 +167,9 @@ class Inbox:
             for listener in self._listeners:
                 listener.torn()
         return whole
+
+
+def _before(received: Received, frame: Key | None) -> bool:
+    """Whether a message is of this frame or of an earlier one of its stream."""
+    stream, seq = key_of(received.message)
+    return frame is not None and stream == frame[0] and seq <= frame[1]

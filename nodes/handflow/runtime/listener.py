@@ -1,7 +1,8 @@
 """The reading end of one edge: a ZeroMQ SUB socket, of which the newest message is read, or that of a given frame."""
 
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import zmq
@@ -14,6 +15,9 @@ from .ring import Gone, Ref, Rings
 from .wire import Edge, WireError, copied, message_in, numbers_in, unpack
 
 HELD = 8  # messages kept of an input that is looked up by frame
+# Messages that are read one by one when another process has taken over, here or at the other end: what has been held up
+# then comes at once, and is not to be skipped. The ring holds the pictures of two more.
+CATCH_UP = 6
 RECONNECT_MS = 10  # a restarted node is heard again in 5 ms instead of ZeroMQ's 150
 MAX_BYTES = 16 * 1024 * 1024  # nothing we send comes near; more is not ours
 
@@ -37,6 +41,8 @@ class Listener:
         self._profile = profile
         self._last_sent = 0
         self._by, self._number = -1, 0  # of the producer's process (-1: none has been heard), and of its last message
+        self._waited: deque[bytes] = deque()  # messages that have come and are not read yet
+        self._in_turn = 0  # so many of them are to be read one by one
         self._held: dict[tuple[int, int], Received] = {}  # by stream and seq, oldest first
         self._latest: Received | None = None
         self._unheard = 0  # driving messages in a row that found nothing here
@@ -56,7 +62,24 @@ class Listener:
 
     def next(self, timeout_s: float) -> Received | None:
         """Waits for a message and takes the newest; None if that cannot be read. TimeoutError."""
-        return self._newest([self.received(timeout_s), *self._waiting()])
+        waited = self._waited
+        if not waited:
+            waited.append(self.received(timeout_s))
+        waited.extend(self._waiting())
+        if len(waited) > 1 and not self._in_turn and (last_before := self._change_over(waited)) is not None:
+            for _ in range(last_before):
+                waited.popleft()
+            self.in_turn()
+        if self._in_turn:
+            self._in_turn -= 1
+            return self._newest([waited.popleft()])
+        received = self._newest(waited)
+        waited.clear()
+        return received
+
+    def in_turn(self) -> None:
+        """From now on the next CATCH_UP messages are read one by one."""
+        self._in_turn = CATCH_UP
 
     def done(self) -> None:
         """The work on what `next` gave is done."""
@@ -68,7 +91,7 @@ class Listener:
         """The newest message that has not been read yet. What is older is skipped, and counted by the gap in `sent`."""
         return self._newest(list(self._waiting()))
 
-    def _newest(self, waiting: list[bytes]) -> Received | None:
+    def _newest(self, waiting: Sequence[bytes]) -> Received | None:
         received = self._decoded(waiting[-1]) if waiting else None
         if received is not None:
             sent = received.message.sent
@@ -119,7 +142,7 @@ class Listener:
 
     def waiting(self) -> bool:
         """Whether there is something to read."""
-        return bool(self.socket.get(zmq.EVENTS) & READABLE)  # a refused recv would cost an exception
+        return bool(self._waited or self._readable())
 
     def received(self, timeout_s: float) -> bytes:
         """Waits for a message. TimeoutError."""
@@ -141,8 +164,22 @@ class Listener:
                     del self._held[next(iter(self._held))]
 
     def _waiting(self) -> Iterator[bytes]:
-        while self.waiting():
+        while self._readable():
             yield self.socket.recv()
+
+    def _readable(self) -> bool:
+        return bool(self.socket.get(zmq.EVENTS) & READABLE)  # a refused recv would cost an exception
+
+    def _change_over(self, waiting: Sequence[bytes]) -> int | None:
+        """Which is the last of them by the process heard so far (-1 becomes 0: none is), if there is one by another."""
+        for n, data in enumerate(waiting if self._by >= 0 else ()):
+            try:
+                numbers = numbers_in(self._unpacked(data))
+            except WireError:
+                continue  # refused when it is read
+            if numbers and numbers[0] != self._by:
+                return max(0, n - 1)
+        return None
 
     def _decoded(self, data: bytes) -> Received | None:
         try:
@@ -159,6 +196,8 @@ class Listener:
     def _follow(self, by: int, number: int) -> None:
         """Refuses what has been read before: by nobody of ours was it sent twice."""
         if by != self._by:
+            if self._by >= 0:
+                self.in_turn()
             self._by, self._last_sent = by, 0
         elif number <= self._number:
             raise WireError(f"message {number} after {self._number}")

@@ -25,7 +25,7 @@ from .ring import Rings
 from .rundir import RunDir
 
 LISTENERS_S = 3.0  # how long a starting node holds its first message back for those that listen to it
-SWAPPED_S = 0.1  # the same when it has taken over: ZeroMQ finds it again in 10 to 20 ms
+SWAPPED_S = 0.15  # the same when it has taken over: ZeroMQ finds it again in 10 to 20 ms, and nothing is lost meanwhile
 READERS_S = 60.0  # and for those that must read every message
 AGAIN_S = 1.0  # the same when it was started again: it must not hold up the others
 LOOK_S = 0.002  # how often one that stands by looks whether it is to take over
