@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from conftest import Run, until
 
+from handflow.__main__ import main
 from handflow.runtime.reader import read
 
 SOURCE = """
@@ -97,11 +98,21 @@ def asked(run: Callable[..., Run], folder: Path, *arguments: str) -> list[str]:
     return [line.rstrip("\n") for line in command.out]
 
 
-def refused(run: Callable[..., Run], folder: Path, *arguments: str, status: int = 1) -> str:
-    command = run(*arguments, "--graph", "graph.yaml", cwd=folder)
-    assert command.end() == status
-    (line,) = command.err
-    return line.rstrip("\n")
+@pytest.fixture
+def refused(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Says a command that cannot be carried out; the line that comes of it."""
+    monkeypatch.chdir(folder)
+
+    def say(*arguments: str, status: int = 1) -> str:
+        try:
+            got: object = main([*arguments, "--graph", "graph.yaml"])
+        except SystemExit as error:  # argparse's
+            got = error.code
+        assert got == status
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    return say
 
 
 def test_settings_are_set_shown_and_saved(run: Callable[..., Run], folder: Path, started: Run) -> None:
@@ -131,16 +142,18 @@ def test_settings_are_set_shown_and_saved(run: Callable[..., Run], folder: Path,
     assert started.stop() == 0
 
 
-def test_what_is_wrong_changes_nothing_and_is_one_line(run: Callable[..., Run], folder: Path, started: Run) -> None:
-    assert refused(run, folder, "set", "gain.gain=12") == "gain: gain is 12; int <= 9 expected"
-    assert "gain is '3'; int expected" in refused(run, folder, "set", "gain.gain='3'")
-    assert "did you mean 'gain'" in refused(run, folder, "set", "gain.gian=3")
-    assert "there is no node 'gian'; did you mean 'gain'?" in refused(run, folder, "set", "gian.gain=3")
-    assert "NODE.KEY=VALUE expected" in refused(run, folder, "set", "gain", status=2)
-    assert refused(run, folder, "set", "gain.lot=never") == "gain: lot never cannot be"
-    assert refused(run, folder, "set", "gain.lot=broken") == "gain: the lot is broken; lot stays 'fine'"
-    assert "no setting 'lots'; did you mean 'lot'?" in refused(run, folder, "get", "gain.lots")
-    assert "cannot be written" in refused(run, folder, "save", "nowhere/graph.yaml")
+def test_what_is_wrong_changes_nothing_and_is_one_line(
+    run: Callable[..., Run], folder: Path, started: Run, refused: Callable[..., str]
+) -> None:
+    assert refused("set", "gain.gain=12") == "gain: gain is 12; int <= 9 expected"
+    assert "gain is '3'; int expected" in refused("set", "gain.gain='3'")
+    assert "did you mean 'gain'" in refused("set", "gain.gian=3")
+    assert "there is no node 'gian'; did you mean 'gain'?" in refused("set", "gian.gain=3")
+    assert "NODE.KEY=VALUE expected" in refused("set", "gain", status=2)
+    assert refused("set", "gain.lot=never") == "gain: lot never cannot be"
+    assert refused("set", "gain.lot=broken") == "gain: the lot is broken; lot stays 'fine'"
+    assert "no setting 'lots'; did you mean 'lot'?" in refused("get", "gain.lots")
+    assert "cannot be written" in refused("save", "nowhere/graph.yaml")
     count = last(folder)[2]
     until(lambda: last(folder)[2] > count, "it does not go on")
     assert asked(run, folder, "get", "gain.lot") == ["fine"]

@@ -135,6 +135,7 @@ def busy() -> Iterator[Callable[[], None]]:
         yield start
 
 
+@pytest.mark.slow
 def test_two_runs_give_the_same_hands_to_the_bit_also_on_a_busy_machine(
     run: Callable[..., Run], folder: Path, clip: Path, busy: Callable[[], None]
 ) -> None:
@@ -237,6 +238,7 @@ def test_a_stage_that_fails_ends_an_exact_run_with_its_line(run: Callable[..., R
     assert started.err[-1] == "f failed (AssertionError: ): this run cannot be exact any more\n"
 
 
+@pytest.mark.slow
 def test_a_reader_that_is_stopped_for_long_changes_nothing(run: Callable[..., Run], stages: Path) -> None:
 
     file = graph(

@@ -59,6 +59,7 @@ def test_onnxruntime_says_what_torch_says_at_every_size(exported, network, width
         assert found == pytest.approx(theirs.numpy(), abs=1e-4)
 
 
+@pytest.mark.slow
 def test_a_network_with_a_prior_hears_it_in_every_form(pictures, tmp_path):
     torch.manual_seed(4)
     network = Network(**SMALL, prior=True).eval()

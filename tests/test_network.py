@@ -160,6 +160,7 @@ def test_a_stopped_run_goes_on_and_keeps_the_good_checkpoint_before(data):
     assert not list((data / "run").glob("*.part"))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(data, tmp_path):
     first = trained(data, "--steps=2", "--seed=3")["model"]
     (data / "run" / "checkpoint.pt").unlink()

@@ -233,6 +233,7 @@ def test_a_long_recording_is_split_into_files_that_follow_each_other(tmp_path: P
     assert said[0] == f"records into {tmp_path / 'a-2.mcap'}"
 
 
+@pytest.mark.slow
 def test_a_stage_of_a_graph_keeps_what_was_recorded_before(run: Callable[..., Run], tmp_path: Path) -> None:
     """Also what it has recorded itself before it was killed."""
     more = f"  record: {{run: record, in: {{a: numbers, b: spot}}, with: {{file: {tmp_path / 'a.mcap'}}}}}\n"

@@ -391,6 +391,7 @@ AFTER = {  # what a stage's death takes with it for a moment: all that is driven
 
 
 @BOTH_IF_SLOW
+@pytest.mark.slow
 def test_kill_9_of_any_stage(run: Callable[..., Run], folder: Path, clip: Path, game: Game) -> None:
     """Those not fed by it keep their frame rate, it is back within 2 s, tracking goes on and no id is used again."""
     kinds = {"camera": "frame", "flow": "flow", "heatmap": "heatmap", "tracker": "hands"}

@@ -162,6 +162,7 @@ def test_a_stage_is_swapped_and_hardly_a_frame_is_lost(run: Callable[..., Run], 
     assert max(over) <= 1
 
 
+@pytest.mark.slow
 def test_a_new_one_that_fails_leaves_the_old_one_running(run: Callable[..., Run], folder: Path, started: Run) -> None:
     for arguments, expected in (
         (["passer", "--run", "broken.py"], "passer was not swapped: OSError: the new one is broken"),
