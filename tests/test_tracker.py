@@ -122,9 +122,10 @@ def test_an_unseen_hand_that_goes_out_of_the_picture_leaves_at_once() -> None:
     assert ids(said[-1]) == []
 
 
-def test_a_hand_out_of_sight_is_not_found_again_in_a_weak_peak() -> None:
-    said = feed(tracker(), [sure(), peaks(), peaks((0.52, 0.5, 0.3))])
-    assert said[-1].state.tolist() == [State.PREDICTED]
+@pytest.mark.parametrize(("x", "state"), [(0.52, State.TRACKED), (0.56, State.PREDICTED)])
+def test_a_hand_out_of_sight_is_found_again_in_a_weak_peak_only_if_that_lies_on_it(x: float, state: State) -> None:
+    said = feed(tracker(), [sure(), peaks(), peaks((x, 0.5, 0.3, 0.9, 0.05))])
+    assert (ids(said[-1]), said[-1].state.tolist()) == ([1], [state])
 
 
 def test_ids_go_on_after_a_crash() -> None:

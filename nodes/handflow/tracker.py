@@ -101,11 +101,17 @@ class Tracker(Node):
     def assign(self, peaks: list[Peak], dt: float) -> list[Peak]:
         """Gives each track its peak, strong peaks first; returns the strong ones that are nobody's."""
         strong = [peak for peak in peaks if peak.score >= self.start_score]
+        weak = [peak for peak in peaks if peak.score < self.start_score]
         pairs = pair(self.tracks, strong)
         seen = {id(track) for track, _ in pairs}
-        weak = [peak for peak in peaks if peak.score < self.start_score]
-        # A hand out of sight waits for a strong peak: near where it went there is often an elbow.
         pairs += pair([track for track in self.tracks if track.seen and id(track) not in seen], weak)
+        # A hand out of sight goes on with a weak peak only if that lies on it: beside it there is often an elbow.
+        seen, taken = {id(track) for track, _ in pairs}, {id(peak) for _, peak in pairs}
+        lost = [track for track in self.tracks if id(track) not in seen]
+        left = [peak for peak in weak if id(peak) not in taken]
+        pairs += [
+            (track, peak) for track, peak in pair(lost, left) if abs(peak.place - track.path.place) < track.radius
+        ]
         seen = {id(track) for track, _ in pairs}
         unseen = [track for track in self.tracks if id(track) not in seen]
         for track, peak in pairs:
