@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,6 +20,19 @@ import psutil
 import pytest
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_run_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What graphs leave where temporary files lie goes with the tests, and there is nothing else there."""
+    tmp_path_factory.getbasetemp()  # stays where it is, to be looked at afterwards
+    with (
+        tempfile.TemporaryDirectory(prefix="hf", ignore_cleanup_errors=True) as folder,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        patch.setenv("TMPDIR", folder)
+        patch.setattr(tempfile, "tempdir", None)
+        yield
 
 
 class Run:

@@ -31,6 +31,7 @@ class Tap(Node):
     def process(self, frame: Frame) -> None:
         print(time.monotonic(), frame.seq, (frame.hops[0].sent_ns - frame.captured_ns) / 1e6, file=self.out)
 """
+AGED = TAP.replace("Frame", "Hands").replace("hops[0]", "hops[-1]")
 KEEPER = TAP.replace("class Tap(Node):", 'class Keeper(Node):\n    keep = "all"')
 
 
@@ -154,9 +155,12 @@ def test_ten_graphs_at_once_do_not_disturb_each_other(run: Callable[..., Run], t
             game.close()
 
 
+@pytest.mark.timeout(SOAK_S + 100)
 def test_viewers_that_come_and_go_leave_nothing_behind(run: Callable[..., Run], tmp_path: Path, game: Game) -> None:
-    """The demo at 30 fps for SOAK_S seconds: no process grows, no descriptor is left."""
+    """The demo at 30 fps for SOAK_S seconds: no process grows, no descriptor is left; how old the oldest hands were."""
+    (tmp_path / "aged.py").write_text(AGED)
     file = pipeline(tmp_path, "[1280, 720]", 30, game.port)
+    file.write_text(file.read_text() + "  aged: {run: aged.py, in: tracker, with: {file: ages}}\n")
     started = run("run", file, cwd=tmp_path)
     until(lambda: len(game.frames()) > 60, "nothing is delivered")
     directory = RunDir(file)
@@ -184,7 +188,13 @@ def test_viewers_that_come_and_go_leave_nothing_behind(run: Callable[..., Run], 
     deadline = time.monotonic() + SOAK_S
     while time.monotonic() < deadline:
         look()
+        time.sleep(0.2)
     time.sleep(1)
+    since, ages = (lines(tmp_path, "ages")[:, column] for column in (0, 2))
+    ages = ages[since > deadline - SOAK_S]
+    print(
+        f"{len(ages)} times hands were sent; {(ages > 100).sum()} were older than 100 ms, the oldest {ages.max():.0f}"
+    )
     assert {name: child.pid for name, child in started.children().items()} == {n: c.pid for n, c in children.items()}
     for name, (rss, descriptors) in before.items():
         now, open_now = processes[name].memory_info().rss, processes[name].num_fds()

@@ -14,7 +14,7 @@ from handflow.training import train
 from handflow.training.augment import Sample
 from handflow.training.network import Network
 from handflow.training.targets import OPEN, draw_targets
-from handflow.training.train import Settings, focal, loss_of, made_up_prior, settle
+from handflow.training.train import Settings, focal, loss_of, made_up_prior, quality, settle
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 192), (448, 256), (512, 288), (288, 224), (64, 32)])
@@ -58,11 +58,12 @@ def test_the_focal_loss_is_that_of_the_paper():
     assert focal(logit, heat, mask, centre).item() == pytest.approx(slow_focal(logit, heat, mask, centre), rel=1e-4)
 
 
-def test_the_loss_does_not_look_where_the_mask_is_zero():
+@pytest.mark.parametrize("loss", [focal, quality])
+def test_the_loss_does_not_look_where_the_mask_is_zero(loss):
     logit = torch.zeros(1, 4, 4, requires_grad=True)
     mask = torch.ones(1, 4, 4)
     mask[0, 1, 2] = 0
-    focal(logit, torch.zeros(1, 4, 4), mask, torch.zeros(1, 4, 4)).backward()
+    loss(logit, torch.zeros(1, 4, 4), mask, torch.zeros(1, 4, 4)).backward()
     assert logit.grad[0, 1, 2] == 0
     assert (logit.grad != 0).sum() == 15
 
@@ -80,7 +81,8 @@ def test_made_up_priors_are_mostly_near_their_hands_and_at_times_blank_or_wrong(
 def rough_batch(*hands):
     """One sample of 20x30 cells; hands as (x, y, side), in cells."""
     rough = torch.tensor([[0.0, *hand] for hand in hands]).reshape(-1, 4)
-    return {"rough": rough, "heat": torch.zeros(1, 2, 20, 30), "centre": torch.zeros(1, 2, 20, 30)}
+    maps = {name: torch.zeros(1, 2, 20, 30) for name in ("heat", "mask", "centre")}
+    return {"rough": rough, **maps}
 
 
 def test_a_rough_hand_settles_where_the_network_sees_one_near_its_label():
@@ -91,7 +93,8 @@ def test_a_rough_hand_settles_where_the_network_sees_one_near_its_label():
     assert settled["centre"][0, 0].nonzero().tolist() == [[8, 12]]
     assert settled["heat"][0, 0, 8, 12] == 1
     assert settled["heat"][0, 0, 8, 14] == pytest.approx(math.exp(-4 / (2 * (0.11 * 8) ** 2)))
-    assert settled["heat"][0, 1].max() == 0  # nothing is known of open palms
+    assert settled["mask"][0, 0, 8, 12] == 1  # there it counts, whatever is forgiven around the label
+    assert settled["heat"][0, 1].max() == settled["mask"][0, 1].max() == 0  # nothing is known of open palms
 
 
 def test_a_rough_hand_of_which_the_network_sees_nothing_stays_at_its_label():
@@ -102,7 +105,22 @@ def test_a_rough_hand_of_which_the_network_sees_nothing_stays_at_its_label():
 def test_settling_leaves_the_batch_as_it_was():
     batch = rough_batch((10.5, 8.5, 8))
     settle(torch.zeros(1, 1, 20, 30), batch)
-    assert batch["heat"].max() == 0
+    assert batch["heat"].max() == batch["mask"].max() == batch["centre"].max() == 0
+
+
+def test_the_quality_loss_is_least_where_the_map_is_as_bright_as_the_target():
+    """By its formula, cell by cell; two hands share it."""
+    heat = torch.tensor([0.0, 0.3, 1.0, 0.8])
+    p = torch.tensor([0.1, 0.3, 0.7, 0.2], requires_grad=True)
+    centre = torch.tensor([0.0, 0.0, 1.0, 1.0])
+    found = quality(torch.logit(p), heat, torch.ones(4), centre)
+    rows = zip(p.tolist(), heat.tolist(), strict=True)
+    slow = sum((y - q) ** 2 * -(y * math.log(q) + (1 - y) * math.log(1 - q)) for q, y in rows) / 2
+    assert found.item() == pytest.approx(slow, rel=1e-5)
+    found.backward()
+    assert p.grad[1].item() == pytest.approx(0, abs=1e-6)
+    assert p.grad[0] > 0
+    assert (p.grad[2:] < 0).all()
 
 
 @pytest.mark.parametrize(("loss", "top"), [("mse", 1), ("mse255", 255)])

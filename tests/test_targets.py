@@ -104,7 +104,8 @@ def test_a_roughly_placed_hand_has_no_centre_yet_forgives_its_neighbourhood_and_
     targets = draw((2.5, 1.5, 8, 8, ROUGH))  # centre (6.5, 5.5), sigma 2
     assert targets.rough.tolist() == [[6.5, 5.5, 8]]
     assert targets.centre.max() == 0
-    assert targets.heat[0, 5, 8] == pytest.approx(0.6 * np.exp(-4 / (2 * 2**2)))
+    assert targets.heat.max() == 0
+    assert targets.mask[0, 5, 8] == pytest.approx((1 - 0.6 * np.exp(-4 / (2 * 2**2))) ** 4)
     assert targets.mask[1, 5, 6] == 0
     assert targets.weight[1].max() == 0
     assert targets.weight[0, 5, 6] == 1

@@ -32,6 +32,7 @@ class Layer(NamedTuple):
     kinds: np.ndarray
 
 
+FULL_PX = 300  # a picture of so many pixels squared is drawn as often as any larger one
 SMALLEST_PX = 6  # a smaller hand is a region to ignore: at this size there is nothing to learn
 
 
@@ -42,8 +43,14 @@ class Pool:
         size = [np.median(p.boxes[p.hands, 2:].max(axis=1)) / p.width if p.hands.any() else 0 for p in pictures]
         count = Counter(p.source for p in pictures)
         groups = {source: len({p.group for p in pictures if p.source == source}) for source in count}
-        # A second picture of the same person teaches less than a second person.
-        weight = [groups[p.source] ** 0.33 / count[p.source] ** 0.5 * (2 if OPEN in p.kinds else 1) for p in pictures]
+        # A second picture of the same person teaches less than a second person, and a thumbnail less than a scene.
+        weight = [
+            groups[p.source] ** 0.33
+            / count[p.source] ** 0.5
+            * (2 if OPEN in p.kinds else 1)
+            * min(1, (p.width * p.height) ** 0.5 / FULL_PX)
+            for p in pictures
+        ]
         self.near = Drawer([(p, w) for p, w, s in zip(pictures, weight, size, strict=True) if s > 0.15])
         self.far = Drawer([(p, w) for p, w, s in zip(pictures, weight, size, strict=True) if 0 < s <= 0.15])
         self.empty = Drawer([(p, w) for p, w, s in zip(pictures, weight, size, strict=True) if s == 0])

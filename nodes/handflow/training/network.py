@@ -163,4 +163,4 @@ def _fill(network: Network, weights: dict[str, Tensor]) -> int:
     own = network.state_dict()
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     network.load_state_dict(fitting, strict=False)
-    return len(fitting)
+    return sum(value.is_floating_point() for value in fitting.values())

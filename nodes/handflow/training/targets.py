@@ -35,8 +35,8 @@ def draw_targets(
 
     The mask is W(p) of OpenPose (arXiv 1812.08008): 0 in ignored regions; for the open map also (`other_weight`) in the
     boxes of hands that are not open for sure: they may light up, they need not.
-    A rough hand lies somewhere about its box's middle: no cell is its centre yet (train.settle finds one), and what the
-    cells around lose by lighting up is made small.
+    A rough hand lies somewhere about its box's middle: no cell is its centre yet (train.settle finds one), and the mask
+    makes small what the cells around lose by lighting up.
     """
     heat = np.zeros((2, rows, columns), np.float32)
     mask = np.ones((2, rows, columns), np.float32)
@@ -70,7 +70,7 @@ def draw_targets(
             blob = (dx**2 + dy**2 < max(1.0, 0.25 * hand) ** 2).astype(np.float32)  # the flat disc of 2017
         if kinds[n] == ROUGH:
             rough.append((left + width / 2, top + height / 2, hand))
-            np.maximum(heat[0], 0.6 * blob, out=heat[0])
+            mask[0] *= (1 - 0.6 * blob) ** 4
         column = min(max(int(left + width / 2), 0), columns - 1)
         row = min(max(int(top + height / 2), 0), rows - 1)
         for channel in () if kinds[n] == ROUGH else (0, 1) if kinds[n] == OPEN else (0,):

@@ -41,7 +41,7 @@ class Settings:
     ema: float = 0.998  # the weights that are kept are a running mean over about 1 / (1 - ema) steps
     large: float = 0.4  # share of steps at far's size: smaller hands in more of their scene, and very large ones
     target: Literal["gauss", "disc"] = "gauss"  # disc: 2017's, see the model card for what it costs
-    loss: Literal["focal", "bce", "mse", "mse255"] = "focal"  # mse and mse255 (targets of 0..255): 2017's, see card
+    loss: Literal["quality", "focal", "bce", "mse", "mse255"] = "quality"  # what each is worth: see the model card
     other_weight: float = 0.3  # of hands not open in the open map's loss; 0, as in 2017: they may light up, see card
     mask: bool = True  # without it, regions to ignore and hands of unknown kind count as background
     settle: bool = True  # hands labelled only roughly are learned where the network sees them near there
@@ -284,11 +284,12 @@ def settle(logit: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
     row, column = best // columns, best % columns
     away = (x[None, None, :] - x[column, None, None]) ** 2 + (y[None, :, None] - y[row, None, None]) ** 2
     blob = torch.exp(-away / (2 * (SIGMA * side).clamp(min=0.7)[:, None, None] ** 2))
-    heat, centre = batch["heat"].clone(), batch["centre"].clone()
+    heat, mask, centre = (batch[name].clone() for name in ("heat", "mask", "centre"))
     for n, each in zip(number.tolist(), blob, strict=True):
         torch.maximum(heat[n, 0], each, out=heat[n, 0])
+        torch.maximum(mask[n, 0], each, out=mask[n, 0])
     centre[number, 0, row, column] = 1
-    return {**batch, "heat": heat, "centre": centre}
+    return {**batch, "heat": heat, "mask": mask, "centre": centre}
 
 
 def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Settings) -> dict[str, Tensor]:
@@ -297,7 +298,9 @@ def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Setting
     for channel, name in enumerate(("any", "open")):
         out, heat = maps[name][:, 0], batch["heat"][:, channel]  # (B, rows, columns)
         mask, centre = batch["mask"][:, channel], batch["centre"][:, channel]
-        if settings.loss == "focal":
+        if settings.loss == "quality":
+            parts[name] = quality(out, heat, mask, centre)
+        elif settings.loss == "focal":
             parts[name] = focal(out, heat, mask, centre)
         elif settings.loss == "bce":
             parts[name] = (functional.binary_cross_entropy_with_logits(out, heat, reduction="none") * mask).mean()
@@ -311,6 +314,17 @@ def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Setting
     ):
         parts[name] = settings.size_weight * (wrong * weight).sum() / weight.sum().clamp(min=1)
     return parts
+
+
+def quality(logit: Tensor, heat: Tensor, mask: Tensor, centre: Tensor) -> Tensor:
+    """Quality focal loss (arXiv 2006.04388) eq. 2 with beta 2, times the mask; per hand.
+
+    Every cell of a blob is to be as bright as the blob is there, so a near hand, which has many, counts for more than a
+    far one; `focal` looks at the centres alone, and is slow to learn hands that fill the picture.
+    """
+    entropy = functional.binary_cross_entropy_with_logits(logit, heat, reduction="none")
+    wrong = (heat - torch.sigmoid(logit)) ** 2
+    return (wrong * entropy * mask).sum() / centre.sum().clamp(min=1)
 
 
 def focal(logit: Tensor, heat: Tensor, mask: Tensor, centre: Tensor) -> Tensor:
