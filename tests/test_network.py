@@ -155,7 +155,15 @@ def data(tmp_path):
 def trained(data, *options):
     parser = argparse.ArgumentParser()
     train.add_arguments(parser)
-    small = ["--batch=2", "--widths=8,8,8,8", "--neck=8", "--workers=0", "--large=0", f"--out={data / 'run'}"]
+    small = [
+        "--init=none",
+        "--batch=2",
+        "--widths=8,8,8,8",
+        "--neck=8",
+        "--workers=0",
+        "--large=0",
+        f"--out={data / 'run'}",
+    ]
     assert train.run(parser.parse_args([str(data), *small, *options])) == 0
     return torch.load(data / "run" / "checkpoint.pt", weights_only=True)
 

@@ -48,7 +48,7 @@ class Settings:
     size_weight: float = 0.5  # of the losses of radius and offset; 0: the maps alone are learned
     optimizer: Literal["adamw", "sgd"] = "adamw"  # sgd (momentum 0.9) for comparison
     prior: bool = False  # the network also takes a map of where hands are expected
-    init: str = ""  # begin from these weights: hands (the packaged model), an fp32 model file or a checkpoint
+    init: str = "hands"  # weights to begin from: of the packaged model, an fp32 model file or a checkpoint; none
     holdout: float = 0.05  # share of the groups kept for the validation loss
     fold: int = 0  # which of the shares is kept: with holdout 0.05, one of twenty
     seed: int = 1  # of weights and samples
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     device = torch.device(best_device() if settings.device == "auto" else settings.device)
     widths, blocks = (tuple(int(n) for n in text.split(",")) for text in (settings.widths, settings.blocks))
     model = Network(widths, blocks, settings.neck, prior=settings.prior)
-    if settings.init:
+    if settings.init != "none":
         start = Path(settings.init) if Path(settings.init).suffix else model_path(settings.init)
         if not (fitting := begin_from(model, start, calibration[:16].float())):
             raise SetupError(f"--init {start}: none of its weights fit this network")
