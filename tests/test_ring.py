@@ -77,6 +77,38 @@ def test_an_array_passed_on_keeps_its_first_writers_slot(rings: Callable[..., Ri
     assert middle.ref(middle.view(ref, SHAPE, np.dtype(np.uint8))) == ref
 
 
+def test_a_node_that_must_read_every_message_passes_copies_on(rings: Callable[..., Rings]) -> None:
+    writer, middle = rings(), rings()
+    middle.passes_on = False
+    ref = writer.ref(drawn(writer, 5))
+    passed = middle.ref(middle.view(ref, SHAPE, np.dtype(np.uint8)))
+    assert passed.ring != ref.ring
+    assert (rings().view(passed, SHAPE, np.dtype(np.uint8)) == 5).all()
+
+
+def test_what_everybody_has_read_is_drawn_over_at_once_only_if_nobody_reads_the_newest(
+    rings: Callable[..., Rings],
+) -> None:
+    for alone, expected in ((True, [0, 1, 0, 1]), (False, [0, 1, 2, 3])):
+        writer = rings()
+        writer.keep(4, alone)
+        slots = []
+        for number in range(1, 5):
+            slots.append(writer.ref(drawn(writer, number)).slot)
+            writer.settle(number, read=number - 1)
+        assert slots == expected
+
+
+def test_two_arrays_of_one_message_lie_in_two_slots(rings: Callable[..., Rings]) -> None:
+    writer = rings()
+    writer.keep(4, alone=True)
+    writer.ref(drawn(writer, 0))
+    writer.settle(1, read=1)
+    first, second = drawn(writer, 1), drawn(writer, 2)
+    assert writer.ref(first).slot != writer.ref(second).slot
+    assert (first == 1).all()
+
+
 def test_bigger_pictures_make_a_new_ring(rings: Callable[..., Rings]) -> None:
     writer, reader = rings(), rings()
     small = writer.ref(drawn(writer, 1))

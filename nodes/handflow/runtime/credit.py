@@ -87,6 +87,10 @@ class Book:
         """Up to which message everybody with credit has read."""
         return min((a.read for a in self.accounts.values() if not a.lost), default=self.sent)
 
+    def credited(self) -> int:
+        """How many readers have credit."""
+        return sum(not account.lost for account in self.accounts.values())
+
     def full(self) -> bool:
         """Whether somebody must read before another message may go out."""
         return self.sent - self.read() >= CREDIT

@@ -41,6 +41,7 @@ class Inbox:
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._rings = rings
+        rings.passes_on = all(edge.keep != "all" for edge in edges)
         self._profile = profile
         self._ended = ended
         self._unwired = dict.fromkeys(unwired)  # arguments that the graph leaves out: None

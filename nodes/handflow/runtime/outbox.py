@@ -145,7 +145,7 @@ class Outbox:
                 self._listeners -= 1
             else:
                 book.hear(data, time.monotonic())
-                self._rings.keep(CREDIT if book.accounts else 0)
+            self._rings.keep(CREDIT if book.accounts else 0, alone=self._listeners <= book.credited())
         while book.back:
             self._say(f"{book.back.pop()} reads again")
         self._profile.refused += book.refused

@@ -144,7 +144,11 @@ class Rings:
         self._own_fd = -1
         self._next = self._next_spare = 0
         self._spare = 0  # more slots, for as many messages as readers of every message may be behind
-        self._kept = False  # whether there are such readers
+        # Off for a node that must read every message: what it has done with its writer may draw over at once.
+        self.passes_on = True  # whether an array of another's ring is sent by its name, and not copied
+        self._kept = False  # whether there are such readers,
+        self._alone = False  # and no others
+        self._drawn: set[int] = set()  # slots that were given out since the last message
         self._named: set[int] = set()  # slots that the message in the making names
         self._held: dict[int, int] = {}  # slots that must not be overwritten, with the number of their message
         self._number = 0  # of the last message
@@ -175,7 +179,7 @@ class Rings:
                 self._named.add(slot)
                 return self._own.known.get(slot) or self._sent(self._own, slot)
             # A slot of another's cannot be kept for those who must read every message: it is copied.
-            for mapping in self._read.values() if not self._kept else ():
+            for mapping in self._read.values() if self.passes_on and not self._kept else ():
                 if (slot := mapping.slot_at(address)) is not None and slot in mapping.known:
                     return mapping.known[slot]
         copy = self.empty(array.shape, array.dtype)
@@ -208,10 +212,14 @@ class Rings:
         """Lets go of the own ring; readers keep what they have mapped."""
         self._memory.close()
 
-    def keep(self, messages: int) -> None:
-        """For readers of every message, who may be so many behind; 0: there are none any more."""
+    def keep(self, messages: int, alone: bool = False) -> None:
+        """For readers of every message, who may be so many behind; 0: there are none any more.
+
+        `alone`: nobody else reads, so what they have done with can be drawn over at once.
+        """
         self._spare = max(self._spare, messages)
         self._kept = messages > 0
+        self._alone = alone
 
     def settle(self, number: int, read: int) -> None:
         """Told after each message: its number, and up to which one all that must be kept has been read."""
@@ -220,6 +228,7 @@ class Rings:
             self._held |= dict.fromkeys(self._named, number)
             self._held = {slot: sent for slot, sent in self._held.items() if sent > read}
         self._named.clear()
+        self._drawn.clear()
         while self._retired and self._retired[0][0] <= read - self._slots:
             self._memory.drop(self._retired.pop(0)[1])
 
@@ -228,7 +237,15 @@ class Rings:
         return len(self._held) > self._spare
 
     def _free(self) -> int | None:
-        """The next slot in the round, or a spare one where that must be kept; None: all must."""
+        """The next slot in the round, or a spare one where that must be kept; None: all must.
+
+        Without readers of the newest, whom the round gives time, the first that need not be kept.
+        """
+        if self._kept and self._alone:  # few slots in use stay in the processor's cache
+            taken = self._held.keys() | self._drawn
+            first = next((n for n in range(self._slots + self._spare) if n not in taken), None)
+            self._drawn |= {first} if first is not None else set()
+            return first
         slot, self._next = self._next, (self._next + 1) % self._slots
         if slot not in self._held:
             return slot
