@@ -121,7 +121,8 @@ class _Mapping:
         ):
             raise Gone("not a handflow ring")
         self.memory = memory
-        self.generations = np.frombuffer(memory, np.uint64, slots, _HEADER.size)
+        # Not numpy's: reading one number of an array costs microseconds at 30 Hz, with nothing in the cache.
+        self.generations = memoryview(memory)[_HEADER.size : _HEADER.size + 8 * slots].cast("Q")
         self.first = np.frombuffer(memory, np.uint8, 1, _PAGE).__array_interface__["data"][0]
         self.known: dict[int, Ref] = {}  # what was last sent from, or read in, each slot
 
@@ -165,7 +166,7 @@ class Rings:
         if slot is None:
             return np.empty(shape, dtype)
         own.known.pop(slot, None)
-        own.generations[slot] |= np.uint64(1)  # odd: readers of what lay here see that it goes
+        own.generations[slot] |= 1  # odd: readers of what lay here see that it goes
         return own.array(slot, shape, dtype)
 
     def ref(self, array: np.ndarray) -> Ref | None:
@@ -197,14 +198,15 @@ class Rings:
             raise Gone("overwritten")
         mapping.known[ref.slot] = ref
         array = mapping.array(ref.slot, shape, dtype)
-        array.flags.writeable = False
+        if mapping is self._own:  # another's is mapped for reading only
+            array.flags.writeable = False
         return array
 
     def intact(self, ref: Ref) -> bool:
         """Whether the slot still holds what `ref` names: to be asked after the work on it."""
         with self._barrier:  # on ARM the reads before this line must be done before the generation is read
             try:
-                return bool(self._mapping(ref).generations[ref.slot] == ref.generation)
+                return self._mapping(ref).generations[ref.slot] == ref.generation
             except Gone:  # its writer has made a new ring meanwhile (a picture of another size), or has ended
                 return False
 
@@ -257,8 +259,8 @@ class Rings:
 
     def _sent(self, own: _Mapping, slot: int) -> Ref:
         with self._barrier:
-            own.generations[slot] += np.uint64(1)  # even: whole
-        ref = Ref(os.getpid(), self._own_fd, own.ring, slot, int(own.generations[slot]))
+            own.generations[slot] += 1  # even: whole
+        ref = Ref(os.getpid(), self._own_fd, own.ring, slot, own.generations[slot])
         own.known[slot] = ref
         return ref
 

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict, get_type_hints
 
-import msgpack
 import msgspec
 import numpy as np
 
@@ -16,6 +15,7 @@ from .machines import Crossing
 from .ring import Ref, Rings
 
 VERSION = 2  # of the wire; a change of layout raises it
+_encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder()
 INLINE_BYTES = 64 * 1024  # arrays up to this size travel inside the message: cheaper than a look into shared memory
 JPEG = 1  # msgpack's extension type for a picture from another machine
 # What an array may consist of. Not objects: in memory that others write they would be addresses to follow.
@@ -70,7 +70,7 @@ def encode(
         header = {name: getattr(message, name) for name in HEADER}
         packed: dict[str, Any] = {"v": VERSION, "type": message.type, **marks, **header}
         packed |= {name: _body(v, rings) if isinstance(v, np.ndarray) else v for name, v in message.fields.items()}
-        return msgpack.packb(packed)
+        return _encoder.encode(packed)
     arrays, plain = layout_of(type(message))
     packed = {"v": VERSION, "type": type(message).__name__, **marks}
     for name in plain:
@@ -78,7 +78,7 @@ def encode(
     for name in arrays:
         value = getattr(message, name)
         packed[name] = _drawn(value, draw) if draw and arrays[name].picture and value.size else _body(value, rings)
-    return msgpack.packb(packed)
+    return _encoder.encode(packed)
 
 
 def decode(data: bytes | memoryview, kind: type[Message], rings: Rings | None) -> tuple[Message, list[Ref]]:
@@ -89,11 +89,11 @@ def decode(data: bytes | memoryview, kind: type[Message], rings: Rings | None) -
 def unpack(data: bytes | memoryview) -> dict[str, Any]:
     """The map in `data`, if it is of this version of the wire. WireError."""
     try:
-        packed = msgpack.unpackb(data)
+        packed = _decoder.decode(data)
         if packed["v"] != VERSION:
             raise WireError(f"wire {packed['v']!r} found, {VERSION} expected")
         return packed
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, msgpack.UnpackException) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise WireError(f"no message: {error}") from error
 
 
@@ -114,9 +114,8 @@ def message_in(packed: dict[str, Any], kind: type[Message], rings: Rings | None)
         if kind is not Packed and packed["type"] != kind.__name__:
             raise WireError(f"{packed['type']!r} found, {kind.__name__} expected")
         # A text where a number belongs would fail in somebody's node.
-        arrays, plain = layout_of(kind)
-        own = HEADER if kind is Packed else plain
-        values = msgspec.convert({name: packed[name] for name in own}, _plain_of(Message if kind is Packed else kind))
+        arrays = layout_of(kind).arrays
+        values = msgspec.convert(packed, _plain_of(Message if kind is Packed else kind))
         if kind is Packed:
             fields = {name: value for name, value in packed.items() if name not in NO_FIELDS}
             values["fields"] = {n: _array(v, rings, refs) if _is_array(v) else v for n, v in fields.items()}
@@ -171,20 +170,20 @@ def _body(array: np.ndarray, rings: Rings | None) -> list[Any]:
 
 
 def _drawn(image: np.ndarray, draw: Callable[[np.ndarray], bytes]) -> list[Any]:
-    return [image.dtype.str, image.shape, msgpack.ExtType(JPEG, draw(image))]
+    return [image.dtype.str, image.shape, msgspec.msgpack.Ext(JPEG, draw(image))]
 
 
 def _array(body: Any, rings: Rings | None, refs: list[Ref]) -> np.ndarray:
     name, shape, lies = body
     dtype = DTYPES.get(name)
-    if dtype is None or not all(type(size) is int and size >= 0 for size in shape):
+    if dtype is None or any([type(size) is not int or size < 0 for size in shape]):  # noqa: C419 (a list is quicker)
         raise ValueError(f"an array of {name!r} and shape {shape}")
     if isinstance(lies, bytes):
         return np.frombuffer(lies, dtype).reshape(shape)
-    if isinstance(lies, msgpack.ExtType):
+    if isinstance(lies, msgspec.msgpack.Ext):
         if lies.code != JPEG:
             raise ValueError(f"an array of kind {lies.code}")
-        return picture.unpacked(lies.data)
+        return picture.unpacked(bytes(lies.data))
     if rings is None:
         raise ValueError("it names memory of another machine")
     ref = Ref(*map(int, lies))
@@ -200,5 +199,5 @@ def _is_array(value: Any) -> bool:
         and len(value) == 3
         and isinstance(value[0], str)
         and isinstance(value[1], list)
-        and isinstance(value[2], bytes | list | msgpack.ExtType)
+        and isinstance(value[2], bytes | list | msgspec.msgpack.Ext)
     )
