@@ -88,7 +88,7 @@ class Inbox:
         for listener in self._others:
             listener.keep_up()
         for listener in self._driving:
-            listener.in_turn()
+            listener.in_turn(copy=True)
         with contextlib.suppress(TimeoutError):
             self._passed.append(self._any(timeout_s))
 

@@ -16,9 +16,9 @@ from .wire import Edge, WireError, copied, message_in, numbers_in, unpack
 
 HELD = 8  # messages kept of an input that is looked up by frame
 # Messages that are read one by one when another process has taken over, here or at the other end: what has been held up
-# then comes at once, and is not to be skipped. The ring holds the pictures of two more.
-CATCH_UP = 6
-NEWEST_S = 0.0005
+# then comes at once, and is not to be skipped.
+CATCH_UP = 12
+NEWEST_S = 0.0005  # a message that was waited for so long came to an empty socket
 RECONNECT_MS = 10  # a restarted node is heard again in 5 ms instead of ZeroMQ's 150
 MAX_BYTES = 16 * 1024 * 1024  # nothing we send comes near; more is not ours
 
@@ -44,6 +44,7 @@ class Listener:
         self._by, self._number = -1, 0  # of the producer's process (-1: none has been heard), and of its last message
         self._waited: deque[bytes] = deque()  # messages that have come and are not read yet
         self._in_turn = 0  # so many of them are to be read one by one
+        self._late = False  # and worked on later
         self._held: dict[tuple[int, int], Received] = {}  # by stream and seq, oldest first
         self._latest: Received | None = None
         self._unheard = 0  # driving messages in a row that found nothing here
@@ -82,9 +83,11 @@ class Listener:
         waited.clear()
         return self._read(newest)
 
-    def in_turn(self) -> None:
-        """From now on the next CATCH_UP messages are read one by one."""
-        self._in_turn = CATCH_UP
+    def in_turn(self, copy: bool = False) -> None:
+        """From now on the next CATCH_UP messages are read one by one. `copy`: they will be worked on late, and the ring
+        would have gone round.
+        """
+        self._in_turn, self._late = CATCH_UP, copy
 
     def done(self) -> None:
         """The work on what `next` gave is done."""
@@ -216,7 +219,7 @@ class Listener:
 
     def _received(self, packed: dict[str, Any], kind: type[Message]) -> Received:
         message, refs = message_in(packed, kind, self._rings)
-        if self._copy and refs:
+        if (self._copy or self._late) and refs:
             message = copied(message)
             if not all(map(self._rings.intact, refs)):
                 raise Gone("overwritten while it was copied")
