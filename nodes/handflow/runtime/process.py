@@ -124,17 +124,18 @@ def _tell(context: zmq.Context, directory: RunDir, profile: Profile, done: threa
     socket.setsockopt(zmq.RECONNECT_IVL, 100)
     address = directory.status
     address.connect(socket)
-    told = ""
     due = 0.0
+    found = False
     while True:
-        profile.news.wait(0.1)
+        # Each time this thread wakes for nothing costs as much as the sending of a picture.
+        profile.news.wait(max(0.0, due - time.monotonic()) if found else 0.1)
         if done.is_set():
             break
-        address.follow(socket)
+        found = address.follow(socket)
         # A change of state is told at once: the supervisor's table and its judgement of a crash rest on it.
-        if time.monotonic() >= due or told != profile.state or profile.news.is_set():
+        if time.monotonic() >= due or profile.news.is_set():
             profile.news.clear()
-            due, told = time.monotonic() + STATUS_S, profile.state
+            due = time.monotonic() + STATUS_S
             with contextlib.suppress(zmq.Again):
                 socket.send(msgpack.packb(profile.status()), zmq.NOBLOCK)
             profile.said.set()
