@@ -312,7 +312,13 @@ def test_the_page_says_when_pictures_stop_and_when_the_program_does(opened: Call
 
 
 def test_the_page_is_served_from_the_package_alone(node: View) -> None:
-    for path, kind in (("/", "html"), ("/view.js", "javascript"), ("/view.css", "css"), ("/icon.svg", "svg")):
+    for path, kind in (
+        ("/", "html"),
+        ("/view.js", "javascript"),
+        ("/view.css", "css"),
+        ("/page.css", "css"),
+        ("/icon.svg", "svg"),
+    ):
         status, text, headers = ask(node.web, "GET", path)
         assert status == 200
         assert kind in headers["Content-Type"]

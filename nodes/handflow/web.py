@@ -12,6 +12,7 @@ import json
 import socket
 import threading
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,7 @@ AHEAD = 2  # messages on their way to a viewer: one is drawn while the next one 
 MOST_VIEWERS = 32
 SILENT_S = 10.0  # a viewer that does not answer a ping for so long has gone
 STOP_S = 1.0
+SHARED = Path(__file__).with_name("page")  # what all pages look like
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -125,7 +127,10 @@ class Stream:
 
 
 class Web:
-    """Serves the files of `folder`, index.html as "/", and what `get`, `post`, `picture`, `stream` add before start."""
+    """Serves the files of `folder` (index.html as "/"), those that all pages share, and what is added before the start.
+
+    `get`, `post`, `picture` and `stream` add.
+    """
 
     def __init__(self, folder: Path, address: str = "127.0.0.1", port: int = 0) -> None:
         self.folder, self.address, self.port = folder, address, port  # port 0: a free one, known after start()
@@ -209,6 +214,8 @@ class Web:
         app.on_response_prepare.append(_with_headers)
         app.add_routes(self._routes)
         app.router.add_get("/", self._index)
+        for file in SHARED.iterdir():
+            app.router.add_get(f"/{file.name}", partial(_file, file))
         app.router.add_static("/", self.folder)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_S / 2)
         await runner.setup()
@@ -226,6 +233,10 @@ class Web:
 
     async def _index(self, _: web.Request) -> web.StreamResponse:
         return web.FileResponse(self.folder / "index.html")
+
+
+async def _file(file: Path, _: web.Request) -> web.StreamResponse:
+    return web.FileResponse(file)
 
 
 @web.middleware
