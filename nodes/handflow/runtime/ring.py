@@ -161,13 +161,8 @@ class Rings:
         """Like numpy.empty, but lying in the slot that is sent next. To be drawn now and sent soon."""
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         dtype = np.dtype(dtype)
-        own = self._grown(int(np.prod(shape)) * dtype.itemsize)
-        slot = self._free()
-        if slot is None:
-            return np.empty(shape, dtype)
-        own.known.pop(slot, None)
-        own.generations[slot] |= 1  # odd: readers of what lay here see that it goes
-        return own.array(slot, shape, dtype)
+        drawn = self._drawable(math.prod(shape) * dtype.itemsize)
+        return np.empty(shape, dtype) if drawn is None else drawn[0].array(drawn[1], shape, dtype)
 
     def ref(self, array: np.ndarray) -> Ref | None:
         """Names `array` for sending: where it lies if that is a ring (drawn in place or passed on), else copied in.
@@ -183,11 +178,12 @@ class Rings:
             for mapping in self._read.values() if self.passes_on and not self._kept else ():
                 if (slot := mapping.slot_at(address)) is not None and slot in mapping.known:
                     return mapping.known[slot]
-        copy = self.empty(array.shape, array.dtype)
-        if self._own is None or self._own.slot_at(copy.__array_interface__["data"][0]) is None:
+        if (drawn := self._drawable(array.nbytes)) is None:
             return None
-        copy[...] = array
-        return self.ref(copy)
+        own, slot = drawn
+        own.array(slot, array.shape, array.dtype)[...] = array
+        self._named.add(slot)
+        return self._sent(own, slot)
 
     def view(self, ref: Ref, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
         """The array that `ref` names, read-only and without a copy. Gone if it is not there any more."""
@@ -237,6 +233,16 @@ class Rings:
     def crowded(self) -> bool:
         """Whether so much is kept that the usual round of slots would not be free."""
         return len(self._held) > self._spare
+
+    def _drawable(self, nbytes: int) -> tuple[_Mapping, int] | None:
+        """The own ring and a slot of it to be drawn now; None: there is no room."""
+        own = self._grown(nbytes)
+        slot = self._free()
+        if slot is None:
+            return None
+        own.known.pop(slot, None)
+        own.generations[slot] |= 1  # odd: readers of what lay here see that it goes
+        return own, slot
 
     def _free(self) -> int | None:
         """The next slot in the round, or a spare one where that must be kept; None: all must.
