@@ -201,7 +201,10 @@ def sheet(bad: list[Bad]) -> np.ndarray:
 
 
 def draw_maps(maps: dict[str, Heatmap], image: np.ndarray) -> np.ndarray:
-    """What each model sees in a picture: a row of the picture darkened and lit by its two maps, and its name."""
+    """What each model sees in a picture: a row of the picture darkened and lit by its two maps, and its name.
+
+    The brightest cell of each map is fully lit; the words say how much it is.
+    """
     height = round(TILE[0] * image.shape[0] / image.shape[1])
     small = np.asarray(cv2.resize(image, (TILE[0], height), interpolation=cv2.INTER_AREA))
     rows = []
@@ -212,7 +215,10 @@ def draw_maps(maps: dict[str, Heatmap], image: np.ndarray) -> np.ndarray:
             zoom = 1 / (heatmap.scale * [TILE[0], height])
             matrix = np.column_stack([np.diag(zoom), -heatmap.shift / heatmap.scale - 0.5 + 0.5 * zoom])
             lit = cv2.warpAffine(
-                values.clip(0, 1), matrix, (TILE[0], height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+                values.clip(0, 1) / max(values.max(), 1e-6),
+                matrix,
+                (TILE[0], height),
+                flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
             )
             tile = small // 3
             tile[..., 2 if title == "any hand" else 1] = np.maximum(tile[..., 1], (255 * lit).astype(np.uint8))
