@@ -21,9 +21,9 @@ GAP_S = 1.0  # after so long without any frame, nobody knows which hand is which
 class Tracker(Node):
     """Follows hands from frame to frame."""
 
-    # At .4 four of 29 validation pictures without hands have a peak this high (near), at .5 one; F1 is best at .37.
-    start_score: Annotated[float, Range(0, 1), "a peak this high may start a hand"] = 0.5
-    keep_score: Annotated[float, Range(0, 1), "a hand that is followed goes on with a peak this low"] = 0.2  # ByteTrack
+    # No peak in 29 validation pictures without hands is this high: .50 is the highest, at near. F1 is best at .35 to .42.
+    start_score: Annotated[float, Range(0, 1), "a peak this high may start a hand"] = 0.52
+    keep_score: Annotated[float, Range(0, 1), "a hand that is followed goes on with a peak this low"] = 0.15
     sure_score: Annotated[float, Range(0, 1), "a peak this high is believed at once"] = 0.8  # a guess
     confirm_s: Annotated[float, Range(0, 1), "a weaker peak must last so long"] = 0.025  # two frames at 30 fps
     keep_s: Annotated[float, Range(0, 5), "a hand unseen for longer than this is gone"] = 0.3  # two cross in 0.2 s
