@@ -294,7 +294,7 @@ def test_two_supervisors_make_one_graph(run: Callable[..., Run], folder: Path, m
         assert shape == (90, 160, 3)
         assert [node for node, _, _ in hops] == ["ticker", "far"]
         assert -5 < age < 5000
-    assert any("machine eye" in line and "is there" in line for line in started[0].err)
+    until(lambda: any("machine eye" in line and "is there" in line for line in started[0].err), "it is not said")
     both = run("top", "--json", "--graph", file)
     assert both.end() == 1
     assert "say which with --on" in both.err[0]
