@@ -21,7 +21,7 @@ GAP_S = 1.0  # after so long without any frame, nobody knows which hand is which
 class Tracker(Node):
     """Follows hands from frame to frame."""
 
-    # No peak in 29 validation pictures without hands is this high: .50 is the highest, at near. F1 is best at .35 to .42.
+    # No peak in 29 validation pictures without hands is this high: .51 is the highest. F1 is best at .35 to .42.
     start_score: Annotated[float, Range(0, 1), "a peak this high may start a hand"] = 0.52
     keep_score: Annotated[float, Range(0, 1), "a hand that is followed goes on with a peak this low"] = 0.15
     sure_score: Annotated[float, Range(0, 1), "a peak this high is believed at once"] = 0.8  # a guess
