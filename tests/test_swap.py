@@ -136,7 +136,10 @@ def test_a_stage_is_swapped_and_hardly_a_frame_is_lost(run: Callable[..., Run], 
     gains = [line[2] for line in tapped(folder)]
     assert gains == sorted(gains)  # never both
     counts = [int(line[3]) for line in tapped(folder)]
-    assert counts == sorted(set(counts))  # what the old one kept the new one has
+    assert counts == sorted(set(counts))
+    last, first = next(pair for pair in itertools.pairwise(tapped(folder)) if pair[0][2] != pair[1][2])
+    # What the old one kept the new one has: it counts on, and no further than there were frames.
+    assert 1 <= int(first[3]) - int(last[3]) <= int(first[1]) - int(last[1])
     until(lambda: not left({old.pid}), "the old one does not end")
 
     swapped(run, folder, "passer", "--run", "other.py")  # another stage, other arguments, other settings

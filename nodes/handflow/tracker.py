@@ -35,7 +35,7 @@ class Tracker(Node):
     # With these two a hand at rest wanders 0.2 % of the width, and one at 1 width/s lags 5 ms.
     rest_hz: Annotated[float, Range(0.1, 60), "1-euro: cutoff for a hand at rest; lower is calmer"] = 0.5
     rise: Annotated[float, Range(0, 200), "1-euro: Hz more for each width/s; higher is prompter"] = 30.0
-    # The model card: above .5 lie 91 % of the open palms and 3 % of the other hands; above .35, 96 and 7 %.
+    # The model card: above .5 lie 93 % of the open palms and 3 % of the other hands; above .35, all and 6 %.
     open_at: Annotated[float, Range(0, 1), "`is_open` becomes true here"] = 0.5
     close_at: Annotated[float, Range(0, 1), "and false below this; between the two it stays"] = 0.35
     ahead_s: Annotated[float, Range(0, 0.2), "tells places so much later: the time until they are shown"] = 0.0

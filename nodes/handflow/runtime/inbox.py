@@ -96,7 +96,7 @@ class Inbox:
         """Of what was passed by, all that came after `frame` is given first, and then what comes meanwhile."""
         for listener in self._driving:
             listener.in_turn()
-        after = [(each, first) for each, first in self._passed if first is not None and not _before(first, frame)]
+        after = [(each, first) for each, first in self._passed if first is not None and not _up_to(frame, first)]
         self._passed.clear()
         self._passed.extend(after)
 
@@ -170,7 +170,7 @@ class Inbox:
         return whole
 
 
-def _before(received: Received, frame: Key | None) -> bool:
+def _up_to(frame: Key | None, received: Received) -> bool:
     """Whether a message is of this frame or of an earlier one of its stream."""
     stream, seq = key_of(received.message)
     return frame is not None and stream == frame[0] and seq <= frame[1]
