@@ -12,9 +12,10 @@ import torch
 from handflow import SetupError
 from handflow.training import train
 from handflow.training.augment import Sample
+from handflow.training.losses import focal, loss_of, quality, settle
 from handflow.training.network import Network
 from handflow.training.targets import OPEN, draw_targets
-from handflow.training.train import Settings, focal, loss_of, made_up_prior, quality, settle
+from handflow.training.train import Settings, made_up_prior
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 192), (448, 256), (512, 288), (288, 224), (64, 32)])

@@ -35,8 +35,8 @@ def draw_targets(
 
     The mask is W(p) of OpenPose (arXiv 1812.08008): 0 in ignored regions; for the open map also (`other_weight`) in the
     boxes of hands that are not open for sure: they may light up, they need not.
-    A rough hand lies somewhere about its box's middle: no cell is its centre yet (train.settle finds one), and the mask
-    makes small what the cells around lose by lighting up.
+    A rough hand lies somewhere about its box's middle: no cell is its centre yet (losses.settle finds one), and
+    the mask makes small what the cells around lose by lighting up.
     """
     heat = np.zeros((2, rows, columns), np.float32)
     mask = np.ones((2, rows, columns), np.float32)
