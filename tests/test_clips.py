@@ -9,6 +9,7 @@ import pytest
 from test_heatmap import FACTS, brightness_model
 
 from handflow.heatmap import HeatmapNode
+from handflow.runtime.inline import started
 from handflow.training import clips
 from handflow.training.clips import Followed, follow_clips, follow_demo, follow_lines, identities
 from handflow.training.data import LabelError, Picture, read_labels
@@ -161,7 +162,8 @@ def clip(tmp_path):
 
 def test_a_clip_goes_through_the_whole_chain(clip):
     stage = HeatmapNode(model=str(clip / "light.onnx"), precision="fp32")
-    rows = follow_clips(read_labels([clip / "wave.jsonl"]), stage)
+    with started(stage):
+        rows = follow_clips(read_labels([clip / "wave.jsonl"]), stage)
     assert set(rows) == {"wave", "total"}
     assert rows["wave"]["frames"] == 30
     assert rows["wave"]["found"] > 0.8  # all but the frames in which it is not believed yet
@@ -175,7 +177,8 @@ def test_the_demo_is_followed_against_its_own_truth(clip, monkeypatch):
     assert max(len(p.boxes) for p in truth) == 2
     assert all((p.boxes[:, 2] == p.boxes[:, 3]).all() for p in truth)
     stage = HeatmapNode(model=str(clip / "light.onnx"), precision="fp32")
-    rows = follow_demo(2, 0.3, stage, picture=clip / "worst.png")
+    with started(stage):
+        rows = follow_demo(2, 0.3, stage, picture=clip / "worst.png")
     sheet = cv2.imread(str(clip / "worst.png"))  # the stage lights up at what is bright: the demo is full of that
     assert sheet is not None
     assert sheet.std() > 5

@@ -15,6 +15,7 @@ import pytest
 from handflow.demo import Scene
 from handflow.detect import detect
 from handflow.heatmap import HeatmapNode, model_path, open_model
+from handflow.runtime.inline import started
 
 FOLDER = Path(__file__).parent.parent / "nodes" / "examples" / "cpp"
 SHAPES = [(1280, 720), (640, 480), (480, 640), (500, 500), (1920, 1080), (1600, 400), (97, 61)]
@@ -73,10 +74,10 @@ def test_its_hands_are_those_of_detect(program, pictures, profile):
     words = [program, model_path("hands"), profile, "0.1", *pictures]
     done = subprocess.run(list(map(str, words)), capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
-    stage = HeatmapNode(profile=profile, precision="fp32")
+    with started(HeatmapNode(profile=profile, precision="fp32")) as stage:
+        found = [next(detect(str(picture), stage, track=False, min_score=0.1)) for picture in pictures]
     hands = 0
-    for picture, mine in zip(pictures, lines, strict=True):
-        (seen,) = detect(str(picture), stage, track=False, min_score=0.1)
+    for picture, mine, seen in zip(pictures, lines, found, strict=True):
         assert {**mine, "hands": []} == {**seen.line, "hands": []}
         assert len(mine["hands"]) == len(seen.line["hands"]), picture.name
         for hand, theirs in zip(mine["hands"], seen.line["hands"], strict=True):

@@ -8,8 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
+from handflow import heatmap
 from handflow.__main__ import main
 from handflow.demo import Scene
+from handflow.heatmap import open_model
 
 SIZE = (640, 360)
 
@@ -94,6 +96,23 @@ def test_a_folder_gives_each_picture_on_its_own(
         (f"{tmp_path}/b.png", 0, 0.0),
     ]
     assert {hand["id"] for line in found for hand in line["hands"]} <= {None}
+
+
+def test_the_model_is_opened_once_whatever_the_number_of_paths(
+    clip: Path, tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [tmp_path / f"{number}.png" for number in range(5)]
+    for number, file in enumerate(files):
+        cv2.imwrite(str(file), picture(scene, number))
+    opened: list[tuple] = []
+    opened_for_one = 0
+    monkeypatch.setattr(heatmap, "open_model", lambda *given: opened.append(given) or open_model(*given))
+    for words in ([str(files[0])], [str(file) for file in files], [str(clip), str(clip), *map(str, files)]):
+        opened.clear()
+        assert main(["detect", *words]) == 0
+        opened_for_one = opened_for_one if len(words) > 1 else len(opened)
+        assert len(opened) == opened_for_one
+    capsys.readouterr()
 
 
 def test_outputs_go_to_files(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,15 +10,16 @@ import pytest
 from onnx import TensorProto, helper
 
 from handflow import Frame, Hands, SetupError, State
-from handflow.heatmap import HeatmapNode, expected, input_size, model_path, open_model, prepare
+from handflow.heatmap import HeatmapNode, check_pictures, expected, input_size, model_path, open_model, prepare
 from handflow.peaks import find_peaks
+from handflow.runtime.inline import Inline, Wired, started
 
 FACTS = {"stride": "4", "multiple": "4"}
 FACTS["profiles"] = json.dumps({"near": [320, 180], "mid": [428, 240], "far": [512, 288]})
 
 
-def brightness_model(path: Path, facts: dict[str, str]) -> Path:
-    """An ONNX file with a model's inputs and outputs: any = mean of blue, open = mean of red, radius = 2."""
+def brightness_model(path: Path, facts: dict[str, str], dim: float = 1.0) -> Path:
+    """An ONNX file with a model's inputs and outputs: any = dim * mean of blue, open = of red, radius = 2."""
     nodes = [
         helper.make_node("Cast", ["image"], ["bytes"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["bytes", "unit"], ["light"]),
@@ -30,7 +31,7 @@ def brightness_model(path: Path, facts: dict[str, str]) -> Path:
         helper.make_node("Transpose", ["nothing"], ["column"], perm=[0, 2, 3, 1]),
         helper.make_node("Concat", ["column", "column"], ["offset"], axis=3),
     ]
-    constants = {"unit": np.float32(1 / 255), "zero": np.float32(0), "two": np.float32(2)}
+    constants = {"unit": np.float32(dim / 255), "zero": np.float32(0), "two": np.float32(2)}
     constants |= {"blue": np.array([0]), "red": np.array([2])}
     graph = helper.make_graph(
         nodes,
@@ -115,6 +116,45 @@ def test_precision_auto_takes_the_faster_file(model, monkeypatch):
         node = HeatmapNode(model=model)
         node.start()
         assert node.network.path.name == taken
+
+
+def test_an_int8_file_that_is_wrong_on_this_processor_is_not_taken(model, monkeypatch, caplog):
+    brightness_model(Path(model).with_name("light-int8.onnx"), FACTS, dim=0.8)
+    monkeypatch.setattr("handflow.heatmap.Model.seconds", lambda self, _: float(self.path.name == "light.onnx"))
+    node = HeatmapNode(model=model)
+    node.start()
+    assert node.network.path.name == "light.onnx"
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "light-int8.onnx strays from" in said
+    assert "fp32 is used" in said
+
+
+def test_where_results_may_not_depend_on_the_clock_precision_auto_is_fp32(model, monkeypatch):
+    brightness_model(Path(model).with_name("light-int8.onnx"), FACTS)
+    monkeypatch.setattr("handflow.heatmap.Model.seconds", lambda self, _: float(self.path.name == "light.onnx"))
+    with started(HeatmapNode(model=model)) as node:
+        assert node.network.path.name == "light.onnx"
+    node = HeatmapNode(model=model)
+    with Inline({"heatmap": Wired(node, {"frame": ""})}):
+        assert node.network.path.name == "light.onnx"
+
+
+def test_the_check_pictures_show_the_packaged_model_hands_near_and_far():
+    network = open_model(model_path("hands"))
+    for picture in check_pictures():
+        assert (network.run(picture[None])[0] > 0.4).sum() >= 3
+
+
+def test_pictures_of_two_shapes_in_turn_open_the_model_twice(model, monkeypatch):
+    sizes = []
+    monkeypatch.setattr("handflow.heatmap.open_model", lambda *given: sizes.append(given[2:]) or open_model(*given))
+    node = HeatmapNode(model=model, precision="fp32")
+    node.start()
+    sizes.clear()
+    for number in range(6):
+        shape = (720, 1280, 3) if number % 2 else (640, 480, 3)
+        node.process(Frame(image=np.zeros(shape, np.uint8)), None)
+    assert len(sizes) == 1  # the wide one was opened at the start
 
 
 def test_int8_without_such_a_file_is_refused(model):

@@ -259,7 +259,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--csv", metavar="OUT", help="a line per hand")
     one.add_argument("--no-track", action="store_true", help="every peak above the threshold; no identities")
     one.add_argument("--profile", choices=("near", "mid", "far"), default="near")
-    one.add_argument("--precision", choices=("auto", "fp32", "int8"), default="auto", help="auto: the faster one here")
+    one.add_argument(
+        "--precision", choices=("auto", "fp32", "int8"), default="auto", help="auto: fp32, the same on every machine"
+    )
     one.add_argument("--min-score", type=float, metavar="S", help="lets weaker peaks through")
 
     from .recordings import add_verbs

@@ -20,7 +20,7 @@ from .heatmap import HeatmapNode
 from .lines import Line, frame_line, hand_line, listed
 from .messages import Frame
 from .peaks import find_peaks
-from .runtime.inline import Inline, Wired
+from .runtime.inline import Inline, Wired, started
 from .runtime.node import SetupError
 from .sources import SUFFIXES, Picture, pictures
 from .tracker import Tracker
@@ -44,6 +44,7 @@ def detect_paths(args: argparse.Namespace) -> int:
             video = Video(Path(args.video))
             outputs.callback(video.close)
             writers.append(video)
+        outputs.enter_context(started(model))
         for path in args.paths:
             for seen in detect(path, model, track=not args.no_track, min_score=args.min_score):
                 for writer in writers:
@@ -54,6 +55,7 @@ def detect_paths(args: argparse.Namespace) -> int:
 def detect(path: str, model: HeatmapNode, track: bool = True, min_score: float | None = None) -> Iterator[Seen]:
     """Every picture of `path` with its hands. Still pictures are independent of each other: no tracking. SetupError.
 
+    `model` runs (`started`): it is opened once for all the paths of a command.
     `min_score` lets weaker peaks through than the tracker's own thresholds.
     """
     stills = _stills(path)
@@ -65,7 +67,7 @@ def detect(path: str, model: HeatmapNode, track: bool = True, min_score: float |
 
 
 def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) -> Iterator[Seen]:
-    with Inline({"heatmap": Wired(model, {"frame": "", "prior": "none"})}) as stages:
+    with Inline({"heatmap": Wired(model, {"frame": "", "prior": "none"}, running=True)}) as stages:
         for source in stills or [Path(path)]:
             name = path if not stills or str(source) == path else str(Path(path) / source.name)
             for picture in pictures(source):
@@ -79,10 +81,13 @@ def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) 
 
 
 def follow(source: str, frames: Iterable[Picture], model: HeatmapNode, tracker: Tracker) -> Iterator[Seen]:
-    """The pictures of a clip, or of anything that moves, with the hands that are followed through them."""
+    """The pictures of a clip, or of anything that moves, with the hands that are followed through them.
+
+    `model` runs (`started`).
+    """
     nodes = {
         "flow": Wired(OpticalFlow(), {"frame": ""}),
-        "heatmap": Wired(model, {"frame": "", "prior": "tracker"}),
+        "heatmap": Wired(model, {"frame": "", "prior": "tracker"}, running=True),
         "tracker": Wired(tracker, {"heatmap": "heatmap", "flow": "flow"}),
     }
     with Inline(nodes) as stages:

@@ -7,8 +7,8 @@ square one is seen as finely as a wide one. What is left to the multiples the ne
 import json
 import math
 import time
-from collections.abc import Callable
-from functools import cache, partial
+from collections.abc import Callable, Sequence
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
@@ -32,32 +32,51 @@ class HeatmapNode(Node):
         Literal["near", "mid", "far", "auto"],
         "how finely to look: near is fast; far sees hands of 2-5 % of the width; auto is the finest that keeps `fps`",
     ] = "near"
-    precision: Annotated[Literal["auto", "fp32", "int8"], "auto times both at the start and takes the faster"] = "auto"
+    precision: Annotated[
+        Literal["auto", "fp32", "int8"],
+        "auto: the faster one, if int8 is right on this processor; fp32 in exact runs, `detect` and `evaluate`",
+    ] = "auto"
     threads: Annotated[int, Range(1, 64), "of the network; the other stages need processor cores too"] = 1
     fps: Annotated[float, Range(1, 240), "what profile auto must keep, with half the time left to other stages"] = 30.0
     prior_gain: Annotated[float, Range(0, 4), "how much the map is raised where hands are expected"] = 0.0  # unmeasured
 
     def start(self) -> None:
         cv2.setNumThreads(1)
-        paths = [model_path(self.model, "fp32" if self.precision == "auto" else self.precision)]
-        faster = paths[0].with_name(f"{paths[0].stem}-int8.onnx")
-        if self.precision == "auto" and faster.is_file() and not self.exact:
-            paths.append(faster)  # not so on every processor: hence the timing, on which nothing exact may depend
-        models = [open_model(path, self.threads) for path in paths]
-        fastest = min(models, key=lambda m: m.seconds("near")) if len(models) > 1 else models[0]
+        chosen = self.choose()
         profile: str = self.profile
         if profile == "auto" and self.exact:
             raise SetupError("profile auto depends on how busy the machine is: an exact run needs near, mid or far")
         if profile == "auto":
-            kept = [name for name in PROFILES[1:] if fastest.seconds(name) < 0.5 / self.fps]
+            kept = [name for name in PROFILES[1:] if chosen.seconds(name) < 0.5 / self.fps]
             profile = kept[-1] if kept else "near"
-        path, self.budget = fastest.path, fastest.sizes[profile]
-        del models, fastest  # 10-20 MB, before the chosen one takes them again
+        path, self.budget = chosen.path, chosen.sizes[profile]
+        del chosen  # 10-20 MB, before it is opened again
         self.size = self.budget  # a wide picture's, as most cameras give it
-        self.network = open_model(path, self.threads, self.size)
+        # A folder may hold pictures of a few shapes in turn: what was opened for one is kept, 10-20 MB each.
+        self.opened = lru_cache(maxsize=4)(partial(open_model, path, self.threads))
+        self.network = self.opened(self.size)
         self.seen = (0, 0)  # the last picture's size
         self.network.seconds_of(self.size)  # the first pictures take longer: they are none of the graph's
         self.note = f"{profile} {self.network.facts.get('precision', '')}".strip()
+
+    def choose(self) -> "Model":
+        """The model that `precision` asks for. Raises SetupError."""
+        if self.precision != "auto":
+            return open_model(model_path(self.model, self.precision), self.threads)
+        plain = open_model(model_path(self.model), self.threads)
+        quantised = plain.path.with_name(f"{plain.path.stem}-int8.onnx")
+        if self.exact or not quantised.is_file():  # what is faster depends on the machine and on the moment
+            return plain
+        faster = open_model(quantised, self.threads)
+        # Some processors add up products of int8 in 16 bits and cut off what does not fit.
+        if (strayed := strays(plain.run, faster.run, check_pictures())) > INT8_STRAYS:
+            self.log.warning(
+                "%s strays from %s by %.2f on this processor (%.2f is allowed): fp32 is used. `handflow export` makes "
+                "an int8 file with weights of 7 bits, which every processor computes alike",
+                faster.path, plain.path, strayed, INT8_STRAYS,
+            )  # fmt: skip
+            return plain
+        return min((plain, faster), key=lambda model: model.seconds("near"))
 
     def changed(self, name: str) -> bool:
         return name != "prior_gain"
@@ -68,7 +87,7 @@ class HeatmapNode(Node):
             size = input_size(self.seen[1], self.seen[0], self.budget, self.network.multiple)
             if size != self.size:
                 self.size = size
-                self.network = open_model(self.network.path, self.threads, size)
+                self.network = self.opened(size)
         guess = None if prior is None else partial(expected, prior, (frame.captured_ns - prior.captured_ns) / 1e9)
         heatmap = self.network.look(frame.image, self.size, guess)
         if self.prior_gain and guess is not None:
@@ -202,6 +221,33 @@ def open_model(path: Path, threads: int = 1, size: tuple[int, int] | None = None
             f"{', '.join(OUTPUTS)} and metadata {', '.join(sorted(NEEDED))} were expected; `handflow export` makes one"
         )
     return Model(session, path, facts)
+
+
+INT8_STRAYS = 0.03  # how far int8 maps may stray from fp32 where there is a hand: .01 does, with sums cut off .06
+
+
+def check_pictures() -> np.ndarray:
+    """Stored inputs (n, 3, 192, 320) uint8 to hold int8 against fp32: drawn hands, near and far, in bright light."""
+    sheet = cv2.imread(str(Path(__file__).with_name("int8-check.png")))
+    assert sheet is not None
+    return np.ascontiguousarray(sheet.reshape(-1, 192, 320, 3).transpose(0, 3, 1, 2))
+
+
+def strays(
+    expected: Callable[[np.ndarray], Sequence[np.ndarray]],
+    found: Callable[[np.ndarray], Sequence[np.ndarray]],
+    pictures: np.ndarray,
+) -> float:
+    """The mean difference of two networks' maps of any hand and of open palms where either shows a hand.
+
+    Each takes a picture (1, 3, h, w) uint8 and gives its maps (rows, columns); `pictures` (n, 3, h, w).
+    """
+    differences: list[np.ndarray] = []
+    for picture in pictures:
+        for one, other in zip(expected(picture[None])[:2], found(picture[None])[:2], strict=True):
+            differences.append(abs(one - other)[(one > 0.2) | (other > 0.2)])
+    lit = np.concatenate(differences)
+    return float(lit.mean()) if len(lit) else 0.0
 
 
 @cache

@@ -1,14 +1,18 @@
 """A graph's stages in one process: every frame through all of them, in order, nothing skipped, no sockets.
 
-What `detect` and tests run: the same nodes as in the processes, so that what is measured is what runs.
+What `detect` and tests run: the same nodes as in the processes, so that what is measured is what runs. Every frame
+counts and no result depends on the time it took: the nodes are told that the graph is exact.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ..messages import Hop, Message, now_ns
 from .node import Node, each
+
+N = TypeVar("N", bound=Node)
 
 
 @dataclass
@@ -17,6 +21,18 @@ class Wired:
 
     node: Node
     inputs: dict[str, str]
+    running: bool = False  # somebody else starts and stops it: `started` does
+
+
+@contextmanager
+def started(node: N) -> Iterator[N]:
+    """A node that several `Inline`s use one after the other, as `Wired(node, …, running=True)`: a model opens once."""
+    node.exact = True
+    node.start()
+    try:
+        yield node
+    finally:
+        node.stop()
 
 
 class Inline:
@@ -31,12 +47,15 @@ class Inline:
 
     def __enter__(self) -> "Inline":
         for wired in self.nodes.values():
-            wired.node.start()
+            if not wired.running:
+                wired.node.exact = True
+                wired.node.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         for wired in self.nodes.values():
-            wired.node.stop()
+            if not wired.running:
+                wired.node.stop()
 
     def push(self, message: Message) -> dict[str, Any]:
         """One message through all nodes: what each of them gave, the last message where it gave several."""

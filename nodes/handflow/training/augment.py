@@ -107,6 +107,12 @@ def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> Sa
     return Sample(wear(rng, image), *visible(boxes, kinds, width, height))
 
 
+def calibration_pictures(pool: Pool, seed: int, count: int = 80) -> np.ndarray:
+    """Samples (count, 3, 192, 320) uint8 that tell `handflow export` the ranges of an int8 file's activations."""
+    rng = np.random.default_rng(seed)
+    return np.stack([compose(rng, pool, 320, 192).image.transpose(2, 0, 1) for _ in range(count)])
+
+
 def black(width: int, height: int) -> Layer:
     return Layer(
         np.zeros((height, width, 3), np.uint8), np.ones((height, width), np.float32), np.zeros((0, 4)), np.zeros(0, int)

@@ -55,7 +55,7 @@ def clips_of(pictures: Iterable[Picture]) -> dict[Path, list[Picture]]:
 
 
 def follow_clips(pictures: Iterable[Picture], model: HeatmapNode) -> dict[str, dict]:
-    """The figures of each labelled clip, and of all together (`total`)."""
+    """The figures of each labelled clip, and of all together (`total`). `model` runs (`inline.started`)."""
     told: dict[Path, list[Line]] = {}
     clips = clips_of(pictures)
     for path in clips:

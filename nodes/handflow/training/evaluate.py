@@ -23,6 +23,7 @@ import cv2
 from ..detect import writable
 from ..heatmap import HeatmapNode, Model, model_path, open_model
 from ..peaks import find_peaks
+from ..runtime.inline import started
 from ..runtime.node import SetupError
 from . import clips
 from .counting import WEAKEST, Seen, figures
@@ -69,10 +70,11 @@ def run(args: argparse.Namespace) -> int:
         paths = [model_path(name, args.precision) for name in args.model]
         alike = len({path.name for path in paths}) < len(paths)  # hands.onnx of several runs
         names = [str(path) if alike else path.name for path in paths]
-        results = [of_model(args, p, name, f) for p, name in zip(paths, names, strict=True) for f in args.profile]
+        models = dict(zip(names, map(open_model, paths), strict=True))
+        results = [of_model(args, model, name, f) for name, model in models.items() for f in args.profile]
         if args.maps:
             image = read_image(Path(args.maps))
-            seen = {n: open_model(p).look(image, args.profile[0]) for p, n in zip(paths, names, strict=True)}
+            seen = {name: model.look(image, args.profile[0]) for name, model in models.items()}
             cv2.imwrite(str(Path(args.report) / "maps.png"), draw_maps(seen, image))
     if args.json:
         print(json.dumps(results[0] if len(results) == 1 else results))
@@ -88,12 +90,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def of_model(args: argparse.Namespace, path: Path, name: str, profile: Profile) -> dict:
+def of_model(args: argparse.Namespace, model: Model, name: str, profile: Profile) -> dict:
     """The figures of one model at one profile, and what was asked for beside them."""
-    model = open_model(path)
     result = heading(model, profile) | {"model": name}
     # "fp32": the file as it is named
-    stage = HeatmapNode(model=str(path), profile=profile, precision="fp32", prior_gain=args.prior_gain)
+    stage = HeatmapNode(model=str(model.path), profile=profile, precision="fp32", prior_gain=args.prior_gain)
     tracking: dict[str, dict] = {}
     title = f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}"
     if args.labels:
@@ -103,10 +104,13 @@ def of_model(args: argparse.Namespace, path: Path, name: str, profile: Profile) 
             if args.json_lines:
                 seen = write_lines(seen, outputs.enter_context(writable(args.json_lines)))
             result |= counted(seen, args, title)
-        tracking |= clips.follow_clips(pictures, stage)
+        if clips.clips_of(pictures):
+            with started(stage):
+                tracking |= clips.follow_clips(pictures, stage)
     if args.demo:
         picture = made(args.report) / f"{title}-demo.png" if args.report else None
-        tracking |= clips.follow_demo(int(args.demo), args.seconds, stage, picture=picture)
+        with started(stage):
+            tracking |= clips.follow_demo(int(args.demo), args.seconds, stage, picture=picture)
     return result | ({"tracking": tracking} if tracking else {})
 
 
@@ -196,7 +200,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=["hands"],
         help="a packaged model by name, or the path of an ONNX file; or several",
     )
-    add("--precision", choices=["fp32", "int8"], default="fp32")
+    add("--precision", choices=["fp32", "int8"], default="fp32", help="(default fp32)")
     add("--subpixel", choices=["log", "offset", "mean"], default="log", help="how a peak is refined")
     add("--held-out", action="store_true", help="only groups of pictures that the model's own training held back")
     add("--detections", metavar="FILE", help="score these JSON lines, of `detect` or of another program, and no model")

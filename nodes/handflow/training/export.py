@@ -1,5 +1,6 @@
-"""`handflow export CHECKPOINT`: a trained network -> `hands.onnx` (fp32) and `hands-int8.onnx` for the heatmap stage.
+"""`handflow export SOURCE`: a trained network -> `hands.onnx` (fp32) and `hands-int8.onnx` for the heatmap stage.
 
+SOURCE is a checkpoint; or an fp32 model file, of which only the int8 form is made anew (`--calibration DATA`).
 Height and width stay free in the files: that costs 3 % of time, and one file serves every profile and camera shape.
 """
 
@@ -10,9 +11,9 @@ import os
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -20,8 +21,9 @@ import torch
 from torch import Tensor, nn
 
 from .. import __version__
-from ..heatmap import OUTPUTS, PROFILES, Model, open_model
+from ..heatmap import INT8_STRAYS, OUTPUTS, PROFILES, Model, open_model, strays
 from ..runtime.node import SetupError
+from .augment import Pool, calibration_pictures
 from .data import read_labels
 from .evaluate import evaluate
 from .network import MULTIPLE, STRIDE, Network, read_checkpoint
@@ -86,8 +88,14 @@ def describe(path: Path, facts: dict[str, str]) -> None:
     onnx.save(model, path)
 
 
-def quantise(path: Path, out: Path, pictures: np.ndarray, facts: dict[str, str]) -> None:
-    """int8 weights and activations, per channel; the heads stay fp32: with them in int8, AP fell from .82 to .71."""
+def quantise(
+    path: Path, out: Path, pictures: np.ndarray, facts: dict[str, str], weight_bits: Literal[7, 8] = 7
+) -> None:
+    """int8 weights and activations, per channel; the heads stay fp32: with them in int8, AP fell from .82 to .71.
+
+    Weights have 7 bits: processors without VNNI add two products of a byte and a weight in 16 bits and cut off what
+    does not fit, and 2 * 255 * 64 does. With 8 bits a far palm scored .38 there instead of .53.
+    """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -120,6 +128,7 @@ def quantise(path: Path, out: Path, pictures: np.ndarray, facts: dict[str, str])
                 Reader(),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
+                reduce_range=weight_bits == 7,
                 weight_type=QuantType.QInt8,
                 activation_type=QuantType.QUInt8,
                 op_types_to_quantize=["Conv", "Relu", "Add", "Resize"],
@@ -153,20 +162,26 @@ def feed_bytes(path: Path) -> None:
     onnx.save(model, path)
 
 
-def compare(network: Deployed, model: Model, pictures: np.ndarray, most: float) -> float:
-    """How far a file's maps stray from torch's, on average where there is a hand. Raises SetupError beyond `most`."""
-    strayed = []
-    for picture in pictures:
+Maps = Sequence[np.ndarray]  # any hand, open palm (rows, columns), and more
+
+
+def torch_run(network: Deployed) -> Callable[[np.ndarray], Maps]:
+    """The network as `Model.run`: (1, 3, h, w) uint8 -> its maps."""
+
+    def run(tensor: np.ndarray) -> Maps:
         with torch.no_grad():
-            expected = network(torch.from_numpy(picture[None]))
-        found = model.run(np.ascontiguousarray(picture[None]))
-        for mine, theirs in zip(found[:2], expected[:2], strict=True):
-            lit = (theirs[0, 0].numpy() > 0.2) | (mine > 0.2)
-            strayed += abs(mine - theirs[0, 0].numpy())[lit].tolist()
-    mean = float(np.mean(strayed)) if strayed else 0.0
+            return [found[0, 0].numpy() for found in network(torch.from_numpy(tensor))[:2]]
+
+    return run
+
+
+def compare(expected: Callable[[np.ndarray], Maps], model: Model, pictures: np.ndarray, most: float) -> float:
+    """How far a file's maps stray from those expected, on average where there is a hand. SetupError beyond `most`."""
+    mean = strays(expected, model.run, pictures)
     if mean > most:
         raise SetupError(
-            f"{model.path} strays from torch by {mean:.4f} on average where there is a hand; {most} is allowed"
+            f"{model.path} strays from what it was made of by {mean:.4f} on average where there is a hand; "
+            f"{most} is allowed"
         )
     return mean
 
@@ -208,17 +223,49 @@ def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] |
         "commit": commit(),
         "version": __version__,
     }
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out) as folder:  # nothing is replaced before both files are good
-        made = {"fp32": Path(folder) / f"{name}.onnx", "int8": Path(folder) / f"{name}-int8.onnx"}
+
+    def make(folder: Path) -> dict[str, Path]:
+        made = {"fp32": folder / f"{name}.onnx", "int8": folder / f"{name}-int8.onnx"}
         write(network, made["fp32"], facts)
         quantise(made["fp32"], made["int8"], pictures, facts)
-        for precision, most in (("fp32", 1e-4), ("int8", 0.08)):
-            strayed = compare(network, open_model(made[precision]), pictures[:16], most)
-            mine = {**facts, "precision": precision, "strays": f"{strayed:.6f}"}
-            if labels:
-                mine["scores"] = json.dumps(scores(open_model(made[precision]), labels))
-            describe(made[precision], mine)
+        for precision, most in (("fp32", 1e-4), ("int8", INT8_STRAYS)):
+            strayed = compare(torch_run(network), open_model(made[precision]), pictures[:16], most)
+            finish(made[precision], facts, precision, strayed, labels)
+        return made
+
+    return replaced(out, make)
+
+
+def requantise(model: Path, out: Path, calibration: list[str], labels: list[str] | None = None) -> list[Path]:
+    """Writes the int8 form of an fp32 model file into `out`; `calibration` names labels. Raises SetupError."""
+    plain = open_model(model)
+    if plain.facts.get("precision", "fp32") != "fp32":
+        raise SetupError(f"{model} is an {plain.facts['precision']} file; export quantises fp32 files")
+    pictures = calibration_pictures(Pool(read_labels(calibration)), seed=1)
+    facts = {fact: value for fact, value in plain.facts.items() if fact not in ("precision", "strays", "scores")}
+
+    def make(folder: Path) -> dict[str, Path]:
+        path = folder / f"{model.stem}-int8.onnx"
+        quantise(model, path, pictures, facts)
+        finish(path, facts, "int8", compare(plain.run, open_model(path), pictures[:16], INT8_STRAYS), labels)
+        return {"int8": path}
+
+    return replaced(out, make)
+
+
+def finish(path: Path, facts: dict[str, str], precision: str, strayed: float, labels: list[str] | None) -> None:
+    """Writes into a file what it is, how far it strays and, where `labels` are given, its scores."""
+    mine = {**facts, "precision": precision, "strays": f"{strayed:.6f}"}
+    if labels:
+        mine["scores"] = json.dumps(scores(open_model(path), labels))
+    describe(path, mine)
+
+
+def replaced(out: Path, make: Callable[[Path], dict[str, Path]]) -> list[Path]:
+    """Puts what `make` writes into a folder beside into `out`: nothing is replaced before all of it is good."""
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out) as folder:
+        made = make(Path(folder))
         for path in made.values():
             os.replace(path, out / path.name)
     return [out / path.name for path in made.values()]
@@ -240,16 +287,32 @@ def scores(model: Model, labels: list[str]) -> dict:
 
 
 def run(args: argparse.Namespace) -> int:
-    for path in export(Path(args.checkpoint), Path(args.out), args.name, args.labels):
+    source, out = Path(args.source), Path(args.out)
+    if source.suffix == ".onnx":
+        if not args.calibration:
+            raise SetupError(f"{source}: quantising a model file needs labelled pictures: --calibration DATA")
+        made = requantise(source, out, args.calibration, args.labels)
+    elif args.calibration:
+        raise SetupError(f"{source}: a checkpoint has pictures to calibrate with; --calibration is for .onnx files")
+    else:
+        made = export(source, out, args.name, args.labels)
+    for path in made:
         facts = open_model(path).facts
-        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays from torch by {facts['strays']}")
+        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays by {facts['strays']} from what it was made of")
     return 0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("checkpoint", metavar="CHECKPOINT", help="checkpoint.pt of `handflow train`")
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="checkpoint.pt of `handflow train`; or an fp32 .onnx file, to make its int8 form",
+    )
     parser.add_argument("-o", "--out", default="models", help="folder for the files (default models)")
-    parser.add_argument("--name", default="hands", help="name of the model (default hands)")
+    parser.add_argument("--name", default="hands", help="name of the model that a checkpoint becomes (default hands)")
+    parser.add_argument(
+        "--calibration", nargs="+", metavar="DATA", help="labelled pictures that an .onnx file is quantised with"
+    )
     parser.add_argument(
         "--labels", nargs="*", metavar="LABELS", help="score the files on these and keep the scores in them"
     )

@@ -23,7 +23,7 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from ..heatmap import blobs, model_path
 from ..runtime.node import SetupError
-from .augment import Pool, Sample, compose
+from .augment import Pool, Sample, calibration_pictures, compose
 from .data import fingerprint, read_labels, split
 from .losses import loss_of, settle
 from .network import STRIDE, Network, begin_from, read_checkpoint
@@ -78,9 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if not any(p.hands.any() for p in training):
         raise SetupError(f"{', '.join(args.data)}: no picture with a hand is left to train on")
     pool = Pool(training)
-    rng = np.random.default_rng(settings.seed)
-    samples = [compose(rng, pool, 320, 192).image.transpose(2, 0, 1) for _ in range(80)]
-    calibration = torch.from_numpy(np.stack(samples))  # (80, 3, 192, 320), for `handflow export`
+    calibration = torch.from_numpy(calibration_pictures(pool, settings.seed))  # for `handflow export`
     validation = [make_batch(Pool(held), settings, -n - 1) for n in range(8)] if len(held) > 20 else []
 
     # model

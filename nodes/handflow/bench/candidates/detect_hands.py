@@ -8,6 +8,7 @@ from typing import Literal
 
 from ...detect import detect
 from ...heatmap import HeatmapNode
+from ...runtime.inline import started
 
 WARM = 10  # frames that are not counted: models load with the first ones
 
@@ -15,12 +16,13 @@ WARM = 10  # frames that are not counted: models load with the first ones
 def main(clip: str, precision: Literal["int8", "fp32"]) -> None:
     frames = found = 0
     begun = used = 0.0
-    for seen in detect(clip, HeatmapNode(profile="near", precision=precision)):
-        frames += 1
-        if frames == WARM:
-            begun, used = time.monotonic(), cpu_s()
-        if frames > WARM:
-            found += len(seen.line["hands"])
+    with started(HeatmapNode(profile="near", precision=precision)) as model:
+        for seen in detect(clip, model):
+            frames += 1
+            if frames == WARM:
+                begun, used = time.monotonic(), cpu_s()
+            if frames > WARM:
+                found += len(seen.line["hands"])
     counted = frames - WARM
     print(json.dumps({"frames": counted, "seconds": time.monotonic() - begun, "cpu_s": cpu_s() - used, "hands": found}))
 
