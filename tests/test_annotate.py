@@ -16,11 +16,11 @@ from test_web import ask
 
 from handflow import SetupError
 from handflow.__main__ import main
-from handflow.training.annotate import serve
-from handflow.training.data import read_labels
-from handflow.training.images import Clip
-from handflow.training.keyed import Marks
-from handflow.training.session import Session, opened
+from handflow.training.annotation.annotate import serve
+from handflow.training.annotation.key_frames import Marks
+from handflow.training.annotation.session import Session, opened
+from handflow.training.labels.data import read_labels
+from handflow.training.labels.images import Clip
 from handflow.training.targets import OPEN, OTHER
 
 FRAMES = 20

@@ -17,12 +17,13 @@ from test_web import ask
 
 from handflow import SetupError
 from handflow.__main__ import main
-from handflow.calibrate import opened, running, serve
-from handflow.draft import Draft, places
-from handflow.runtime.graph import GraphError, resolve, write
-from handflow.runtime.reader import read
-from handflow.runtime.rundir import RunDir
-from handflow.view import pack
+from handflow.commands.setup.calibrate import opened, running, serve
+from handflow.commands.setup.calibration_edits import Draft, places
+from handflow.errors import GraphError
+from handflow.runtime.graph.graph import resolve, write
+from handflow.runtime.graph.parse import read
+from handflow.runtime.transport.rundir import RunDir
+from handflow.stages.view import pack
 
 GRAPH = """\
 # Above the door.

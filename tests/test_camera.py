@@ -13,11 +13,13 @@ import numpy as np
 import pytest
 from test_sources import clip
 
-from handflow import Frame, SetupError, camera, live, now_ns
-from handflow.camera import Camera
-from handflow.live import Health, Reader
+from handflow import Frame, SetupError, now_ns
+from handflow.capture import reader as live
+from handflow.capture.files import Picture
+from handflow.capture.reader import Health, Reader
 from handflow.messages import Clock
-from handflow.sources import Picture
+from handflow.stages import camera
+from handflow.stages.camera import Camera
 
 GRAIN = np.random.default_rng(0).integers(0, 40, (48, 64, 3)).astype(np.uint8)
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow.training.carry import Carried, blend, carry, grey, inside
+from handflow.training.annotation.propagation import Carried, blend, carry, grey, inside
 
 SIZE = (640, 360)
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from test_heatmap import FACTS, brightness_model
 
-from handflow.heatmap import HeatmapNode
 from handflow.runtime.inline import started
-from handflow.training import clips
-from handflow.training.clips import Followed, follow_clips, follow_demo, follow_lines, identities
-from handflow.training.data import LabelError, Picture, read_labels
+from handflow.stages.heatmap import HeatmapNode
+from handflow.training.evaluation import tracking as clips
+from handflow.training.evaluation.tracking import Followed, follow_clips, follow_demo, follow_lines, identities
+from handflow.training.labels.data import LabelError, Picture, read_labels
 from handflow.training.targets import OTHER
 
 FPS = 30

@@ -3,7 +3,7 @@
 import random
 
 from handflow.messages import Clock
-from handflow.runtime.clock import Offset, sample
+from handflow.runtime.remote.clock import Offset, sample
 
 MS = 1_000_000
 

@@ -17,9 +17,9 @@ from test_recording import STEP_NS, frame, hands, write
 
 from handflow import Frame, Hands
 from handflow.__main__ import main
-from handflow.facts import Facts
-from handflow.recorded import Recording
-from handflow.recording import Recorder, output_of, pack
+from handflow.recording.metadata import Facts
+from handflow.recording.reader import Recording
+from handflow.recording.writer import Recorder, output_of, pack
 
 
 @pytest.fixture

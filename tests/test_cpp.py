@@ -12,10 +12,11 @@ import numpy as np
 import onnx
 import pytest
 
-from handflow.demo import Scene
-from handflow.detect import detect
-from handflow.heatmap import HeatmapNode, model_path, open_model
+from handflow.pipeline import detect
 from handflow.runtime.inline import started
+from handflow.stages.heatmap import HeatmapNode
+from handflow.synthetic.scene import Scene
+from handflow.vision.model import model_path, open_model
 
 FOLDER = Path(__file__).parent.parent / "nodes" / "examples" / "cpp"
 SHAPES = [(1280, 720), (640, 480), (480, 640), (500, 500), (1920, 1080), (1600, 400), (97, 61)]

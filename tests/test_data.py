@@ -18,7 +18,7 @@ from handflow.training.augment import (
     turn_boxes,
     visible,
 )
-from handflow.training.data import LabelError, Picture, fingerprint, read_labels, split
+from handflow.training.labels.data import LabelError, Picture, fingerprint, read_labels, split
 from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
 
 

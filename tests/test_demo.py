@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from handflow.demo import CURLS, Demo, Grain, Scene, crossing
 from handflow.messages import Frame
+from handflow.stages.demo import Demo
+from handflow.synthetic.scene import CURLS, Grain, Scene, crossing
 
 SIZE = (640, 360)
 

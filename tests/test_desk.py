@@ -8,7 +8,7 @@ import pytest
 from conftest import Run, until
 
 from handflow.__main__ import main
-from handflow.runtime.reader import read
+from handflow.runtime.graph.parse import read
 
 SOURCE = """
 from collections.abc import Iterator

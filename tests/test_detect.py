@@ -8,10 +8,10 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow import heatmap
 from handflow.__main__ import main
-from handflow.demo import Scene
-from handflow.heatmap import open_model
+from handflow.stages import heatmap
+from handflow.synthetic.scene import Scene
+from handflow.vision.model import open_model
 
 SIZE = (640, 360)
 

@@ -8,10 +8,10 @@ import pytest
 from test_recording import hands, write
 
 from handflow.__main__ import main
-from handflow.difference import Seen, compare, load
-from handflow.facts import Facts
 from handflow.messages import Hands
-from handflow.recording import Recorder, output_of, pack
+from handflow.recording.difference import Seen, compare, load
+from handflow.recording.metadata import Facts
+from handflow.recording.writer import Recorder, output_of, pack
 
 
 def seen(frame: int, places: dict[int, tuple[float, float]], stream: int = 1, t: float | None = None) -> Seen:

@@ -9,7 +9,7 @@ import pytest
 import zmq
 from conftest import until
 
-from handflow.runtime.endpoint import Loopback
+from handflow.runtime.transport.endpoint import Loopback
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ import pytest
 from test_heatmap import FACTS, brightness_model
 
 from handflow import SetupError
-from handflow.peaks import Peaks
-from handflow.training import evaluate
-from handflow.training.counting import Found, Seen, alarms, best_threshold, match, score, separation
-from handflow.training.data import LabelError, Picture, split
-from handflow.training.report import worst
+from handflow.training.evaluation import evaluate
+from handflow.training.evaluation.matching import Found, Seen, alarms, best_threshold, match, score, separation
+from handflow.training.evaluation.report import worst
+from handflow.training.labels.data import LabelError, Picture, split
 from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
+from handflow.vision.peaks import Peaks
 
 
 def picture(*hands):

@@ -14,15 +14,15 @@ import numpy as np
 import pytest
 from conftest import Run, until
 
-from handflow.demo import Scene
-from handflow.flow import OpticalFlow
-from handflow.heatmap import HeatmapNode
+from handflow.capture.files import pictures
 from handflow.messages import Frame, Hands
 from handflow.runtime.inline import Inline, Wired
-from handflow.runtime.ring import Rings
-from handflow.runtime.wire import decode
-from handflow.sources import pictures
-from handflow.tracker import Tracker
+from handflow.runtime.transport.shared_memory import Rings
+from handflow.runtime.transport.wire import decode
+from handflow.stages.flow import OpticalFlow
+from handflow.stages.heatmap import HeatmapNode
+from handflow.stages.tracker import Tracker
+from handflow.synthetic.scene import Scene
 
 FRAMES = 24
 TAP = """

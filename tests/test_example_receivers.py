@@ -10,7 +10,7 @@ from pathlib import Path
 from conftest import until
 from osc_receivers import free_port, need, some_hands, with_npm
 
-from handflow.osc import Osc, Target
+from handflow.stages.osc import Osc, Target
 
 EXAMPLES = Path(__file__).parents[1] / "nodes" / "examples"
 TWO = {"xy": [[0.25, 0.5], [0.75, 0.125]], "open": [0.875, 0.0]}

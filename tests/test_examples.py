@@ -20,8 +20,8 @@ from test_osc import dump as dump  # the fixture
 
 from handflow import Hands
 from handflow.__main__ import main
-from handflow.runtime.stage import declared, settings
-from handflow.surface import Surface
+from handflow.runtime.graph.stage import declared, settings
+from handflow.stages.surface import Surface
 
 TOP = Path(__file__).parents[1]
 EXAMPLES = TOP / "nodes" / "examples"

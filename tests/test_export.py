@@ -14,9 +14,10 @@ from matplotlib.cbook import get_sample_data
 
 from handflow import Frame, SetupError
 from handflow.__main__ import main
-from handflow.heatmap import HeatmapNode, check_pictures, open_model, prepare
+from handflow.stages.heatmap import HeatmapNode
 from handflow.training.export import Deployed, compare, export, quantise, torch_run
 from handflow.training.network import Network, begin_from, read_checkpoint
+from handflow.vision.model import check_pictures, open_model, prepare
 
 SMALL = {"widths": (16, 16, 16, 16), "neck": 16, "stem": 8}
 

@@ -14,15 +14,15 @@ from conftest import free_ports, until
 from test_picture import smooth
 
 from handflow import Frame, Hands, Heatmap
+from handflow.errors import SetupError, WireError
 from handflow.runtime import keys
-from handflow.runtime.endpoint import Fixed
-from handflow.runtime.far import FarListener, FarOutbox, Lateness
-from handflow.runtime.machines import Crossing
-from handflow.runtime.node import SetupError
-from handflow.runtime.outbox import Outbox
 from handflow.runtime.profile import Profile
-from handflow.runtime.ring import Rings
-from handflow.runtime.wire import Edge, WireError, decode, encode
+from handflow.runtime.remote.edge import FarListener, FarOutbox, Lateness
+from handflow.runtime.topology import Crossing
+from handflow.runtime.transport.endpoint import Fixed
+from handflow.runtime.transport.publisher import Outbox
+from handflow.runtime.transport.shared_memory import Rings
+from handflow.runtime.transport.wire import Edge, decode, encode
 
 
 class Ends(NamedTuple):
@@ -109,7 +109,7 @@ def test_nothing_is_drawn_while_nobody_listens(ends: Callable[..., Ends], monkey
     out, (reader,), _ = ends(Edge("frame", "camera", Frame, crossing=crossing(ends)))
     reader.close()
     until(lambda: out._hear() or not out._wanted, "its going is not noticed")
-    monkeypatch.setattr("handflow.runtime.picture.packed", lambda *_: pytest.fail("a JPEG was made"))
+    monkeypatch.setattr("handflow.runtime.transport.jpeg.packed", lambda *_: pytest.fail("a JPEG was made"))
     out.send(Frame(image=smooth(9, 16), stream=1, seq=1, captured_ns=now()))
 
 

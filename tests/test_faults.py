@@ -13,8 +13,8 @@ import pytest
 import zmq
 from conftest import Game, Run, left, until
 
-from handflow.runtime.control import ask
-from handflow.runtime.rundir import RunDir
+from handflow.runtime.process.control_client import ask
+from handflow.runtime.transport.rundir import RunDir
 
 pytestmark = pytest.mark.slow
 SOAK_S = float(os.environ.get("SOAK_S", "20"))  # thirty minutes: SOAK_S=1800

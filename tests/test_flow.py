@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from handflow import Flow, Frame
-from handflow.flow import OpticalFlow, grid, small_grey
+from handflow.stages.flow import OpticalFlow, grid, small_grey
 
 MS = 10**6
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow.training.data import LabelError, read_labels
+from handflow.training.labels.data import LabelError, read_labels
 from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
 
 JOINTS = ["nose", "left_elbow", "right_elbow", "left_wrist", "right_wrist"]

@@ -9,10 +9,11 @@ import jsonschema
 import pytest
 
 from handflow.__main__ import main
-from handflow.runtime import drawing
-from handflow.runtime.graph import GraphError, copied, resolve, write
-from handflow.runtime.reader import read, value
-from handflow.runtime.schema import schema
+from handflow.errors import GraphError
+from handflow.runtime.graph import diagram as drawing
+from handflow.runtime.graph.graph import copied, resolve, write
+from handflow.runtime.graph.parse import read, value
+from handflow.runtime.graph.schema import schema
 
 OWN = """
 from collections.abc import Iterator

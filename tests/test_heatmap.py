@@ -10,9 +10,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from handflow import Frame, Hands, SetupError, State
-from handflow.heatmap import HeatmapNode, check_pictures, expected, input_size, model_path, open_model, prepare
-from handflow.peaks import find_peaks
 from handflow.runtime.inline import Inline, Wired, started
+from handflow.stages.heatmap import HeatmapNode
+from handflow.vision.model import check_pictures, expected, input_size, model_path, open_model, prepare
+from handflow.vision.peaks import find_peaks
 
 FACTS = {"stride": "4", "multiple": "4"}
 FACTS["profiles"] = json.dumps({"near": [320, 180], "mid": [428, 240], "far": [512, 288]})
@@ -103,7 +104,7 @@ def test_profile_auto_takes_the_finest_when_there_is_time(model):
 
 
 def test_profile_auto_takes_near_when_nothing_else_keeps_up(model, monkeypatch):
-    monkeypatch.setattr("handflow.heatmap.Model.seconds", lambda self, profile: 1.0)
+    monkeypatch.setattr("handflow.vision.model.Model.seconds", lambda self, profile: 1.0)
     node = HeatmapNode(model=model, profile="auto", fps=30)
     node.start()
     assert node.size == (320, 180)
@@ -112,7 +113,9 @@ def test_profile_auto_takes_near_when_nothing_else_keeps_up(model, monkeypatch):
 def test_precision_auto_takes_the_faster_file(model, monkeypatch):
     brightness_model(Path(model).with_name("light-int8.onnx"), FACTS)
     for slow, taken in (("light.onnx", "light-int8.onnx"), ("light-int8.onnx", "light.onnx")):
-        monkeypatch.setattr("handflow.heatmap.Model.seconds", lambda self, _, slow=slow: float(self.path.name == slow))
+        monkeypatch.setattr(
+            "handflow.vision.model.Model.seconds", lambda self, _, slow=slow: float(self.path.name == slow)
+        )
         node = HeatmapNode(model=model)
         node.start()
         assert node.network.path.name == taken
@@ -120,7 +123,7 @@ def test_precision_auto_takes_the_faster_file(model, monkeypatch):
 
 def test_an_int8_file_that_is_wrong_on_this_processor_is_not_taken(model, monkeypatch, caplog):
     brightness_model(Path(model).with_name("light-int8.onnx"), FACTS, dim=0.8)
-    monkeypatch.setattr("handflow.heatmap.Model.seconds", lambda self, _: float(self.path.name == "light.onnx"))
+    monkeypatch.setattr("handflow.vision.model.Model.seconds", lambda self, _: float(self.path.name == "light.onnx"))
     node = HeatmapNode(model=model)
     node.start()
     assert node.network.path.name == "light.onnx"
@@ -131,7 +134,7 @@ def test_an_int8_file_that_is_wrong_on_this_processor_is_not_taken(model, monkey
 
 def test_where_results_may_not_depend_on_the_clock_precision_auto_is_fp32(model, monkeypatch):
     brightness_model(Path(model).with_name("light-int8.onnx"), FACTS)
-    monkeypatch.setattr("handflow.heatmap.Model.seconds", lambda self, _: float(self.path.name == "light.onnx"))
+    monkeypatch.setattr("handflow.vision.model.Model.seconds", lambda self, _: float(self.path.name == "light.onnx"))
     with started(HeatmapNode(model=model)) as node:
         assert node.network.path.name == "light.onnx"
     node = HeatmapNode(model=model)
@@ -147,7 +150,9 @@ def test_the_check_pictures_show_the_packaged_model_hands_near_and_far():
 
 def test_pictures_of_two_shapes_in_turn_open_the_model_twice(model, monkeypatch):
     sizes = []
-    monkeypatch.setattr("handflow.heatmap.open_model", lambda *given: sizes.append(given[2:]) or open_model(*given))
+    monkeypatch.setattr(
+        "handflow.vision.model.open_model", lambda *given: sizes.append(given[2:]) or open_model(*given)
+    )
     node = HeatmapNode(model=model, precision="fp32")
     node.start()
     sizes.clear()
@@ -164,7 +169,7 @@ def test_int8_without_such_a_file_is_refused(model):
 
 def test_a_model_that_is_not_packaged_is_refused_with_those_that_are(monkeypatch, tmp_path):
     brightness_model(tmp_path / "fists.onnx", FACTS)
-    monkeypatch.setattr("handflow.heatmap.models_folder", lambda: tmp_path)
+    monkeypatch.setattr("handflow.vision.model.models_folder", lambda: tmp_path)
     assert model_path("fists") == tmp_path / "fists.onnx"
     with pytest.raises(SetupError, match=r"there is no feet\.onnx in .*models there: fists") as caught:
         model_path("feet")

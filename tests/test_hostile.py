@@ -18,15 +18,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from handflow import Flow, Frame, Hands, Message, Packed
-from handflow.runtime.control import ask
-from handflow.runtime.credit import Ack, packed_ack, reader_of, topic
-from handflow.runtime.endpoint import Fixed
-from handflow.runtime.inbox import Inbox
-from handflow.runtime.outbox import Outbox
+from handflow.errors import StaleSlot, WireError
+from handflow.runtime.process.control_client import ask
 from handflow.runtime.profile import Profile
-from handflow.runtime.ring import Gone, Ref, Rings
-from handflow.runtime.rundir import RunDir
-from handflow.runtime.wire import Edge, WireError, decode, encode
+from handflow.runtime.transport.endpoint import Fixed
+from handflow.runtime.transport.flow_control import Ack, packed_ack, reader_of, topic
+from handflow.runtime.transport.inputs import Inbox
+from handflow.runtime.transport.publisher import Outbox
+from handflow.runtime.transport.rundir import RunDir
+from handflow.runtime.transport.shared_memory import Ref, Rings
+from handflow.runtime.transport.wire import Edge, decode, encode
 
 WRITER = Rings()
 
@@ -98,7 +99,7 @@ def read(data: bytes, reader: Rings) -> None:
     for kind in (Frame, Hands, Flow, Packed):
         try:
             message, refs = decode(data, kind, reader)
-        except (WireError, Gone):
+        except (WireError, StaleSlot):
             continue
         assert isinstance(message, Message)
         # What gets through can be worked with as if it were ours.
@@ -151,7 +152,7 @@ def test_memory_that_is_not_there_is_refused(change: dict[str, int]) -> None:
     own = WRITER.ref(frame().image)
     assert own is not None
     data = _with(GOOD[0], "image", ["|u1", [200, 200, 3], list(own._replace(**change))])
-    with pytest.raises(Gone):
+    with pytest.raises(StaleSlot):
         decode(data, Frame, Rings())
 
 
@@ -161,7 +162,7 @@ def test_memory_that_is_not_there_is_refused(change: dict[str, int]) -> None:
 def test_a_shape_that_does_not_fit_is_refused(shape: Any) -> None:
     own = WRITER.ref(frame().image)
     assert own is not None
-    with pytest.raises((WireError, Gone)):
+    with pytest.raises((WireError, StaleSlot)):
         decode(_with(GOOD[0], "image", ["|u1", shape, list(own)]), Frame, Rings())
 
 
@@ -172,7 +173,7 @@ def test_memory_that_could_shrink_is_refused() -> None:
         os.write(fd, os.pread(WRITER._own_fd, 8192 + 120_000, 0))
         own = WRITER.ref(frame().image)
         assert own is not None
-        with pytest.raises(Gone, match="not a handflow ring"):
+        with pytest.raises(StaleSlot, match="not a handflow ring"):
             Rings().view(own._replace(pid=os.getpid(), fd=fd), (10,), np.dtype(np.uint8))
     finally:
         os.close(fd)
@@ -181,7 +182,7 @@ def test_memory_that_could_shrink_is_refused() -> None:
 def test_a_pipe_is_not_waited_for() -> None:
     reading, writing = os.pipe()
     try:
-        with pytest.raises(Gone):
+        with pytest.raises(StaleSlot):
             Rings().view(Ref(os.getpid(), reading, 1, 0, 2), (1,), np.dtype(np.uint8))
     finally:
         os.close(reading)

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow.training.images import BEHIND, NEAR, Clip, LabelError
+from handflow.errors import LabelError
+from handflow.training.labels.images import BEHIND, NEAR, Clip
 
 FRAMES = 6 * NEAR
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from test_carry import SIZE, box, scene
 
-from handflow.training.keyed import MOST, Keyed
+from handflow.training.annotation.key_frames import MOST, Keyed
 
 
 def place(frame: int) -> tuple[float, float]:

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from handflow.__main__ import main
+from handflow.errors import SetupError
 from handflow.runtime import keys
-from handflow.runtime.node import SetupError
 
 
 @pytest.fixture

@@ -16,14 +16,14 @@ from conftest import Run, until
 
 from handflow import Frame, Hands
 from handflow.__main__ import main
-from handflow.runtime.credit import CREDIT, SILENT_S, Ack, Book, packed_ack, reader_of, topic
-from handflow.runtime.endpoint import Address, Fixed, Loopback
-from handflow.runtime.inbox import Inbox
-from handflow.runtime.mapped import MappedFiles
-from handflow.runtime.outbox import Outbox
 from handflow.runtime.profile import Profile
-from handflow.runtime.ring import Memfd, Memory, Rings
-from handflow.runtime.wire import Edge, Packed, decode, encode
+from handflow.runtime.transport.endpoint import Address, Fixed, Loopback
+from handflow.runtime.transport.flow_control import CREDIT, SILENT_S, Ack, Book, packed_ack, reader_of, topic
+from handflow.runtime.transport.inputs import Inbox
+from handflow.runtime.transport.mapped_files import MappedFiles
+from handflow.runtime.transport.publisher import Outbox
+from handflow.runtime.transport.shared_memory import Memfd, Memory, Rings
+from handflow.runtime.transport.wire import Edge, Packed, decode, encode
 
 SIZE = (120, 200)  # a picture too big to travel inside the message
 

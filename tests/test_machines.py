@@ -13,15 +13,16 @@ import zmq
 from conftest import Run, free_ports, until
 
 from handflow.__main__ import main
+from handflow.errors import GraphError
 from handflow.messages import Clock
-from handflow.runtime.far import FarListener
-from handflow.runtime.gate import Gate
-from handflow.runtime.graph import GraphError, copied, described, resolve, write
-from handflow.runtime.machines import Crossing, Machine
+from handflow.runtime.graph.graph import copied, described, resolve, write
+from handflow.runtime.graph.parse import read
+from handflow.runtime.graph.schema import schema
 from handflow.runtime.profile import Profile
-from handflow.runtime.reader import read
-from handflow.runtime.ring import Rings
-from handflow.runtime.schema import schema
+from handflow.runtime.remote.edge import FarListener
+from handflow.runtime.remote.peer_link import Gate
+from handflow.runtime.topology import Crossing, Machine
+from handflow.runtime.transport.shared_memory import Rings
 
 NODES = {
     "ticker.py": """

@@ -14,8 +14,9 @@ from handflow.training import train
 from handflow.training.augment import Sample
 from handflow.training.losses import focal, loss_of, quality, settle
 from handflow.training.network import Network
+from handflow.training.settings import Settings
 from handflow.training.targets import OPEN, draw_targets
-from handflow.training.train import Settings, made_up_prior
+from handflow.training.train import made_up_prior
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 192), (448, 256), (512, 288), (288, 224), (64, 32)])

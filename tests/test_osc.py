@@ -14,10 +14,10 @@ from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
 from handflow import SetupError, State
-from handflow.osc import Osc, Target
-from handflow.osc_encoding import LARGEST
-from handflow.osc_layouts import LAYOUTS, Protocol, Style, Told, hands, tuio11
-from handflow.osc_sheet import MOST, Register
+from handflow.outputs.frame_state import MOST, Register
+from handflow.outputs.osc_encoding import LARGEST
+from handflow.outputs.osc_layouts import LAYOUTS, Protocol, Style, Told, hands, tuio11
+from handflow.stages.osc import Osc, Target
 
 
 @pytest.fixture

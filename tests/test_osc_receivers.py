@@ -13,9 +13,9 @@ import pytest
 from osc_receivers import Heard, Liblo, NpmOsc, Oscdump, Oscpack, PureData
 
 from handflow import Hands, State
-from handflow.osc import Osc, Target
-from handflow.osc_layouts import Protocol
-from handflow.patterns import Crowd
+from handflow.outputs.osc_layouts import Protocol
+from handflow.stages.osc import Osc, Target
+from handflow.synthetic.patterns import Crowd
 
 PROTOCOLS = get_args(Protocol)
 SLOTS = 12

@@ -20,14 +20,14 @@ from osc_receivers import Mailbox, parsed, some_hands
 from pythonosc.osc_bundle import OscBundle
 
 from handflow import Hands, SetupError
-from handflow.osc import Osc, Target
-from handflow.osc_encoding import LARGEST
-from handflow.osc_hearing import Ears
-from handflow.osc_layouts import Protocol
-from handflow.osc_reading import read
-from handflow.osc_sheet import NONE
-from handflow.runtime.orders import change
-from handflow.runtime.stage import declared
+from handflow.outputs.frame_state import NONE
+from handflow.outputs.osc_decoding import read
+from handflow.outputs.osc_encoding import LARGEST
+from handflow.outputs.osc_layouts import Protocol
+from handflow.outputs.osc_receiver import Ears
+from handflow.runtime.graph.stage import declared
+from handflow.runtime.process.commands import change
+from handflow.stages.osc import Osc, Target
 
 PROTOCOLS = get_args(Protocol)
 
@@ -269,7 +269,7 @@ class Names:
         self.silent = threading.Event()
         self.real = socket.getaddrinfo
         monkeypatch.setattr(socket, "getaddrinfo", self)
-        monkeypatch.setattr("handflow.osc_line.PAUSES_S", (0.05,))
+        monkeypatch.setattr("handflow.outputs.udp.PAUSES_S", (0.05,))
 
     def __call__(self, host: str, *args: object, flags: int = 0, **more: object) -> object:
         if flags & socket.AI_NUMERICHOST or host == "127.0.0.1":
@@ -316,7 +316,7 @@ def test_an_unknown_host_beside_a_known_one_is_said_once_and_found_later(
 def test_a_name_server_that_does_not_answer_delays_no_other_target(
     mailbox: Mailbox, started, name_server: Names, monkeypatch: pytest.MonkeyPatch, caplog
 ) -> None:
-    monkeypatch.setattr("handflow.osc.LOOK_UP_S", 0.1)
+    monkeypatch.setattr("handflow.stages.osc.LOOK_UP_S", 0.1)
     node = started({"protocol": "hands", "host": "silent"}, {"protocol": "tuio11", "port": mailbox.port})
     node.process(some_hands([7]))
     assert ("/tuio/2Dcur", "alive", 7) in mailbox.messages()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from handflow import Heatmap
-from handflow.peaks import Peaks, distinct, find_peaks
+from handflow.vision.peaks import Peaks, distinct, find_peaks
 
 
 def heatmap(values, scale=None, shift=(0.0, 0.0), radius=1.0, opens=None, offset=None):

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow.runtime import picture
+from handflow.runtime.transport import jpeg as picture
 
 
 def smooth(height: int, width: int) -> np.ndarray:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow.polygons import allowed, closest, distances, fault, inside
+from handflow.vision.polygons import allowed, closest, distances, fault, inside
 
 SQUARE = np.array([(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)])
 HORSESHOE = np.array([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.6, 0.9), (0.6, 0.4), (0.4, 0.4), (0.4, 0.9), (0.1, 0.9)])

@@ -18,7 +18,7 @@ import zmq
 from conftest import Run, until
 
 from handflow import Hands, SetupError, State
-from handflow.publish import Publish
+from handflow.stages.publish import Publish
 
 EXAMPLES = Path(__file__).parents[1] / "nodes" / "examples"
 DEBIAN = "libzmq3-dev cppzmq-dev nlohmann-json3-dev"

@@ -18,14 +18,14 @@ from test_recording import frame
 
 from handflow import Frame, Hands, now_ns
 from handflow.__main__ import main
-from handflow.facts import Facts
-from handflow.launch import graph_of
-from handflow.recorded import Recording
-from handflow.recording import STATUS
-from handflow.runtime.graph import GraphError
-from handflow.runtime.schema import schema
-from handflow.tape import Plan, Tape
-from handflow.tapping import outputs
+from handflow.commands.graphs import graph_of
+from handflow.commands.recording.record import outputs
+from handflow.errors import GraphError
+from handflow.recording.background_writer import Plan, Tape
+from handflow.recording.metadata import Facts
+from handflow.recording.reader import Recording
+from handflow.recording.writer import STATUS
+from handflow.runtime.graph.schema import schema
 
 NODES = {
     "counting.py": """

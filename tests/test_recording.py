@@ -13,13 +13,14 @@ from mcap.writer import Writer
 
 from handflow import Frame, Hands, Hop, Message
 from handflow.__main__ import main
-from handflow.chunks import walk
-from handflow.facts import Facts, Pictures
-from handflow.recorded import Recording
-from handflow.recording import Output, Recorder, RecordingError, kind_of, output_of, pack, unpack
-from handflow.recover import recover
-from handflow.runtime.wire import VERSION
-from handflow.summary import summary
+from handflow.errors import RecordingError
+from handflow.recording.mcap_scan import walk
+from handflow.recording.metadata import Facts, Pictures
+from handflow.recording.reader import Recording
+from handflow.recording.recovery import recover
+from handflow.recording.summary import summary
+from handflow.recording.writer import Output, Recorder, kind_of, output_of, pack, unpack
+from handflow.runtime.transport.wire import VERSION
 
 STEP_NS = 33_000_000
 

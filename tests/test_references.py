@@ -12,15 +12,16 @@ import numpy as np
 import pytest
 
 from handflow import Flow, Frame, Hands, Heatmap, Hop, Message
-from handflow.demo import Grain, Scene
-from handflow.facts import Facts, Pictures
-from handflow.flow import OpticalFlow
-from handflow.heatmap import HeatmapNode
+from handflow.errors import RecordingError
 from handflow.messages import layout_of
-from handflow.recorded import Recording
-from handflow.recording import Recorder, RecordingError, output_of, pack
+from handflow.recording.metadata import Facts, Pictures
+from handflow.recording.reader import Recording
+from handflow.recording.writer import Recorder, output_of, pack
 from handflow.runtime.inline import Inline, Wired
-from handflow.tracker import Tracker
+from handflow.stages.flow import OpticalFlow
+from handflow.stages.heatmap import HeatmapNode
+from handflow.stages.tracker import Tracker
+from handflow.synthetic.scene import Grain, Scene
 
 FOLDER = Path(__file__).parent / "recordings"
 SCENES: dict[str, Callable[[], Scene]] = {

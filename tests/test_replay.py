@@ -19,20 +19,20 @@ from test_references import recorded as recorded_frames
 
 from handflow import Frame, Hands
 from handflow.__main__ import main
-from handflow.conducting import Conductor, Player, Tempo
-from handflow.facts import Facts, Pictures, facts_of, models_of
-from handflow.flow import OpticalFlow
-from handflow.heatmap import HeatmapNode
-from handflow.launch import graph_of
-from handflow.lines import frame_line, listed
-from handflow.recorded import Recording
-from handflow.recording import Recorder, output_of, pack
-from handflow.replay import Replay
-from handflow.replaying import changed_models
-from handflow.runtime.graph import Entry, Graph
+from handflow.commands.graphs import graph_of
+from handflow.commands.recording.record import add_recorder
+from handflow.commands.recording.replay import changed_models
+from handflow.outputs.json_line import frame_line, listed
+from handflow.recording.metadata import Facts, Pictures, facts_of, models_of
+from handflow.recording.playback_clock import Conductor, Player, Tempo
+from handflow.recording.reader import Recording
+from handflow.recording.writer import Recorder, output_of, pack
+from handflow.runtime.graph.graph import Entry, Graph
 from handflow.runtime.inline import Inline, Wired
-from handflow.tapping import add_recorder
-from handflow.tracker import Tracker
+from handflow.stages.flow import OpticalFlow
+from handflow.stages.heatmap import HeatmapNode
+from handflow.stages.replay import Replay
+from handflow.stages.tracker import Tracker
 
 
 def played(file: Path, limit: int = 1000, **settings: object) -> list[Frame | Hands]:

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from handflow.errors import StaleSlot
 from handflow.runtime import locks
-from handflow.runtime.mapped import MappedFiles
-from handflow.runtime.ring import Gone, Memfd, Ref, Rings
+from handflow.runtime.transport.mapped_files import MappedFiles
+from handflow.runtime.transport.shared_memory import Memfd, Ref, Rings
 
 SHAPE = (30, 40, 3)
 
@@ -67,7 +68,7 @@ def test_a_slot_is_overwritten_once_the_ring_went_round(rings: Callable[..., Rin
     assert reader.intact(ref)
     writer.empty(SHAPE, np.uint8)  # being drawn is enough
     assert not reader.intact(ref)
-    with pytest.raises(Gone, match="overwritten"):
+    with pytest.raises(StaleSlot, match="overwritten"):
         reader.view(ref, SHAPE, np.dtype(np.uint8))
 
 
@@ -136,9 +137,9 @@ def test_a_ring_that_was_replaced_is_kept_for_a_round(rings: Callable[..., Rings
 def test_a_slot_that_does_not_exist_is_refused(rings: Callable[..., Rings]) -> None:
     writer, reader = rings(), rings()
     ref = writer.ref(drawn(writer, 1))
-    with pytest.raises(Gone, match="no such slot"):
+    with pytest.raises(StaleSlot, match="no such slot"):
         reader.view(ref._replace(slot=8), SHAPE, np.dtype(np.uint8))
-    with pytest.raises(Gone, match="no such slot"):
+    with pytest.raises(StaleSlot, match="no such slot"):
         reader.view(ref, (3000, 4000, 3), np.dtype(np.uint8))
 
 
@@ -146,7 +147,7 @@ def test_a_file_that_is_no_ring_is_refused(tmp_path: object) -> None:
     with open(f"{tmp_path}/secret", "wb+") as file:
         file.write(b"x" * 8192)
         file.flush()
-        with pytest.raises(Gone, match="shared memory"):
+        with pytest.raises(StaleSlot, match="shared memory"):
             Rings().view(Ref(os.getpid(), file.fileno(), 1, 0, 2), (1,), np.dtype(np.uint8))
 
 
@@ -171,7 +172,7 @@ def test_a_writer_that_was_killed_leaves_nothing_to_open() -> None:
         writer.kill()
         writer.wait()
     assert (seen == 9).all()  # what is mapped stays whole
-    with pytest.raises(Gone, match="has ended"):
+    with pytest.raises(StaleSlot, match="has ended"):
         late.view(ref, SHAPE, np.dtype(np.uint8))
 
 
@@ -212,7 +213,7 @@ def test_the_file_of_a_writer_that_was_killed_is_removed_by_the_next_start_and_a
     assert len(list(tmp_path.iterdir())) == 2  # the file and its lock
     late = Rings(memory=MappedFiles(tmp_path))
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(Gone, match="has ended"):
+    with pytest.raises(StaleSlot, match="has ended"):
         late.view(ref, SHAPE, np.dtype(np.uint8))
 
 
@@ -234,7 +235,7 @@ def test_a_mapped_file_is_this_users_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"short", b"x" * 8192])
 def test_a_mapped_file_that_is_no_ring_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / f"{1:016x}.ring").write_bytes(content)
-    with pytest.raises(Gone):
+    with pytest.raises(StaleSlot):
         Rings(memory=_unswept(tmp_path)).view(Ref(os.getpid(), -1, 1, 0, 2), (1,), np.dtype(np.uint8))
 
 

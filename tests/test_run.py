@@ -16,7 +16,7 @@ import psutil
 import pytest
 from conftest import Game, Run, left, memory_files, until
 
-from handflow.runtime.rundir import RunDir
+from handflow.runtime.transport.rundir import RunDir
 
 NODES = {
     "ticker.py": """
@@ -337,7 +337,7 @@ class Slow(Node):
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four seconds of the demo's hands."""
-    from handflow.demo import Scene
+    from handflow.synthetic.scene import Scene
 
     file = tmp_path_factory.mktemp("clip") / "demo.mp4"
     scene = Scene(seed=5, hands=3, size=(640, 360))

@@ -12,10 +12,10 @@ from osc_receivers import Mailbox, free_port, some_hands
 
 from handflow import State
 from handflow.__main__ import main
-from handflow.osc import Osc, Target
-from handflow.osc_hearing import Ears, Stream
-from handflow.osc_layouts import Protocol
-from handflow.patterns import PATTERNS, Crowd
+from handflow.outputs.osc_layouts import Protocol
+from handflow.outputs.osc_receiver import Ears, Stream
+from handflow.stages.osc import Osc, Target
+from handflow.synthetic.patterns import PATTERNS, Crowd
 
 PROTOCOLS = get_args(Protocol)
 COUNTED = ("datagrams", "bytes", "frames", "hand_frames", "entered", "left")
@@ -247,7 +247,7 @@ def test_a_port_that_is_taken_is_one_line(mailbox: Mailbox, capsys) -> None:
 def test_monitor_shows_a_table(mailbox: Mailbox, capsys) -> None:
     from rich.console import Console
 
-    from handflow.monitor import picture
+    from handflow.commands.debugging.monitor import picture
 
     ears = Ears()
     node = sender("hands", mailbox.port)

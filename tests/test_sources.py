@@ -10,7 +10,10 @@ import numpy as np
 import pytest
 
 from handflow import SetupError
-from handflow.sources import Picture, Player, Wish, ask, looped, pictures, place
+from handflow.capture.devices import Wish, ask
+from handflow.capture.files import Picture, looped, pictures
+from handflow.capture.player import Player
+from handflow.capture.transform import place
 
 
 def clip(path: Path, count: int = 10, fps: float = 25.0, size: tuple[int, int] = (64, 48)) -> Path:

@@ -19,14 +19,15 @@ import numpy as np
 import pytest
 from conftest import Run, until
 
-from handflow import now_ns, streams
+from handflow import now_ns
 from handflow.__main__ import main
-from handflow.camera import Camera
-from handflow.facts import Pictures, facts_of
-from handflow.live import Health, Reader
+from handflow.capture import network as streams
+from handflow.capture.files import Picture
+from handflow.capture.network import Lateness, open_stream
+from handflow.capture.reader import Health, Reader
+from handflow.recording.metadata import Pictures, facts_of
 from handflow.runtime.address import masked
-from handflow.sources import Picture
-from handflow.streams import Lateness, open_stream
+from handflow.stages.camera import Camera
 
 SHADES = 16  # a picture's number is its grey, in steps that survive JPEG
 HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
@@ -289,8 +290,8 @@ SLOW = {"hangs", "hangs after its head", "trickles"}  # seconds of waiting each;
 def test_a_server_that_fails_is_asked_again_until_it_works_and_both_are_said_once(
     serving, reading, caplog, monkeypatch, fault: str
 ) -> None:
-    monkeypatch.setattr("handflow.live.LOST_S", 0.5)
-    monkeypatch.setattr("handflow.live.OPENING_S", 0.5)
+    monkeypatch.setattr("handflow.capture.reader.LOST_S", 0.5)
+    monkeypatch.setattr("handflow.capture.reader.OPENING_S", 0.5)
 
     def serve(connection: socket.socket, before: int) -> None:
         (BAD[fault] if before < 2 else live)(connection, before)

@@ -10,8 +10,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from handflow import Hands, State
-from handflow.plane import LEAST, Corners, corners_fault, homography, slopes, warp
-from handflow.surface import Surface, Zone
+from handflow.stages.surface import Surface, Zone
+from handflow.vision.homography import LEAST, Corners, corners_fault, homography, slopes, warp
 
 FLOOR: Corners = ((0.3, 0.4), (0.7, 0.35), (0.95, 0.9), (0.1, 0.8))  # seen at an angle, a little turned
 SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import Run, left, until
 
-from handflow.runtime.reader import read
+from handflow.runtime.graph.parse import read
 
 NODES = {
     "ticker.py": """

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from handflow.demo import Path, crossing
-from handflow.filters import Kalman, OneEuro, share
 from handflow.messages import Flow, Hands, Heatmap, State
-from handflow.peaks import Peaks
-from handflow.tracker import Tracker
-from handflow.tracks import Peak, Track, flow_at, pair, shared
+from handflow.stages.tracker import Tracker
+from handflow.synthetic.scene import Path, crossing
+from handflow.vision.kalman import Kalman, OneEuro, share
+from handflow.vision.peaks import Peaks
+from handflow.vision.tracks import Peak, Track, flow_at, pair, shared
 
 SIZE = (1600, 800)  # twice as wide as high: an error of the aspect shows
 START_NS = 1_700_000_000_000_000_000

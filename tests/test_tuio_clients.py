@@ -14,8 +14,8 @@ from osc_receivers import Mailbox, TuioClient, some_hands
 from pythonosc.osc_packet import OscPacket
 
 from handflow import Hands, State
-from handflow.osc import Osc, Target
-from handflow.patterns import Crowd
+from handflow.stages.osc import Osc, Target
+from handflow.synthetic.patterns import Crowd
 
 
 class PythonTuio:

@@ -15,9 +15,10 @@ import pytest
 from conftest import Run, until
 from test_web import Page, ask
 
-from handflow import Frame, Hands, Heatmap, Hop, SetupError, State, view
+from handflow import Frame, Hands, Heatmap, Hop, SetupError, State
 from handflow.__main__ import main
-from handflow.view import Meter, View
+from handflow.stages import view
+from handflow.stages.view import Meter, View
 
 SIZE = (640, 360)
 

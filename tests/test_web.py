@@ -15,7 +15,7 @@ import pytest
 from conftest import until
 
 from handflow import SetupError
-from handflow.web import AHEAD, Stream, Web
+from handflow.web.server import AHEAD, Stream, Web
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from handflow.runtime.window import MOST, SILENT_S, Window
+from handflow.runtime.remote.congestion import MOST, SILENT_S, Window
 
 
 def played(per_message_s: float, trip_s: float, fps: float = 30, seconds: float = 60) -> tuple[float, list[float]]:

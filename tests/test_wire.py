@@ -14,15 +14,16 @@ import pytest
 import zmq
 
 from handflow import Flow, Frame, Hands
+from handflow.errors import WireError
 from handflow.messages import Hop
-from handflow.runtime.endpoint import Address, Fixed, Loopback
-from handflow.runtime.inbox import Inbox
-from handflow.runtime.listener import CATCH_UP
-from handflow.runtime.mapped import MappedFiles
-from handflow.runtime.outbox import Outbox
 from handflow.runtime.profile import Profile
-from handflow.runtime.ring import Memfd, Memory, Rings
-from handflow.runtime.wire import VERSION, Edge, WireError, decode, encode
+from handflow.runtime.transport.endpoint import Address, Fixed, Loopback
+from handflow.runtime.transport.inputs import Inbox
+from handflow.runtime.transport.mapped_files import MappedFiles
+from handflow.runtime.transport.publisher import Outbox
+from handflow.runtime.transport.shared_memory import Memfd, Memory, Rings
+from handflow.runtime.transport.subscriber import CATCH_UP
+from handflow.runtime.transport.wire import VERSION, Edge, decode, encode
 
 
 class Ends(NamedTuple):

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from handflow.runtime.graph import GraphError
-from handflow.runtime.writer import put, save
+from handflow.errors import GraphError
+from handflow.runtime.graph.yaml_edit import put, save
 
 BLOCK = """\
 # My floor.

@@ -2,9 +2,11 @@
 
 __version__ = "0.1.0"
 
+from handflow.runtime.node import Node, Range, ticks
+from handflow.runtime.transport.wire import Packed
+
+from .errors import SetupError
 from .messages import Array, Flow, Frame, Hands, Heatmap, Hop, Message, State, now_ns
-from .runtime.node import Node, Range, SetupError, ticks
-from .runtime.wire import Packed
 
 __all__ = [
     "Array",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .peers import PeerError
+from handflow.errors import PeerError
 
 Figures = dict[str, Any]
 OURS = {"handflow, int8": "int8", "handflow, fp32": "fp32"}

@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from handflow.errors import PeerError
+
 CACHE = Path.home() / ".cache" / "handflow" / "peers"
 CANDIDATES = Path(__file__).parent / "candidates"
 PACKAGES = {  # what pip is given; fixed, so that figures can be compared
@@ -23,10 +25,6 @@ SCRIPTS = {
     "imagezmq": CANDIDATES / "imagezmq_pair.py",
     "mediapipe": CANDIDATES / "mediapipe_hands.py",
 }
-
-
-class PeerError(Exception):
-    """A peer that cannot be had or does not run here: one line."""
 
 
 def command(peer: str, say: Callable[[str], None], cache: Path = CACHE) -> list[str]:

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ..flow import OpticalFlow
-from ..heatmap import HeatmapNode
-from ..messages import Frame
-from ..runtime.inline import Inline, Wired
-from ..sources import Picture, pictures
-from ..tracker import Tracker
+from handflow.capture.files import Picture, pictures
+from handflow.messages import Frame
+from handflow.runtime.inline import Inline, Wired
+from handflow.stages.flow import OpticalFlow
+from handflow.stages.heatmap import HeatmapNode
+from handflow.stages.tracker import Tracker
 
 VARIANTS = (("near", "int8"), ("near", "fp32"), ("mid", "int8"), ("mid", "fp32"), ("far", "int8"), ("far", "fp32"))
 HELD = 48  # pictures, 130 MB: reading them would be measured else

@@ -20,8 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 
-from .candidates.measure import Case
-from .peers import PeerError
+from handflow.bench.candidates.measure import Case
+from handflow.errors import PeerError
 
 LATE_S = 20.0  # how much longer than its pictures take a candidate may run
 POLL_S = 0.02

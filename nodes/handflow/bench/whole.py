@@ -24,10 +24,11 @@ import psutil
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
-from ..demo import Scene
-from ..runtime.node import SetupError
-from ..runtime.rundir import RunDir
-from ..sources import pictures
+from handflow.capture.files import pictures
+from handflow.errors import SetupError
+from handflow.runtime.transport.rundir import RunDir
+from handflow.synthetic.scene import Scene
+
 from .stages import VARIANTS
 
 SIZE = (1280, 720)

@@ -4,7 +4,7 @@ import ipaddress
 import os
 import re
 
-from .node import SetupError
+from handflow.errors import SetupError
 
 
 def outside(address: str) -> bool:

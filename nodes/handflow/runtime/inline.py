@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..messages import Hop, Message, now_ns
+from handflow.messages import Hop, Message, now_ns
+
 from .node import Node, each
 
 N = TypeVar("N", bound=Node)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import zmq
 
-from .node import SetupError
+from handflow.errors import SetupError
 
 if TYPE_CHECKING:
     from zmq.auth.thread import ThreadAuthenticator

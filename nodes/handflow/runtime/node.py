@@ -11,7 +11,8 @@ from typing import Any, Protocol, Self, dataclass_transform
 import msgspec
 import numpy as np
 
-from ..messages import Hop, Message, now_ns
+from handflow.messages import Hop, Message, now_ns
+
 from .profile import Profile
 
 OLD_S = 0.1  # what a camera saw so long ago is not now
@@ -20,10 +21,6 @@ OLD_S = 0.1  # what a camera saw so long ago is not now
 def Range(low: float, high: float) -> msgspec.Meta:  # noqa: N802 (reads as a type in annotations)
     """Bounds of a setting, both allowed: `reach: Annotated[float, Range(0, 1), "of the picture's width"] = 0.1`."""
     return msgspec.Meta(ge=low, le=high)
-
-
-class SetupError(Exception):
-    """This node cannot run as it is set, and no restart will help: one line saying what was found and what to do."""
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(field,))

@@ -5,7 +5,7 @@ import time
 from collections import deque
 from typing import Any, TypedDict
 
-from ..messages import Message, now_ns
+from handflow.messages import Message, now_ns
 
 SAMPLES = 300  # the percentiles span the last ten seconds at 30 fps
 

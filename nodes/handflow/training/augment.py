@@ -10,8 +10,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from ..hand_model import PIXELS, Sprite, paint, solid
-from .data import Picture
+from handflow.synthetic.hand_model import PIXELS, Sprite, paint, solid
+from handflow.training.labels.data import Picture
+
 from .targets import IGNORE, OPEN, OTHER, UNKNOWN
 
 

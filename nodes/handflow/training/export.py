@@ -4,7 +4,6 @@ SOURCE is a checkpoint; or an fp32 model file, of which only the int8 form is ma
 Height and width stay free in the files: that costs 3 % of time, and one file serves every profile and camera shape.
 """
 
-import argparse
 import json
 import logging
 import os
@@ -20,12 +19,13 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from .. import __version__
-from ..heatmap import INT8_STRAYS, OUTPUTS, PROFILES, Model, open_model, strays
-from ..runtime.node import SetupError
+from handflow import __version__
+from handflow.errors import SetupError
+from handflow.training.evaluation.evaluate import evaluate
+from handflow.training.labels.data import read_labels
+from handflow.vision.model import INT8_STRAYS, OUTPUTS, PROFILES, Model, open_model, strays
+
 from .augment import Pool, calibration_pictures
-from .data import read_labels
-from .evaluate import evaluate
 from .network import MULTIPLE, STRIDE, Network, read_checkpoint
 
 SIZES = {"near": (320, 192), "mid": (448, 256), "far": (512, 288)}  # of a 16:9 picture; others get the same area
@@ -284,35 +284,3 @@ def scores(model: Model, labels: list[str]) -> dict:
         }
         for profile, result in found.items()
     }
-
-
-def run(args: argparse.Namespace) -> int:
-    source, out = Path(args.source), Path(args.out)
-    if source.suffix == ".onnx":
-        if not args.calibration:
-            raise SetupError(f"{source}: quantising a model file needs labelled pictures: --calibration DATA")
-        made = requantise(source, out, args.calibration, args.labels)
-    elif args.calibration:
-        raise SetupError(f"{source}: a checkpoint has pictures to calibrate with; --calibration is for .onnx files")
-    else:
-        made = export(source, out, args.name, args.labels)
-    for path in made:
-        facts = open_model(path).facts
-        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays by {facts['strays']} from what it was made of")
-    return 0
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "source",
-        metavar="SOURCE",
-        help="checkpoint.pt of `handflow train`; or an fp32 .onnx file, to make its int8 form",
-    )
-    parser.add_argument("-o", "--out", default="models", help="folder for the files (default models)")
-    parser.add_argument("--name", default="hands", help="name of the model that a checkpoint becomes (default hands)")
-    parser.add_argument(
-        "--calibration", nargs="+", metavar="DATA", help="labelled pictures that an .onnx file is quantised with"
-    )
-    parser.add_argument(
-        "--labels", nargs="*", metavar="LABELS", help="score the files on these and keep the scores in them"
-    )

@@ -9,7 +9,7 @@ from torch.nn import functional
 from .targets import SIGMA
 
 if TYPE_CHECKING:
-    from .train import Settings
+    from .settings import Settings
 
 
 def settle(logit: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ..runtime.node import SetupError
+from handflow.errors import SetupError
 
 STRIDE = 4  # pixels of the input per cell of the maps
 MULTIPLE = 32  # what height and width of the input are multiples of: the coarsest level's stride

@@ -4,15 +4,14 @@ The learning rate follows the share of `minutes` that has passed, so a run ends 
 Stopped runs go on where they were when the command is given again.
 """
 
-import argparse
 import json
 import math
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any
 
 import cv2
 import numpy as np
@@ -21,51 +20,21 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from ..heatmap import blobs, model_path
-from ..runtime.node import SetupError
+from handflow.errors import SetupError
+from handflow.training.labels.data import fingerprint, read_labels, split
+from handflow.vision.model import blobs, model_path
+
 from .augment import Pool, Sample, calibration_pictures, compose
-from .data import fingerprint, read_labels, split
 from .losses import loss_of, settle
 from .network import STRIDE, Network, begin_from, read_checkpoint
+from .settings import Settings
 from .targets import IGNORE, draw_targets
-
-
-@dataclass(frozen=True)
-class Settings:
-    out: str = "runs/hands"  # folder of checkpoint, log and curves
-    minutes: float = 60.0  # training time; the learning rate falls to nothing at its end
-    steps: int = 0  # end after so many batches instead (0: `minutes` counts); the same steps give the same weights
-    batch: int = 16  # pictures of 320x192 a step; larger sizes get fewer
-    lr: float = 2e-3  # highest learning rate; a guess that held
-    decay: float = 0.02  # weight decay of AdamW
-    ema: float = 0.998  # the weights that are kept are a running mean over about 1 / (1 - ema) steps
-    large: float = 0.4  # share of steps at far's size: smaller hands in more of their scene, and very large ones
-    target: Literal["gauss", "disc"] = "gauss"  # disc: 2017's, see the model card for what it costs
-    loss: Literal["quality", "focal", "bce", "mse", "mse255"] = "quality"  # what each is worth: see the model card
-    other_weight: float = 0.3  # of hands not open in the open map's loss; 0, as in 2017: they may light up, see card
-    mask: bool = True  # without it, regions to ignore and hands of unknown kind count as background
-    settle: bool = True  # hands labelled only roughly are learned where the network sees them near there
-    size_weight: float = 0.5  # of the losses of radius and offset; 0: the maps alone are learned
-    optimizer: Literal["adamw", "sgd"] = "adamw"  # sgd (momentum 0.9) for comparison
-    prior: bool = False  # the network also takes a map of where hands are expected
-    init: str = "hands"  # weights to begin from: of the packaged model, an fp32 model file or a checkpoint; none
-    holdout: float = 0.05  # share of the groups kept for the validation loss
-    fold: int = 0  # which of the shares is kept: with holdout 0.05, one of twenty
-    seed: int = 1  # of weights and samples
-    threads: int = 1  # of torch
-    workers: int = 1  # processes that make samples
-    device: str = "auto"  # cpu, cuda or mps; auto: a GPU where there is one
-    bf16: bool = False  # half the time per step on processors with AMX and on GPUs
-    widths: str = "32,64,128,128"  # channels at /4 /8 /16 /32
-    blocks: str = "1,1,1,2"  # residual blocks there
-    neck: int = 32  # channels of the pyramid; 48 took a fifth longer
-
 
 PAUSE_S = 5.0  # a step that took longer was stopped or lay in a sleeping laptop: that is no training time
 
 
-def run(args: argparse.Namespace) -> int:
-    settings = Settings(**{f.name: getattr(args, f.name) for f in fields(Settings)})
+def train(data: list[str], settings: Settings) -> None:
+    """Trains on the labels in `data` until the time or the steps of `settings` are over. Raises SetupError."""
     out = Path(settings.out)
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
@@ -73,10 +42,10 @@ def run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
 
     # data
-    pictures = read_labels(args.data)
+    pictures = read_labels(data)
     training, held = split(pictures, settings.holdout, settings.fold)
     if not any(p.hands.any() for p in training):
-        raise SetupError(f"{', '.join(args.data)}: no picture with a hand is left to train on")
+        raise SetupError(f"{', '.join(data)}: no picture with a hand is left to train on")
     pool = Pool(training)
     calibration = torch.from_numpy(calibration_pictures(pool, settings.seed))  # for `handflow export`
     validation = [make_batch(Pool(held), settings, -n - 1) for n in range(8)] if len(held) > 20 else []
@@ -197,7 +166,6 @@ def run(args: argparse.Namespace) -> int:
                 saved_at = time.monotonic()
         save()
         bar.update(task, completed=1.0)
-    return 0
 
 
 def best_device() -> str:
@@ -302,32 +270,3 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.fields[note]}"),
     )
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "data", nargs="+", metavar="DATA", help="label files (JSON lines, COCO, CVAT) or folders (also YOLO)"
-    )
-    comments = setting_comments()
-    hints = get_type_hints(Settings)
-    for f in fields(Settings):
-        kind = hints[f.name]
-        text = f"{comments[f.name]} (default {f.default})".replace("%", "%%")
-        if kind is bool:
-            parser.add_argument(f"--{f.name}", action=argparse.BooleanOptionalAction, default=f.default, help=text)
-        elif choices := get_args(kind):
-            parser.add_argument(f"--{f.name}", choices=choices, default=f.default, help=text)
-        else:
-            parser.add_argument(f"--{f.name}", type=kind, default=f.default, help=text)
-
-
-def setting_comments() -> dict[str, str]:
-    """What the comment behind each setting says: help is written once."""
-    lines = Path(__file__).read_text(encoding="utf-8").splitlines()
-    names = {f.name for f in fields(Settings)}
-    found = {}
-    for line in lines:
-        name, _, rest = line.strip().partition(":")
-        if name in names and "#" in rest and name not in found:
-            found[name] = rest.split("#", 1)[1].strip()
-    return found

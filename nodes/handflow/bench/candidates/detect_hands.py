@@ -6,9 +6,9 @@ import sys
 import time
 from typing import Literal
 
-from ...detect import detect
-from ...heatmap import HeatmapNode
-from ...runtime.inline import started
+from handflow.pipeline import detect
+from handflow.runtime.inline import started
+from handflow.stages.heatmap import HeatmapNode
 
 WARM = 10  # frames that are not counted: models load with the first ones
 

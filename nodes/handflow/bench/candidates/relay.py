@@ -1,7 +1,7 @@
 """Ours: a process in between, which passes the picture on."""
 
-from ...messages import Frame
-from ...runtime.node import Node
+from handflow.messages import Frame
+from handflow.runtime.node import Node
 
 
 class Relay(Node):

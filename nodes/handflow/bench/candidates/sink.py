@@ -2,8 +2,9 @@
 
 from typing import Annotated
 
-from ...messages import Frame, now_ns
-from ...runtime.node import Node
+from handflow.messages import Frame, now_ns
+from handflow.runtime.node import Node
+
 from . import measure
 
 

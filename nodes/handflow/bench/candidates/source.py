@@ -6,8 +6,9 @@ from typing import Annotated
 
 import numpy as np
 
-from ...messages import Frame, now_ns
-from ...runtime.node import Node
+from handflow.messages import Frame, now_ns
+from handflow.runtime.node import Node
+
 from . import measure
 
 

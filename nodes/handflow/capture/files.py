@@ -1,0 +1,97 @@
+"""Where pictures come from: video files and folders of pictures, read in order or played; cameras, opened as wished.
+
+Plain functions and classes without a node: the camera stage, `detect` and `evaluate` use them.
+"""
+
+import itertools
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from handflow.errors import SetupError
+
+SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+WAIT_S = 0.25  # a source says at least this often that nothing new has come
+
+
+class Picture(NamedTuple):
+    image: np.ndarray  # (height, width, 3) uint8, BGR
+    captured_ns: int  # stream clock; of a file that is not played: t in nanoseconds
+    frame: int  # from 0
+    t: float  # seconds since the first picture
+
+
+def quiet() -> None:
+    """Keeps OpenCV and FFmpeg from writing to stderr what we say ourselves, or would say again at every try."""
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when the first video is opened
+
+
+def pictures(path: str | Path, fps: float = 30.0) -> Iterator[Picture]:
+    """Every picture of a video file, a folder (by name, at `fps`) or one picture file, in order. SetupError."""
+    path = Path(path)
+    if path.is_dir():
+        files = sorted((f for f in path.iterdir() if f.suffix.lower() in SUFFIXES), key=natural)
+        if not files:
+            raise SetupError(f"{path}: no pictures in this folder ({' '.join(sorted(SUFFIXES))})")
+        return _stills(files, fps)
+    if not path.is_file():
+        raise SetupError(f"{path}: no such file or folder")
+    if path.suffix.lower() in SUFFIXES:
+        _read(path)
+        return _stills([path], fps)
+    capture = cv2.VideoCapture(str(path))
+    good, image = capture.read() if capture.isOpened() else (False, None)
+    if not good or image is None:
+        raise SetupError(f"{path}: cannot be read as a video ({path.stat().st_size} bytes)")
+    return _video(capture, image)
+
+
+def looped(path: str | Path, fps: float = 30.0) -> Iterator[Picture]:
+    """The pictures of `path` again and again, frame numbers and times going on."""
+    frame, t, step = 0, 0.0, 1 / fps
+    while True:
+        for picture in pictures(path, fps):
+            now = t + picture.t
+            yield Picture(picture.image, round(now * 1e9), frame + picture.frame, now)
+        if picture.frame > 0:
+            step = picture.t / picture.frame
+        frame, t = frame + picture.frame + 1, now + step
+
+
+def natural(path: Path) -> list[tuple[int, str]]:
+    """hand2 before hand10."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
+
+
+def _read(file: Path) -> np.ndarray:
+    # Through numpy: imread cannot open names outside the code page on Windows, and cannot tell absent from broken.
+    image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR) if file.stat().st_size else None
+    if image is None:
+        raise SetupError(f"{file}: cannot be read as a picture ({file.stat().st_size} bytes)")
+    return image
+
+
+def _stills(files: list[Path], fps: float) -> Iterator[Picture]:
+    for frame, file in enumerate(files):
+        yield Picture(_read(file), round(frame / fps * 1e9), frame, frame / fps)
+
+
+def _video(capture: cv2.VideoCapture, image: np.ndarray | None) -> Iterator[Picture]:
+    fps = capture.get(cv2.CAP_PROP_FPS)
+    fps = fps if 1 <= fps <= 1000 else 30.0
+    first = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+    last = -1.0
+    for frame in itertools.count():
+        if image is None:
+            break
+        t = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - first  # phones' clips have no even rate
+        last = t if t > last else last + 1 / fps  # a file without times
+        yield Picture(image, round(last * 1e9), frame, last)
+        image = capture.read()[1]
+    capture.release()

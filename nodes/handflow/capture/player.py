@@ -1,0 +1,77 @@
+"""A file played as a camera would give it."""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from handflow.messages import now_ns
+
+from .files import WAIT_S, Picture
+
+REST_S = 0.012  # between two pictures that are decoded ahead
+
+
+class Player:
+    """Hands out a file's pictures when they are due, as a camera would; its thread decodes ahead.
+
+    A picture is skipped if the next one is due as well. The clock starts with the first one handed out.
+    """
+
+    def __init__(self, source: Iterable[Picture], ahead: int = 2) -> None:
+        self.skipped = 0
+        self._source, self._ahead = source, ahead
+        self._queue: deque[Picture] = deque()
+        self._changed = threading.Condition()
+        self._ended = self._closing = False
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._decode, name="player", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[Picture | None]:
+        """Waits for the next picture that is due; None for each 0.25 s without one. Ends with the file."""
+        start_ns: int | None = None
+        while True:
+            with self._changed:
+                if not self._changed.wait_for(lambda: self._queue or self._ended, WAIT_S):
+                    yield None
+                    continue
+                if not self._queue:
+                    break
+                if start_ns is None:
+                    start_ns = now_ns() - self._queue[0].captured_ns
+                while len(self._queue) > 1 and start_ns + self._queue[1].captured_ns <= now_ns():
+                    self._queue.popleft()
+                    self.skipped += 1
+                wait_s = (start_ns + self._queue[0].captured_ns - now_ns()) / 1e9
+                picture = self._queue.popleft() if wait_s <= WAIT_S else None
+                self._changed.notify()
+            time.sleep(min(max(wait_s, 0.0), WAIT_S))
+            yield picture and picture._replace(captured_ns=now_ns())
+        if self._error is not None:
+            raise self._error
+
+    def close(self) -> None:
+        with self._changed:
+            self._closing = True
+            self._changed.notify()
+        self._thread.join(0.2)
+
+    def _decode(self) -> None:
+        try:
+            for picture in self._source:
+                with self._changed:
+                    self._changed.wait_for(lambda: self._closing or len(self._queue) < self._ahead)
+                    if self._closing:
+                        return
+                    self._queue.append(picture)
+                    self._changed.notify()
+                    enough = len(self._queue) >= self._ahead
+                # The picture just handed out is on its way: decoding at once would take a core from the network.
+                time.sleep(REST_S if enough else 0)
+        except Exception as error:  # belongs to whoever reads
+            self._error = error
+        finally:
+            with self._changed:
+                self._ended = True
+                self._changed.notify()

@@ -1,0 +1,1 @@
+"""The command line: a file for each verb, in a folder for each group of `handflow --help`."""

@@ -1,0 +1,116 @@
+"""The command: what is asked for is measured, part after part, and told as tables or as JSON."""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from handflow.bench import clips, peers, stages, transport, whole
+from handflow.commands._arguments import positive
+
+PARTS = ("transport", "stages", "graph", "clip")
+TITLES = {
+    "transport": "from one process to the next (processor: all processes together, a picture)",
+    "ratios": "ours against the better of dora and ezmsg (below 1: less; fps above 1: more)",
+    "stages": "each stage alone, 1280x720",
+    "graph": "from the camera to a game, 1280x720",
+    "clip": "a clip, every frame",
+}
+WIDTH = 120  # of tables in a file
+Figures = dict[str, Any]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all of them")
+    parser.add_argument("--source", default="demo", help="a clip (looped) or demo")
+    parser.add_argument("--fps", type=float, default=30.0)
+    parser.add_argument("--seconds", type=positive, default=10.0, help="counted for each variant in each round")
+    parser.add_argument("--rounds", type=int, default=3, help="the variants take turns so often")
+    parser.add_argument("--case", action="append", choices=list(transport.KINDS), help="of transport: only this one")
+    parser.add_argument("--variant", metavar="PROFILE-PRECISION", help="of graph: only this one: near-int8")
+    parser.add_argument(
+        "--slow", type=positive, metavar="SECONDS", help="of graph, also: a reader at a third of the rate"
+    )
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help=f"beside dora, ezmsg, zenoh, imagezmq and MediaPipe, installed for it into {peers.CACHE} (about 1.5 GB)",
+    )
+    parser.add_argument("--json", action="store_true")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command."""
+    if unknown := [part for part in args.parts if part not in PARTS]:
+        print(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}", file=sys.stderr)
+        return 2
+    parts = args.parts or list(PARTS)
+    console = Console(stderr=True, highlight=False)
+    with console.status("") as status, tempfile.TemporaryDirectory() as folder:
+        told = _measured(args, parts, Path(folder), lambda text: status.update(text), console.print)
+    if args.json:
+        print(json.dumps({"machine": _machine(), **told}))
+    else:
+        _show(told)
+    return 0
+
+
+def _measured(
+    args: argparse.Namespace, parts: list[str], folder: Path, say: Callable[[str], None], warn: Callable[[str], None]
+) -> dict[str, list[Figures]]:
+    told: dict[str, list[Figures]] = {}
+    commands: dict[str, list[str]] = {}
+    wanted = ["ezmsg", "dora", "zenoh", "imagezmq"] * ("transport" in parts) + ["mediapipe"] * ("clip" in parts)
+    for peer in wanted if args.peers else ():
+        try:
+            commands[peer] = peers.command(peer, say)
+        except peers.PeerError as error:
+            warn(f"{error}; it is left out")
+    if "transport" in parts:
+        cases = args.case or list(transport.KINDS)
+        told["transport"] = transport.measure(cases, commands, args.rounds, args.seconds, args.fps, say, warn)
+        told["ratios"] = transport.ratios(told["transport"])
+    clip = whole.clip(args.source, args.fps, folder) if set(parts) - {"transport"} else Path()
+    if "stages" in parts:
+        told["stages"] = stages.measure(clip, args.rounds, say)
+    if "graph" in parts:
+        source = args.source if args.source == "demo" else str(clip)
+        told["graph"] = whole.measure(source, args.fps, args.seconds, args.rounds, args.variant, say)
+        if args.slow:
+            told["slow_reader"] = [whole.slow_reader(source, args.fps, args.slow)]
+    if "clip" in parts:
+        told["clip"] = clips.measure(clip, commands, args.rounds, say, warn)
+    return told
+
+
+def _show(told: dict[str, list[Figures]]) -> None:
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+    for name, rows in told.items():
+        if not rows:
+            continue
+        table = Table(box=box.SIMPLE_HEAD, title=TITLES.get(name, name.replace("_", " ")), title_justify="left")
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        for column in columns:
+            table.add_column(column.replace("_", " "), justify="left" if column in ("case", "candidate") else "right")
+        for row in rows:
+            table.add_row(*(_cell(row.get(column)) for column in columns))
+        console.print(table)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(map(_cell, value))
+    return "" if value is None else f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _machine() -> Figures:
+    return {"system": platform.platform(), "python": platform.python_version(), "cores": os.cpu_count()}

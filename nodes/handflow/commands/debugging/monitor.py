@@ -1,0 +1,227 @@
+"""`handflow monitor`: listens as a game would, and shows which hands arrive, how often, and what is wrong.
+
+Needs no graph and no camera: it sees what the network sees, from any sender.
+"""
+
+import argparse
+import json
+import selectors
+import signal
+import socket
+import struct
+import sys
+import time
+from typing import Any, get_args
+
+from rich import box
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from handflow.commands._arguments import positive
+from handflow.errors import SetupError
+from handflow.outputs.osc_layouts import LAYOUTS, Protocol
+from handflow.outputs.osc_receiver import Ears, Stream
+
+ROWS = 40  # hands shown of one stream
+EVERY_S = 0.2  # a table is drawn so often
+Address = tuple[Any, ...]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    ports = ", ".join(str(port) for port in sorted({layout.port for layout in LAYOUTS.values()}))
+    parser.add_argument("--port", action="append", type=int, help=f"again for more than one; default: {ports}")
+    parser.add_argument("--protocol", choices=get_args(Protocol), help="only this one, on its own port")
+    parser.add_argument("--host", default="", help="listens on one address of this machine only")
+    parser.add_argument("--group", metavar="ADDRESS", help="joins a multicast group")
+    parser.add_argument("--for", dest="for_s", type=positive, metavar="SECONDS", help="stops after so long")
+    parser.add_argument("--once", action="store_true", help="prints what came within a second (or --for), and ends")
+    parser.add_argument("--json", action="store_true", help="a line a second, the last one with everything")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Runs the command."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ears = Ears(args.protocol)
+    sockets, faults = _sockets(args)
+    for fault in faults:
+        print(fault, file=sys.stderr)
+    ports = ", ".join(str(port) for port in sockets)
+    until = None if args.for_s is None and not args.once else time.monotonic() + (args.for_s or 1.0)
+    try:
+        if args.json:
+            _listen(ears, sockets, until, 1.0, lambda: None if args.once else _print(ears))
+        elif args.once or not sys.stdout.isatty():
+            if not args.once:
+                print(f"listens on {ports}", flush=True)
+            _listen(ears, sockets, until, 1.0, lambda: None if args.once else print(_line(ears), flush=True))
+        else:
+            with Live(auto_refresh=False, console=Console(highlight=False)) as live:
+                draw = lambda: live.update(picture(ears, ports), refresh=True)  # noqa: E731
+                draw()
+                _listen(ears, sockets, until, EVERY_S, draw)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for each in sockets.values():
+            each.close()
+    if args.json:
+        _print(ears)
+    elif args.once or not sys.stdout.isatty():
+        Console(highlight=False).print(picture(ears, ports))
+    return 0
+
+
+def _listen(ears: Ears, sockets: dict[int, socket.socket], until: float | None, every_s: float, tell: Any) -> None:
+    """Hears datagrams until it is time, and tells at intervals."""
+    selector = selectors.DefaultSelector()
+    for port, each in sockets.items():
+        selector.register(each, selectors.EVENT_READ, port)
+    due = time.monotonic() + every_s
+    with selector:
+        while until is None or time.monotonic() < until:
+            ends = due if until is None else min(due, until)
+            for key, _ in selector.select(max(0.0, ends - time.monotonic())):
+                _drain(ears, sockets[key.data], key.data)
+            if time.monotonic() >= due:
+                due = time.monotonic() + every_s
+                tell()
+
+
+def _drain(ears: Ears, each: socket.socket, port: int) -> None:
+    for _ in range(1000):  # then the others have their turn, and the table
+        try:
+            datagram, sender = each.recvfrom(65536)
+        except BlockingIOError:
+            return
+        ears.hear(datagram, f"{sender[0]}:{sender[1]}", port)
+
+
+def _sockets(args: argparse.Namespace) -> tuple[dict[int, socket.socket], list[str]]:
+    """Those that could be had, and a line for each that could not. SetupError if it was none, or one asked for."""
+    asked = args.port or ([LAYOUTS[args.protocol].port] if args.protocol else [])
+    ports = asked or sorted({layout.port for layout in LAYOUTS.values()})
+    made, faults = {}, []
+    for port in ports:
+        try:
+            made[port] = _socket(args.host, port, args.group)
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or str(error)
+            faults.append(f"port {port}: {why}; is a game listening there? End it, or send to another port as well")
+    if not made or (asked and faults):
+        for each in made.values():
+            each.close()
+        raise SetupError("\n".join(faults))
+    return made, faults
+
+
+def _socket(host: str, port: int, group: str | None) -> socket.socket:
+    family = socket.AF_INET6 if ":" in (group or host) else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
+        if group:  # of a multicast every listener on this machine gets its own copy
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.bind((host, port))
+        made.setblocking(False)
+        if group and family == socket.AF_INET:
+            member = socket.inet_aton(group) + socket.inet_aton(host or "0.0.0.0")
+            made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
+        elif group:
+            member = socket.inet_pton(family, group) + struct.pack("@I", 0)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
+    except (OSError, OverflowError):
+        made.close()
+        raise
+    return made
+
+
+def summary(ears: Ears) -> dict[str, Any]:
+    """Everything that was heard, as JSON."""
+    now_s = time.monotonic()
+    return {
+        "streams": [stream.summary(now_s) for stream in ears],
+        "unknown": dict(ears.unknown),
+        "unreadable": ears.unreadable,
+    }
+
+
+def _print(ears: Ears) -> None:
+    print(json.dumps(summary(ears)), flush=True)
+
+
+def _line(ears: Ears) -> str:
+    now_s = time.monotonic()
+    told = [
+        f"{stream.protocol} from {stream.sender}: {stream.rate(now_s):.1f} frames/s, {len(stream.hands)} hands"
+        + "".join(f", {fault}" for fault in faults(stream, now_s))
+        for stream in ears
+    ]
+    told += [f"{ears.unreadable} datagrams are no OSC ({ears.fault})"] if ears.unreadable else []
+    return " | ".join(told) or "nothing has come"
+
+
+def faults(stream: Stream, now_s: float) -> list[str]:
+    """What is wrong with a stream, in words."""
+    found = [f"{stream.missing} frames are missing"] if stream.missing else []
+    if stuck := stream.stuck(now_s):
+        found.append(f"never left: {', '.join(map(str, stuck[:10]))}{' ...' if len(stuck) > 10 else ''}")
+    found += [
+        f"{address} ,{tags} found, ,{expected} expected ({count})"
+        for (address, expected, tags), count in stream.wrong.items()
+    ]
+    return found + [f"{fault} ({count})" for fault, count in stream.faults.items()]
+
+
+def picture(ears: Ears, ports: str) -> Group:
+    """The streams, what is wrong with them, and their hands."""
+    now_s = time.monotonic()
+    streams = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for column in ("protocol", "from", "port"):
+        streams.add_column(column, no_wrap=True)
+    for column in ("frames/s", "missing", "hands", "came", "went"):
+        streams.add_column(column, justify="right")
+    parts: list[Any] = [streams]
+    for stream in ears:
+        streams.add_row(
+            stream.protocol + (f" {stream.base}" if stream.base else ""), stream.sender, str(stream.port),
+            f"{stream.rate(now_s):.1f}", str(stream.missing), str(len(stream.hands)),
+            str(stream.entered), str(stream.left),
+        )  # fmt: skip
+    for stream in ears:
+        parts += [Text(f"{stream.protocol}: {fault}", style="red") for fault in faults(stream, now_s)]
+        if stream.hands:
+            parts.append(_hands(stream, now_s))
+    if ears.unknown:
+        most = ", ".join(f"{address} ({count})" for address, count in ears.unknown.most_common(5))
+        parts.append(Text(f"of no layout that is known: {most}", style="yellow"))
+    if ears.unreadable:
+        parts.append(Text(f"{ears.unreadable} datagrams are no OSC ({ears.fault})", style="red"))
+    if not ears.streams:
+        parts.append(Text(f"nothing has come to port {ports} yet"))
+    return Group(*parts)
+
+
+def _hands(stream: Stream, now_s: float) -> Table:
+    names = [name for name in ("x", "y", "vx", "vy", "w", "open", "zone", "slot") if _has(stream, name)]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in (stream.protocol, *names, "for s"):
+        table.add_column(column, justify="right")
+    stuck = set(stream.stuck(now_s))
+    for id_, hand in sorted(stream.hands.items())[:ROWS]:
+        cells = [_cell(name, hand.values.get(name)) for name in names]
+        table.add_row(str(id_), *cells, f"{now_s - hand.since_s:.1f}", style="red" if id_ in stuck else "")
+    if len(stream.hands) > ROWS:
+        table.add_row("...")
+    return table
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.0f}" if name in ("zone", "slot") else f"{value:.3f}"
+
+
+def _has(stream: Stream, name: str) -> bool:
+    return any(name in hand.values for hand in stream.hands.values())

@@ -1,0 +1,30 @@
+"""`handflow node NAME`: one node of a graph alone, in the foreground: what `run` starts, or a debugger."""
+
+import argparse
+from pathlib import Path
+
+from handflow.commands.graphs import graph_of, set_value
+from handflow.runtime.graph.graph import copied
+from handflow.runtime.process.process import run_process
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("name", metavar="NAME")
+    add("--graph", metavar="GRAPH")
+    add("--set", action="append", default=[], metavar="NODE.KEY=VALUE")
+    add("--on", metavar="MACHINE", help="default: the one that the graph puts it on")
+    # What the supervisor says to the processes that it starts.
+    add("--supervised", action="store_true", help=argparse.SUPPRESS)  # standard input is the supervisor
+    add("--restarted", action="store_true", help=argparse.SUPPRESS)  # does not wait for its listeners
+    add("--standby", action="store_true", help=argparse.SUPPRESS)  # takes over from one that works
+
+
+def run(args: argparse.Namespace) -> int:
+    graph = copied(Path(args.graph)) if args.supervised else graph_of(args.graph)
+    for setting in args.set:
+        set_value(graph, setting)
+    if not args.supervised:
+        stands = graph.entries[args.name].on if args.name in graph.entries else next(iter(graph.machines), None)
+        graph.place_on(args.on or stands or None)
+    return run_process(graph, args.name, args.supervised, args.restarted, args.standby)

@@ -1,0 +1,197 @@
+"""`handflow evaluate LABELS…`: how well a model finds labelled hands, through the stage's own functions."""
+
+import argparse
+import contextlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+
+from handflow.commands._arguments import number
+from handflow.errors import SetupError
+from handflow.outputs.result_files import writable
+from handflow.runtime.inline import started
+from handflow.stages.heatmap import HeatmapNode
+from handflow.training.evaluation import tracking as clips
+from handflow.training.evaluation.detections import read_lines, seen_in, write_lines
+from handflow.training.evaluation.evaluate import Profile, heading, look
+from handflow.training.evaluation.matching import Seen, figures
+from handflow.training.evaluation.report import (
+    compared,
+    draw_curves,
+    draw_maps,
+    drawn,
+    empty_line,
+    palms_line,
+    sheet,
+    table,
+    tracking_table,
+    worst,
+)
+from handflow.training.labels.data import LabelError, Picture, read_image, read_labels, split
+from handflow.vision.model import Model, model_path, open_model
+
+
+def run(args: argparse.Namespace) -> int:
+    cv2.setNumThreads(1)
+    if not args.labels and not args.demo:
+        raise SetupError("nothing to evaluate on: name label files or folders of them, or --demo HANDS")
+    for asked in ("detections", "json_lines", "draw"):
+        if getattr(args, asked) and not args.labels:
+            raise SetupError(f"--{asked.replace('_', '-')} is about labelled pictures: name label files or folders")
+    if args.json_lines and len(args.model) * len(args.profile) > 1:
+        raise SetupError("--json-lines takes the detections of one model at one profile")
+    if args.maps and (args.detections or not args.report):
+        raise SetupError("--maps draws what models see into the folder of --report; --detections have no maps")
+    if args.detections:
+        results = [of_detections(args)]
+    else:
+        paths = [model_path(name, args.precision) for name in args.model]
+        alike = len({path.name for path in paths}) < len(paths)  # hands.onnx of several runs
+        names = [str(path) if alike else path.name for path in paths]
+        models = dict(zip(names, map(open_model, paths), strict=True))
+        results = [of_model(args, model, name, f) for name, model in models.items() for f in args.profile]
+        if args.maps:
+            image = read_image(Path(args.maps))
+            seen = {name: model.look(image, args.profile[0]) for name, model in models.items()}
+            cv2.imwrite(str(Path(args.report) / "maps.png"), draw_maps(seen, image))
+    if args.json:
+        print(json.dumps(results[0] if len(results) == 1 else results))
+        return 0
+    for result in results:
+        if "all" in result:
+            lines = [palms_line(result["palms"]), empty_line(result["empty"])]
+            print("\n\n".join([table(result, "all"), table(result, "native"), "\n".join(lines)]), end="\n\n")
+        if "tracking" in result:
+            print(f"tracking: {result['model']}, {result['profile']}", tracking_table(result["tracking"]), "", sep="\n")
+    if len(results) > 1 and args.labels:
+        print(compared(results))
+    return 0
+
+
+def of_model(args: argparse.Namespace, model: Model, name: str, profile: Profile) -> dict:
+    """The figures of one model at one profile, and what was asked for beside them."""
+    result = heading(model, profile) | {"model": name}
+    # "fp32": the file as it is named
+    stage = HeatmapNode(model=str(model.path), profile=profile, precision="fp32", prior_gain=args.prior_gain)
+    tracking: dict[str, dict] = {}
+    title = f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}"
+    if args.labels:
+        pictures = labelled(args.labels, model if args.held_out else None)
+        seen = look(model, profile, pictures, args.subpixel)
+        with contextlib.ExitStack() as outputs:
+            if args.json_lines:
+                seen = write_lines(seen, outputs.enter_context(writable(args.json_lines)))
+            result |= counted(seen, args, title)
+        if clips.clips_of(pictures):
+            with started(stage):
+                tracking |= clips.follow_clips(pictures, stage)
+    if args.demo:
+        picture = made(args.report) / f"{title}-demo.png" if args.report else None
+        with started(stage):
+            tracking |= clips.follow_demo(int(args.demo), args.seconds, stage, picture=picture)
+    return result | ({"tracking": tracking} if tracking else {})
+
+
+def of_detections(args: argparse.Namespace) -> dict:
+    """The figures of detections that were made elsewhere or earlier."""
+    file = Path(args.detections)
+    lines = read_lines(file)
+    pictures = labelled(args.labels)
+    result = {
+        "model": file.name,
+        "profile": "-",
+        "size": [],
+        **counted(seen_in(lines, pictures, file), args, file.stem),
+    }
+    followed = clips.follow_lines(pictures, lines)
+    return result | ({"tracking": followed} if followed else {})
+
+
+def labelled(labels: list[str], model: Model | None = None) -> list[Picture]:
+    """The labelled pictures; of those that `model` was made from only the groups that it was not trained on."""
+    pictures = read_labels(labels)
+    if model is None:
+        return pictures
+    settings = json.loads(model.facts.get("settings", "{}"))
+    held = split(pictures, settings.get("holdout", 0), settings.get("fold", 0))[1]
+    if not held:
+        raise LabelError(f"{', '.join(labels)}: {model.path.name} held back no group of pictures in its training")
+    return held
+
+
+def counted(seen: Iterable[Seen], args: argparse.Namespace, name: str) -> dict:
+    """The figures; with `--report` or `--draw`, pictures of them are drawn as well."""
+    if not (args.report or args.draw):
+        return figures(seen)
+    kept = list(seen)
+    result = figures(kept)
+    if args.report:
+        folder = made(args.report)
+        draw_curves(kept, folder / f"{name}-curves.png", name)
+        if bad := worst(kept, result["all"]["threshold"], int(args.worst)):
+            cv2.imwrite(str(folder / f"{name}-worst.png"), sheet(bad))
+    if args.draw:
+        folder = made(args.draw)
+        for number, one in enumerate(kept):
+            source = one.picture.source.replace("/", "_")
+            cv2.imwrite(str(folder / f"{source}_{number:04d}.png"), drawn(one, one.picture.read().copy()))
+    return result
+
+
+def made(name: str) -> Path:
+    """The folder called `name`, made if need be. Raises SetupError."""
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SetupError(f"{name}: cannot be made a folder: {error.strerror}") from error
+    return folder
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add(
+        "labels",
+        nargs="*",
+        metavar="LABELS",
+        help="label files (JSON lines, COCO, CVAT) or folders of them (also YOLO)",
+    )
+    add("--profile", nargs="+", choices=["near", "mid", "far"], default=["near"], help="several: side by side")
+    add(
+        "--model",
+        nargs="+",
+        default=["hands"],
+        help="a packaged model by name, or the path of an ONNX file; or several",
+    )
+    add("--precision", choices=["fp32", "int8"], default="fp32", help="(default fp32)")
+    add("--subpixel", choices=["log", "offset", "mean"], default="log", help="how a peak is refined")
+    add("--held-out", action="store_true", help="only groups of pictures that the model's own training held back")
+    add("--detections", metavar="FILE", help="score these JSON lines, of `detect` or of another program, and no model")
+    add("--json-lines", metavar="OUT", help="also write what was found, in `detect`'s format")
+    add(
+        "--demo",
+        type=number(1, 20),
+        metavar="HANDS",
+        help="also follow so many hands through the demo, whose truth is known",
+    )
+    add("--seconds", type=number(0.1, 3600), default=20.0, help="of the demo (default 20)")
+    add(
+        "--prior-gain",
+        type=number(0, 4),
+        default=0.0,
+        metavar="G",
+        help="of the heatmap stage, where hands are followed",
+    )
+    add("--report", metavar="FOLDER", help="also write curves and contact sheets of the worst pictures, as PNG")
+    add(
+        "--worst",
+        type=number(1, 300),
+        default=30,
+        metavar="N",
+        help="pictures on the contact sheet (default 30)",
+    )
+    add("--maps", metavar="PICTURE", help="also draw into the report what each model's two maps show of a picture")
+    add("--draw", metavar="FOLDER", help="also write each picture with what was found in it")
+    add("--json", action="store_true", help="print the figures as JSON")

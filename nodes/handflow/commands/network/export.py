@@ -1,0 +1,40 @@
+"""`handflow export SOURCE`: a trained network as model files for the heatmap stage."""
+
+import argparse
+from pathlib import Path
+
+from handflow.errors import SetupError
+from handflow.training.export import export, requantise
+from handflow.vision.model import open_model
+
+
+def run(args: argparse.Namespace) -> int:
+    source, out = Path(args.source), Path(args.out)
+    if source.suffix == ".onnx":
+        if not args.calibration:
+            raise SetupError(f"{source}: quantising a model file needs labelled pictures: --calibration DATA")
+        made = requantise(source, out, args.calibration, args.labels)
+    elif args.calibration:
+        raise SetupError(f"{source}: a checkpoint has pictures to calibrate with; --calibration is for .onnx files")
+    else:
+        made = export(source, out, args.name, args.labels)
+    for path in made:
+        facts = open_model(path).facts
+        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays by {facts['strays']} from what it was made of")
+    return 0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="checkpoint.pt of `handflow train`; or an fp32 .onnx file, to make its int8 form",
+    )
+    parser.add_argument("-o", "--out", default="models", help="folder for the files (default models)")
+    parser.add_argument("--name", default="hands", help="name of the model that a checkpoint becomes (default hands)")
+    parser.add_argument(
+        "--calibration", nargs="+", metavar="DATA", help="labelled pictures that an .onnx file is quantised with"
+    )
+    parser.add_argument(
+        "--labels", nargs="*", metavar="LABELS", help="score the files on these and keep the scores in them"
+    )

@@ -1,0 +1,26 @@
+"""`handflow convert`: recording -> .mp4, .csv, .mcap for Foxglove and Rerun; video -> recording."""
+
+import argparse
+from pathlib import Path
+
+from handflow.commands._arguments import add_pictures
+from handflow.recording.conversion import convert
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("-o", dest="out", metavar="FILE", type=Path, required=True)
+    parser.add_argument(
+        "--output", metavar="NODE", help="which output, where there are several; a video's name: camera"
+    )
+    parser.add_argument("--draw", action="store_true", help="the hands on the pictures of an .mp4")
+    add_pictures(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    from handflow.recording.writer import Pictures
+
+    count = convert(args.file, args.out, args.output, args.draw, Pictures(args.pictures, args.quality))
+    what = "hands" if args.out.suffix.lower() == ".csv" else "pictures"
+    print(f"{args.out}: {count} {what}")
+    return 0

@@ -1,0 +1,153 @@
+"""`handflow record`: a recorder beside a running graph, which reads its outputs, or in a graph that it runs itself."""
+
+import argparse
+import os
+import signal
+import threading
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+
+from handflow.commands._arguments import add_pictures, names, positive
+from handflow.commands.graphs import graph_of, set_source, supervise
+from handflow.errors import GraphError, StageError
+from handflow.runtime.graph.graph import Entry, Graph, copied
+from handflow.runtime.graph.stage import declared, hint, load
+from handflow.runtime.process.control_client import only_running, runs
+from handflow.runtime.process.process import run_process
+from handflow.runtime.transport.rundir import RunDir
+from handflow.stages.record import take_snapshots
+
+LOOK_S = 0.2
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("graph", nargs="?", metavar="GRAPH")
+    parser.add_argument("-o", dest="out", metavar="FILE", type=Path, help="written over; needed but for --trigger")
+    parser.add_argument("--source", help="camera, file or folder: runs the graph with it, until it ends")
+    parser.add_argument("--for", dest="for_s", type=positive, metavar="SECONDS")
+    parser.add_argument("--only", type=names, default=(), metavar="NODE,NODE", help="whose outputs; default: all")
+    parser.add_argument("--split", type=positive, default=0.0, metavar="SECONDS", help="a new file after so long")
+    parser.add_argument("--split-mb", type=positive, default=0.0, metavar="MB", help="a new file at this size")
+    parser.add_argument(
+        "--snapshot",
+        type=positive,
+        default=0.0,
+        metavar="SECONDS",
+        help="keeps so much in memory until --trigger",
+    )
+    parser.add_argument("--trigger", action="store_true", help="has the last seconds written that --snapshot keeps")
+    parser.add_argument("--graph", dest="named", metavar="FILE", help="the same as GRAPH")
+    parser.add_argument("--on", metavar="MACHINE", help="which machine this is, in a graph of several")
+    add_pictures(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    graph = args.named or args.graph
+    if args.trigger:
+        for file in trigger(graph, args.on):
+            print(file)
+        return 0
+    if args.out is None:
+        raise GraphError(["record: -o FILE is missing: where to?"])
+    settings = {
+        "file": str(args.out.absolute()), "pictures": args.pictures, "quality": args.quality, "overwrite": True,
+        "split_s": args.split, "split_mb": args.split_mb, "snapshot_s": args.snapshot,
+    }  # fmt: skip
+    return record_graph(graph, args.on, args.source, args.only, settings, args.for_s)
+
+
+def record_graph(
+    graph_file: str | None,
+    on: str | None,
+    source: str | None,
+    only: Sequence[str],
+    settings: dict[str, Any],
+    for_s: float | None,
+) -> int:
+    """Records until the graph ends, the time is over or a signal comes; the exit status. GraphError, RunError."""
+    directory = None if source is not None else running_graph(graph_file, on)
+    if directory is None:
+        graph = graph_of(graph_file)
+        graph.place_on(on)
+    else:
+        graph = copied(directory.graph)
+    if source is not None:
+        set_source(graph, source)
+    name = add_recorder(graph, outputs(graph, only), settings)
+    directory = directory or RunDir(graph.file, graph.portable, graph.on)
+    if graph.clock_offset_ns is None:
+        supervise(graph)(for_s)
+    else:
+        directory.kept(name).unlink(missing_ok=True)  # of a recorder before this one
+        done = threading.Event()
+        threading.Thread(target=_watch, args=(directory, name, for_s, done), daemon=True).start()
+        if run_process(graph, name):
+            return 1
+        done.set()
+    return int(bool(_stopped(directory, name)))
+
+
+def trigger(graph_file: str | None, on: str | None) -> list[str]:
+    """Has the last seconds of a running graph written; the files. RunError."""
+    return take_snapshots(only_running(Path(graph_file) if graph_file else None, on))
+
+
+def running_graph(graph_file: str | None, on: str | None) -> RunDir | None:
+    """The run of that graph, or the only run; None if there is none. RunError if it could be any of several."""
+    file = Path(graph_file) if graph_file is not None else None
+    return only_running(file, on) if runs(file, on) else None
+
+
+def outputs(graph: Graph, only: Sequence[str]) -> list[str]:
+    """The nodes whose outputs are recorded: those named, else all that give messages. GraphError."""
+    giving = []
+    for entry in graph.entries.values():
+        try:
+            if entry.on == graph.on and declared(load(entry.run, graph.file.parent)).output is not None:
+                giving.append(entry.name)
+        except StageError:
+            continue  # checking the graph says what is wrong with it
+    unknown = [name for name in only if name not in giving]
+    if unknown:
+        near = hint(unknown[0], giving)
+        raise GraphError([f"--only {unknown[0]}: no node that gives messages{near}; there are {', '.join(giving)}"])
+    return list(only) or giving
+
+
+def add_recorder(graph: Graph, names: Collection[str], settings: dict[str, Any]) -> str:
+    """Adds a recorder of these outputs to the graph; its name."""
+    name = free_name(graph, "record")
+    inputs = {each: {"from": each, "keep": "all"} for each in names}
+    graph.entries[name] = Entry(name, "record", inputs, settings, {"": f"{graph.file}: {name}"}, graph.on)
+    return name
+
+
+def free_name(graph: Graph, name: str) -> str:
+    """`name`, or with a number where the graph has a node of that name."""
+    number, free = 1, name
+    while free in graph.entries:
+        number += 1
+        free = f"{name}-{number}"
+    return free
+
+
+def _watch(directory: RunDir, name: str, for_s: float | None, done: threading.Event) -> None:
+    """Ends this process's node when the graph or its time has ended, or when the recording has been stopped."""
+    left_s = for_s
+    while not done.wait(LOOK_S if left_s is None else min(LOOK_S, max(left_s, 0))):
+        if left_s is not None:
+            left_s -= LOOK_S
+        if not directory.running() or (left_s is not None and left_s <= 0) or _stopped(directory, name):
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+
+
+def _stopped(directory: RunDir, name: str) -> str:
+    """Why a recorder has stopped before its time."""
+    try:
+        return str(msgpack.unpackb(directory.kept(name).read_bytes()).get("stopped", ""))
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,249 @@
+"""`handflow replay`: a graph in which recorded outputs stand in for their nodes, and the rest runs."""
+
+import argparse
+import contextlib
+import os
+import select
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from handflow.commands._arguments import names, number
+from handflow.commands.graphs import complain, graph_of, supervise
+from handflow.errors import GraphError, RecordingError, StageError
+from handflow.messages import Hands
+from handflow.recording.metadata import models_of
+from handflow.recording.playback_clock import Conductor, keys
+from handflow.recording.reader import Recording
+from handflow.runtime.graph.graph import Entry, Graph
+from handflow.runtime.graph.stage import declared, hint, load
+
+from .record import free_name
+
+LOOK_S = 0.2
+CHECKED_BYTES = 256 * 2**20  # up to so much is read whole before: damage is better known before than in the middle
+
+
+@dataclass
+class Wish:
+    """How a recording is to be played."""
+
+    file: Path
+    graph: str | None = None
+    only: Sequence[str] = ()  # outputs; none: all that are recorded
+    rate: float = 1.0
+    loop: bool = False
+    begin_s: float = 0.0
+    end_s: float = 0.0  # 0: to the end
+    paused: bool = False
+    exact: bool = False
+    json: str | None = None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", type=Path)
+    parser.add_argument("graph", nargs="?", metavar="GRAPH", help="default: ./pipeline.yaml, else the recorded graph")
+    parser.add_argument("--exact", action="store_true", help="every frame through every node: the same hands each time")
+    parser.add_argument(
+        "--rate",
+        type=number(0, 1000),
+        metavar="R",
+        help="1: as it was; 0: as fast as it goes, as --exact does",
+    )
+    parser.add_argument("--loop", action="store_true")
+    parser.add_argument("--start", type=number(0, 1e9), default=0.0, metavar="T", help="seconds from the first frame")
+    parser.add_argument("--end", type=number(0, 1e9), default=0.0, metavar="T", help="seconds from the first frame")
+    parser.add_argument("--only", type=names, default=(), metavar="NODE,NODE", help="what is played; default: all")
+    parser.add_argument("--pause", action="store_true", help="begins paused; space: go on, n: next frame, q: end")
+    parser.add_argument("--json", metavar="OUT", help="a line per frame, as detect writes it; - is standard output")
+
+
+def run(args: argparse.Namespace) -> int:
+    rate = args.rate if args.rate is not None else 0.0 if args.exact else 1.0
+    if args.pause and not rate:
+        raise GraphError(["replay: --pause needs a --rate above 0"])
+    if args.end and args.end <= args.start:
+        raise GraphError([f"replay: --end {args.end:g} lies before --start {args.start:g}"])
+    wish = Wish(
+        args.file, args.graph, args.only, rate, args.loop, args.start, args.end, args.pause, args.exact, args.json
+    )
+    return play(wish)
+
+
+def play(wish: Wish) -> int:
+    """Plays until the recording and all that hangs on it have ended; the exit status. GraphError, RecordingError."""
+    recording = Recording(wish.file)
+    recording.check(CHECKED_BYTES)
+    if fault := recording.fault():
+        complain(fault)
+    graph = graph_for(recording, wish)
+    with tempfile.TemporaryDirectory(prefix="handflow-replay-") as folder:
+        played = stand_in(graph, recording, wish, Path(folder))
+        left_out = prune(graph, set(played))
+        if left_out:
+            complain(f"left out, for nothing in the recording drives them: {', '.join(left_out)}")
+        complain(*changed_models(graph, recording))
+        if wish.json is not None:
+            add_lines(graph, wish)
+        run = supervise(graph, table_on_stdout=wish.json != "-")
+        with conducted(recording, wish, played, Path(folder)):
+            run(None)
+    return 0
+
+
+def graph_for(recording: Recording, wish: Wish) -> Graph:
+    """The graph that was given, ./pipeline.yaml, the recorded one, or the packaged one; it runs under the file's name.
+
+    So it does not get in the way of the graph that was recorded, should that still run.
+    """
+    facts = recording.facts
+    if wish.graph is None and not Path("pipeline.yaml").exists() and facts and facts.graph:
+        nodes = [(name, e) for name, e in facts.graph["nodes"].items() if e["run"] != "record"]
+        entries = {name: Entry(name, e["run"], e["in"], e["with"], {"": f"{wish.file}: {name}"}) for name, e in nodes}
+        graph = Graph(Path(facts.graph["file"]), entries)
+    else:
+        graph = graph_of(wish.graph)
+    for entry in graph.entries.values():
+        if entry.run.endswith(".py"):
+            entry.run = str((graph.file.parent / entry.run).resolve())
+        entry.on = ""  # whatever ran on another machine runs here
+        for edge in entry.inputs.values():
+            for crossing in ("jpeg", "size"):
+                edge.pop(crossing, None)
+    graph.machines, graph.on = {}, ""
+    graph.file, graph.exact = recording.file.absolute(), wish.exact
+    return graph
+
+
+def stand_in(graph: Graph, recording: Recording, wish: Wish, folder: Path) -> list[str]:
+    """Puts the recording in the place of the nodes whose outputs it has; their names. RecordingError."""
+    there = [name for name in recording.names() if name in graph.entries]
+    for name in wish.only:
+        if name not in recording.names():
+            has = ", ".join(recording.names())
+            raise RecordingError(f"{recording.file}: no output {name!r}{hint(name, recording.names())}; it has {has}")
+        if name not in graph.entries:
+            raise GraphError([f"--only {name}: the graph has no such node; it has {', '.join(graph.entries)}"])
+    if not there:
+        raise RecordingError(
+            f"{recording.file}: has the outputs {', '.join(recording.names()) or 'none'}; "
+            f"none of them is a node of the graph, which has {', '.join(graph.entries)}"
+        )
+    chosen = [name for name in there if not wish.only or name in wish.only]
+    for name in chosen:
+        settings = {
+            "file": str(recording.file.absolute()), "output": name, "rate": wish.rate, "loop": wish.loop,
+            "begin": wish.begin_s, "end": wish.end_s, "conductor": str(folder),
+        }  # fmt: skip
+        graph.entries[name] = Entry(name, "replay", {}, settings, {"": f"{recording.file}: {name}"})
+    return chosen
+
+
+def prune(graph: Graph, played: set[str]) -> list[str]:
+    """Takes out of the graph what nothing in the recording drives: its camera, and what only that feeds."""
+    driven, before = set(played), set[str]()
+    while driven != before:
+        before = set(driven)
+        for entry in graph.entries.values():
+            if entry.inputs and _drivers(graph, entry) & driven:
+                driven.add(entry.name)
+    gone = [name for name in graph.entries if name not in driven]
+    for name in gone:
+        del graph.entries[name]
+    for entry in graph.entries.values():
+        entry.inputs = {argument: edge for argument, edge in entry.inputs.items() if edge["from"] not in gone}
+    return gone
+
+
+def _drivers(graph: Graph, entry: Entry) -> set[str]:
+    """The nodes that drive this one: its first input's; all of them where it takes any number."""
+    try:
+        what = declared(load(entry.run, graph.file.parent))
+    except StageError:
+        return {edge["from"] for edge in entry.inputs.values()}  # checking the graph says what is wrong with it
+    first = next(iter(what.inputs), "")
+    if what.rest is not None:
+        return {edge["from"] for edge in entry.inputs.values()}
+    return {edge["from"] for argument, edge in entry.inputs.items() if argument in ("", first)}
+
+
+def changed_models(graph: Graph, recording: Recording) -> list[str]:
+    """A line for each node whose model is not the one that it was recorded with."""
+    then = recording.facts.models if recording.facts else {}
+    lines = []
+    for name, files in models_of(graph.plain()).items():
+        for file, digest in files.items():
+            recorded = then.get(name, {}).get(file)
+            if name in then and recorded != digest:
+                was = f"{file} {recorded[:12]}" if recorded else ", ".join(then[name])
+                lines.append(
+                    f"{name}: the model {file} is {digest[:12]}, recorded with {was}: its hands may differ from those"
+                )
+    return lines
+
+
+def add_lines(graph: Graph, wish: Wish) -> None:
+    """A node that writes the hands as JSON lines. GraphError if none gives hands."""
+    giving = []
+    for entry in graph.entries.values():
+        with contextlib.suppress(StageError):
+            node = load(entry.run, graph.file.parent)
+            output = node(**entry.settings).gives() if entry.run == "replay" else declared(node).output
+            if output is not None and issubclass(output, Hands):
+                giving.append(entry.name)
+    if not giving:
+        raise GraphError([f"--json: no node of the graph gives hands; it has {', '.join(graph.entries)}"])
+    # What the tracker gives, as `detect` has it, and not what a surface behind it makes of that.
+    tracker = "tracker" if "tracker" in giving else giving[0]
+    name = free_name(graph, "json-lines")
+    settings = {"file": wish.json, "name": str(wish.file)}
+    inputs = {"hands": {"from": tracker, "keep": "all"}}
+    graph.entries[name] = Entry(name, "json_lines", inputs, settings, {"": f"--json {wish.json}"})
+
+
+@contextlib.contextmanager
+def conducted(recording: Recording, wish: Wish, played: Sequence[str], folder: Path) -> Iterator[None]:
+    """Lets the replays begin together, and obeys the keys of a terminal while the block runs."""
+
+    def step(position_s: float) -> float | None:
+        found = recording.frame_after(recording.start_ns + round(position_s * 1e9))
+        return None if found is None else (found - recording.start_ns) / 1e9
+
+    conductor = Conductor(folder, played, wish.rate, wish.begin_s, step, complain, wish.paused)
+    ended = threading.Event()
+    with keys() if wish.paused or _at_terminal() else contextlib.nullcontext() as read:
+        if wish.paused:
+            complain(Conductor.KEYS)
+        threads = [threading.Thread(target=conductor.conduct, args=(read, _quit, ended), daemon=True)]
+        if wish.json == "-":
+            threads.append(threading.Thread(target=_end_with_reader, args=(ended,), daemon=True))
+        for thread in threads:
+            thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            for thread in threads:
+                thread.join(1)
+
+
+def _quit() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _end_with_reader(ended: threading.Event) -> None:
+    """Ends the replay when nobody reads its lines any more: `| head`."""
+    poller = select.poll()
+    poller.register(sys.stdout.fileno(), 0)  # errors are told unasked
+    while not ended.wait(LOOK_S):
+        if poller.poll(0):
+            _quit()
+            return
+
+
+def _at_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stdout.isatty()

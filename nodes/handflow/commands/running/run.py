@@ -1,0 +1,28 @@
+"""`handflow run`: starts every process of a graph and watches over them."""
+
+import argparse
+
+from handflow.commands._arguments import add_graph, positive
+from handflow.commands.graphs import graph_of, set_source, set_value, supervise
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add_graph(parser)
+    add("--source", help="camera, file or folder: `source` of the one node that has it")
+    add("--set", action="append", default=[], metavar="NODE.KEY=VALUE", help="overrides the file; VALUE is YAML")
+    add("--for", dest="for_s", type=positive, metavar="SECONDS", help="stops after this time")
+    add("--exact", action="store_true", help="every message counts: the same results each time")
+    add("--on", metavar="MACHINE", help="which of the graph's machines this is")
+
+
+def run(args: argparse.Namespace) -> int:
+    graph = graph_of(args.graph)
+    for setting in args.set:
+        set_value(graph, setting)
+    if args.source is not None:
+        set_source(graph, args.source)
+    graph.place_on(args.on)
+    graph.exact = args.exact
+    supervise(graph)(args.for_s)
+    return 0

@@ -1,0 +1,35 @@
+"""`handflow top`: the table of a running graph."""
+
+import argparse
+import json
+import time
+
+from handflow.commands._arguments import add_running, running_file
+from handflow.runtime.process.control_client import ask
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_running(parser)
+    parser.add_argument("--once", action="store_true", help="prints it once and ends")
+    parser.add_argument("--json", action="store_true")
+
+
+def run(args: argparse.Namespace) -> int:
+    def rows() -> list[dict]:
+        return ask(running_file(args), "top", on=args.on)
+
+    if args.json:
+        print(json.dumps(rows()))
+        return 0
+    from rich.console import Console
+    from rich.live import Live
+
+    from handflow.runtime.process.status_table import table
+
+    if args.once:
+        Console(highlight=False).print(table(rows()))
+        return 0
+    with Live(table(rows()), auto_refresh=False) as live:
+        while True:
+            time.sleep(1)
+            live.update(table(rows()), refresh=True)

@@ -1,0 +1,207 @@
+"""`handflow calibrate`: a page to draw a surface's corners and zones on the picture; they are saved into the graph.
+
+The picture is the running graph's, with its hands; or what the graph would see: its own camera's, or a file's.
+"""
+
+import argparse
+import itertools
+import signal
+import threading
+import time
+from collections.abc import Generator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import cv2
+
+from handflow.capture.files import SUFFIXES
+from handflow.commands._arguments import port
+from handflow.commands.graphs import graph_of
+from handflow.errors import RunError, SetupError
+from handflow.messages import Frame, Hands
+from handflow.outputs.jpeg import jpeg
+from handflow.outputs.json_line import listed
+from handflow.runtime.address import refuse_outside
+from handflow.runtime.files import packaged
+from handflow.runtime.graph.graph import Stage, copied, resolve
+from handflow.runtime.inline import Inline, Wired
+from handflow.runtime.node import Node, each
+from handflow.runtime.process.control_client import ask
+from handflow.runtime.process.tap import watch
+from handflow.runtime.transport.rundir import RunDir
+from handflow.runtime.transport.rundir import running as all_running
+from handflow.runtime.transport.wire import Edge
+from handflow.stages.view import pack
+from handflow.web.server import STATIC, Stream, Web
+
+from .calibration_edits import Draft, Places, Saved, places, way
+
+PAGE = STATIC / "calibrate"
+SIZE, QUALITY = (1280, 720), 85  # of the pictures sent: fine enough to see where a corner is
+AGAIN_S = 0.25  # a picture that stays is sent again so often, for pages that have just been opened
+CHANGE_S = 10.0  # a stage takes a new setting between two messages
+
+Seen = tuple[Frame, Hands | None] | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    where = "whose file it is saved in, and whose picture is shown; default: ./pipeline.yaml, else the one that runs"
+    parser.add_argument("graph", nargs="?", metavar="GRAPH", help=where)
+    parser.add_argument("--graph", dest="file", metavar="FILE", help="the same")
+    parser.add_argument("--image", metavar="FILE", help="a stored picture or clip instead")
+    parser.add_argument("--node", metavar="NAME", help="which surface, if the graph has several")
+    parser.add_argument("--port", type=port, default=8089, help="of the page; 0: any free one")
+    parser.add_argument(
+        "--address", default="127.0.0.1", help="where the page listens; 0.0.0.0: other machines may draw"
+    )
+    parser.add_argument("--insecure", action="store_true", help="needed for that: whoever reaches the page may save")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serves the page until it is stopped. GraphError, SetupError."""
+    refuse_outside(args.address, args.insecure)
+    cv2.setNumThreads(1)
+    file = _file(args.graph or args.file)
+    # The packaged graph is not the user's to write: a copy here is what all commands take from then on.
+    saved_as = Path("pipeline.yaml").absolute() if file == packaged("pipeline.yaml").absolute() else file
+    draft = Draft(file, saved_as, args.node)
+    directory = RunDir(file)
+    live = args.image is None and directory.running()
+    feed = running(directory, args.node) if live else opened(draft.stages, draft.where.pictures, args.image)
+    web, stream = serve(draft, args.address, args.port)
+
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs are born deaf to Ctrl-C
+        signal.signal(number, lambda *_: stopping.set())
+    state = "live" if live else "stored picture" if args.image else "the graph does not run: no hands"
+    try:
+        web.start()
+        print(f"the page is at {web.url}", flush=True)
+        show(itertools.takewhile(lambda _: not stopping.is_set(), itertools.chain(feed, _silence())), stream, state)
+    finally:
+        web.close()
+        feed.close()
+    return 0
+
+
+def _file(given: str | None) -> Path:
+    """The graph's file: given, else ./pipeline.yaml, else of the only graph that runs, else the packaged one."""
+    if given is None and not Path("pipeline.yaml").exists() and len(directories := all_running()) == 1:
+        return copied(directories[0].graph).file
+    return graph_of(given).file
+
+
+def serve(draft: Draft, address: str = "127.0.0.1", port: int = 0) -> tuple[Web, Stream]:
+    """The page, with what it asks and where it sees pictures; to be started."""
+    file = draft.graph.file
+    directory = RunDir(file)
+
+    def told() -> dict[str, Any]:
+        return {"graph": draft.file.name, "new": not draft.where.surface, **draft.drawn()}
+
+    def check(drawn: dict[str, Any]) -> dict[str, Any]:
+        draft.check(drawn)
+        return {}
+
+    def keep(drawn: dict[str, Any]) -> dict[str, Any]:
+        saved = draft.save(drawn)
+        return {"done": saved.line + (_used(file, saved) if directory.running() else ""), **told()}
+
+    web = Web(PAGE, address, port)
+    web.get("/drawn", told)
+    web.post("/check", check)
+    web.post("/save", keep)
+    return web, web.stream("/live")
+
+
+def _used(file: Path, saved: Saved) -> str:
+    """Tells the running graph of what was saved; how that went."""
+    if saved.rewired:
+        return "; start handflow run again to use it"
+    try:
+        for (node, key), value in saved.changed.items():
+            ask(file, "set", CHANGE_S, node=node, key=key, value=value)
+    except RunError as error:
+        return f"; start handflow run again to use it ({error})"
+    return ", and used from now on" if saved.changed else ""
+
+
+def running(directory: RunDir, which: str | None) -> Generator[Seen, None, None]:
+    """The pictures and hands of a running graph, for ever. SetupError."""
+    graph = copied(directory.graph)
+    where = places(resolve(graph), which)
+    if (machine := graph.entries[where.pictures].on) != graph.on:
+        raise SetupError(f"the pictures of {where.pictures!r} are seen on {machine}: calibrate there, or give --image")
+    return _watched(directory, where)
+
+
+def _watched(directory: RunDir, where: Places) -> Generator[Seen, None, None]:
+    edges = [
+        Edge("frame", where.pictures, Frame, drives=True),
+        Edge("hands", where.hands, Hands, optional=True, keep="newest"),
+    ]
+    for values in watch(directory, edges):
+        if values is None:
+            yield None
+        else:
+            frame, hands = values["frame"], values["hands"]
+            assert isinstance(frame, Frame)
+            yield frame, hands if isinstance(hands, Hands) else None
+
+
+def opened(stages: Mapping[str, Stage], pictures: str, image: str | None) -> Generator[Seen, None, None]:
+    """The pictures of a graph that does not run: of its own source, or of the file `image` instead. SetupError."""
+    *filters, source = way(stages, pictures)
+    values = stages[source].settings
+    if image is not None:
+        if "source" not in stages[source].what.settings:
+            raise SetupError(f"--image {image}: node {source!r} has no setting 'source' that could take it")
+        values = values | {"source": image, "loop": Path(image).suffix.lower() not in SUFFIXES}
+    node = stages[source].node(**values)
+    between = Inline({
+        name: Wired(
+            stages[name].node(**stages[name].settings),
+            {edge.argument: "" if edge.node == source else edge.node for edge in stages[name].edges},
+        )
+        for name in reversed(filters)
+    })  # fmt: skip
+    node.start()
+    return _frames(node, between, pictures if filters else "")
+
+
+def _frames(source: Node, between: Inline, pictures: str) -> Generator[Seen, None, None]:
+    try:
+        with between:
+            for frame in each(source.process()):
+                seen = None if frame is None else between.push(frame)[pictures]
+                yield None if seen is None else (seen, None)
+    finally:
+        source.stop()
+
+
+def show(feed: Iterator[Seen], stream: Stream, state: str) -> None:
+    """Sends what is seen to the pages; nothing is encoded while no page looks."""
+    newest: Seen = None
+    message, sent_s = b"", 0.0
+    for number, seen in enumerate(feed):
+        if seen is not None:
+            newest, message = seen, b""
+        again = seen is not None or (state != "live" and time.monotonic() - sent_s >= AGAIN_S)
+        if newest is None or not again or not stream.wanted:
+            continue
+        message = message or _message(number, *newest, state)
+        sent_s = time.monotonic()
+        stream.send(message)
+
+
+def _message(number: int, frame: Frame, hands: Hands | None, state: str) -> bytes:
+    height, width = frame.image.shape[:2]
+    head = {"frame": number, "width": width, "height": height, "state": state}
+    return pack(head | {"hands": listed(hands) if hands is not None else []}, jpeg(frame.image, SIZE, QUALITY))
+
+
+def _silence() -> Iterator[None]:
+    """A still picture's end is not the end of looking at it."""
+    while True:
+        yield None
+        time.sleep(AGAIN_S)

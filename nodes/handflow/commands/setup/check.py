@@ -1,0 +1,32 @@
+"""`handflow check`: says everything that is wrong with a graph, without a camera."""
+
+import argparse
+import json
+
+from handflow.commands._arguments import add_graph
+from handflow.commands.graphs import graph_of
+from handflow.runtime.graph.graph import resolve
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_graph(parser)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--schema", action="store_true", help="prints the JSON Schema of graphs, for editors")
+
+
+def run(args: argparse.Namespace) -> int:
+    if args.schema:
+        from handflow.runtime.graph.schema import schema
+
+        print(json.dumps(schema(), indent=2))
+        return 0
+    graph = graph_of(args.graph)
+    stages = resolve(graph)
+    if args.json:
+        print(json.dumps({"graph": str(graph.file), "nodes": list(stages), "errors": []}))
+        return 0
+    print(f"{graph.file}: {len(stages)} nodes, nothing wrong")
+    for machine in graph.machines.values():
+        taken = [f"{port} {name}" for name, port in graph.ports().items() if stages[name].on == machine.name]
+        print(f"{machine.name} listens on {machine.host}: {', '.join([f'{machine.port} its supervisor', *taken])}")
+    return 0

@@ -1,0 +1,51 @@
+"""Every exception of ours: what went wrong, in one line for whoever runs handflow."""
+
+from collections.abc import Iterable
+
+
+class SetupError(Exception):
+    """This node cannot run as it is set, and no restart will help: one line saying what was found and what to do."""
+
+
+class GraphError(Exception):
+    """What is wrong with a graph: `lines`, one per fault."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self.lines = list(lines)
+        super().__init__("\n".join(self.lines))
+
+
+class StageError(Exception):
+    """A stage that cannot be had, or is not what a stage must be: one line."""
+
+
+class RunError(Exception):
+    """The graph cannot run, or cannot go on: one line."""
+
+
+class WireError(Exception):
+    """Bytes that are no message of the expected kind."""
+
+
+class StaleSlot(LookupError):  # noqa: N818 (an everyday event, not an error)
+    """The memory or slot that a message names is not there (its writer ended, or went round the ring)."""
+
+
+class Refused(Exception):  # noqa: N818 (said to whoever asked; nothing has failed)
+    """What cannot be done: one line."""
+
+
+class RecordingError(SetupError):
+    """A file that cannot be read as, or written as, a recording: one line."""
+
+
+class LabelError(SetupError):
+    """What is wrong with which line of which label file, in one line."""
+
+
+class OscError(Exception):
+    """Bytes that are no OSC."""
+
+
+class PeerError(Exception):
+    """A peer that cannot be had or does not run here: one line."""

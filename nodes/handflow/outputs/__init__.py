@@ -1,0 +1,1 @@
+"""How hands leave: OSC and TUIO, JSON lines."""

@@ -1,0 +1,55 @@
+"""Hands -> the JSON line of a frame, as `detect` writes it and `publish` sends it: its names and its rounding."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from handflow.messages import Hands, State
+
+Line = dict[str, Any]  # one frame's hands
+
+
+def frame_line(source: str, frame: int, t: float, width: int, height: int, hands: list[Line]) -> Line:
+    """The line of frame number `frame` (from 0), `t` seconds after the first one."""
+    return {"source": source, "frame": frame, "t": round(t, 4), "width": width, "height": height, "hands": hands}
+
+
+def hand_line(id_: int | None, xy: Sequence[float] | np.ndarray, radius: float, score: float, open_: float) -> Line:
+    """One hand's part of the line."""
+    x, y = xy
+    return {
+        "id": id_,
+        "x": _rounded(x, 5),
+        "y": _rounded(y, 5),
+        "radius": _rounded(radius, 5),
+        "score": _rounded(score, 4),
+        "open": _rounded(open_, 4),
+    }
+
+
+def present(hands: Hands) -> np.ndarray:
+    """Indices of the hands that are listed: those that are not leaving and have a place."""
+    return np.flatnonzero((hands.state != State.LEAVING) & np.isfinite(hands.xy).all(axis=1))
+
+
+def listed(hands: Hands) -> list[Line]:
+    """A line for each hand that is `present`; predicted ones say so, and so do those in a zone."""
+    there = present(hands)
+    lines = []
+    # Python's own numbers: reading numpy's one by one takes three times as long.
+    columns = (hands.id, hands.xy, hands.radius, hands.score, hands.open, hands.state, hands.zone)
+    for id_, xy, radius, score, open_, state, zone in zip(*(column[there].tolist() for column in columns), strict=True):
+        line = hand_line(id_, xy, radius, score, open_)
+        if state == State.PREDICTED:
+            line["predicted"] = True
+        if 0 <= zone < len(hands.zones):
+            line["zone"] = hands.zones[zone]
+        lines.append(line)
+    return lines
+
+
+def _rounded(number: float, digits: int) -> float:
+    """JSON has no NaN and no infinity."""
+    return round(float(number), digits) if math.isfinite(number) else 0.0

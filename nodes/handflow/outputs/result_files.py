@@ -1,0 +1,98 @@
+"""What `detect` writes: JSON lines, a table, a video."""
+
+import contextlib
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import NamedTuple, Protocol, TextIO
+
+import cv2
+
+from handflow.capture.files import Picture
+from handflow.errors import SetupError
+from handflow.outputs.drawing import draw
+from handflow.outputs.json_line import Line
+from handflow.pipeline import Seen
+
+
+class Output(Protocol):
+    def write(self, seen: Seen) -> None: ...
+
+
+class Lines:
+    """A JSON line per frame."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.file = file
+
+    def write(self, seen: Seen) -> None:
+        print(json.dumps(seen.line), file=self.file)
+
+
+class Table:
+    """A CSV line per hand."""
+
+    COLUMNS = ("source", "frame", "t", "id", "x", "y", "radius", "score", "open", "predicted")
+
+    def __init__(self, file: TextIO) -> None:
+        self.rows = csv.writer(file, lineterminator="\n")
+        self.rows.writerow(self.COLUMNS)
+
+    def write(self, seen: Seen) -> None:
+        for hand in seen.line["hands"]:
+            whole = {**seen.line, "predicted": False, **hand}
+            self.rows.writerow([whole[column] for column in self.COLUMNS])
+
+
+class Video:
+    """The pictures with their hands, at the first one's size and the first two's rate."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.held: list[Seen] = []  # the first picture, until the second tells the rate
+        self.writer: cv2.VideoWriter | None = None
+        self.size = (0, 0)
+
+    def write(self, seen: Seen) -> None:
+        self.held.append(seen)
+        if self.writer is None and len(self.held) == 2:
+            step = seen.line["t"] - self.held[0].line["t"]
+            self._open(1 / step if 0.001 < step < 1 else 30)
+        if self.writer is not None:
+            self._flush(self.writer)
+
+    def close(self) -> None:
+        if self.held:
+            self._flush(self.writer or self._open(30))
+        if self.writer is not None:
+            self.writer.release()
+
+    def _open(self, fps: float) -> cv2.VideoWriter:
+        height, width = self.held[0].picture.image.shape[:2]
+        self.size = (width, height)
+        self.writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), fps, self.size)
+        if not self.writer.isOpened():
+            raise SetupError(f"{self.path}: cannot be written as a video; a writable name that ends in .mp4 expected")
+        return self.writer
+
+    def _flush(self, writer: cv2.VideoWriter) -> None:
+        for seen in self.held:
+            image = draw(seen.picture.image, seen.line)
+            writer.write(image if image.shape[1::-1] == self.size else cv2.resize(image, self.size))
+        self.held = []
+
+
+def writable(name: str) -> "contextlib.AbstractContextManager[TextIO]":
+    """The file called `name`, open to be written, or standard output for `-`. Raises SetupError."""
+    if name == "-":
+        return contextlib.nullcontext(sys.stdout)
+    try:
+        return open(name, "w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise SetupError(f"{name}: cannot be written: {error.strerror}") from error
+
+
+class Seen(NamedTuple):
+    picture: Picture
+    line: Line

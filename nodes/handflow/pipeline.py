@@ -1,0 +1,74 @@
+"""The stages in one process: every frame of pictures, clips and whatever moves, no pacing, no sockets.
+
+What `detect`, `evaluate`, `annotate` and the benchmark run: the same nodes as in the processes.
+"""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from handflow.capture.files import SUFFIXES, Picture, pictures
+from handflow.messages import Frame
+from handflow.outputs.json_line import Line, frame_line, hand_line, listed
+from handflow.outputs.result_files import Seen
+from handflow.runtime.inline import Inline, Wired
+from handflow.stages.flow import OpticalFlow
+from handflow.stages.heatmap import HeatmapNode
+from handflow.stages.tracker import Tracker
+from handflow.vision.peaks import find_peaks
+from handflow.vision.thresholds import START_SCORE
+
+
+def detect(path: str, model: HeatmapNode, track: bool = True, min_score: float | None = None) -> Iterator[Seen]:
+    """Every picture of `path` with its hands. Still pictures are independent of each other: no tracking. SetupError.
+
+    `model` runs (`started`): it is opened once for all the paths of a command.
+    `min_score` lets weaker peaks through than the tracker's own thresholds.
+    """
+    stills = _stills(path)
+    if stills or not track:
+        yield from _peaks(path, stills, model, START_SCORE if min_score is None else min_score)
+    else:
+        tracker = Tracker() if min_score is None else Tracker(start_score=min_score, keep_score=min_score)
+        yield from follow(path, pictures(path), model, tracker)
+
+
+def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) -> Iterator[Seen]:
+    with Inline({"heatmap": Wired(model, {"frame": "", "prior": "none"}, running=True)}) as stages:
+        for source in stills or [Path(path)]:
+            name = path if not stills or str(source) == path else str(Path(path) / source.name)
+            for picture in pictures(source):
+                heatmap = stages.push(Frame(image=picture.image, captured_ns=picture.captured_ns))["heatmap"]
+                found = find_peaks(heatmap, min_score)
+                hands = [
+                    hand_line(None, *values)
+                    for values in zip(found.xy, found.radius, found.score, found.open, strict=True)
+                ]
+                yield Seen(picture, _line(name, picture, hands))
+
+
+def follow(source: str, frames: Iterable[Picture], model: HeatmapNode, tracker: Tracker) -> Iterator[Seen]:
+    """The pictures of a clip, or of anything that moves, with the hands that are followed through them.
+
+    `model` runs (`started`).
+    """
+    nodes = {
+        "flow": Wired(OpticalFlow(), {"frame": ""}),
+        "heatmap": Wired(model, {"frame": "", "prior": "tracker"}, running=True),
+        "tracker": Wired(tracker, {"heatmap": "heatmap", "flow": "flow"}),
+    }
+    with Inline(nodes) as stages:
+        for picture in frames:
+            frame = Frame(image=picture.image, captured_ns=picture.captured_ns, seq=picture.frame + 1)
+            yield Seen(picture, _line(source, picture, listed(stages.push(frame)["tracker"])))
+
+
+def _line(source: str, picture: Picture, hands: list[Line]) -> Line:
+    height, width = picture.image.shape[:2]
+    return frame_line(source, picture.frame, picture.t, width, height, hands)
+
+
+def _stills(path: str) -> list[Path]:
+    """The picture files of a path; none if it is a clip (or nothing: reading it says so)."""
+    if Path(path).is_dir():
+        return sorted(file for file in Path(path).iterdir() if file.suffix.lower() in SUFFIXES)
+    return [Path(path)] if Path(path).suffix.lower() in SUFFIXES else []

@@ -1,0 +1,1 @@
+"""Recordings (MCAP): written, read, replayed, compared."""

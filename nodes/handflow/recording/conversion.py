@@ -1,0 +1,193 @@
+"""`handflow convert`: a recording -> a video browsers play, a table, or a file that Foxglove and Rerun show as
+pictures; and a video -> a recording.
+"""
+
+import csv
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgpack
+import numpy as np
+import numpy.typing as npt
+
+from handflow.capture.files import pictures as pictures_of
+from handflow.errors import RecordingError
+from handflow.messages import Frame, Hands, Hop
+from handflow.outputs.drawing import draw
+from handflow.outputs.json_line import listed
+from handflow.outputs.result_files import Table
+
+from .difference import hands_output
+from .mcap_scan import MAGIC
+from .metadata import Pictures, facts_of
+from .reader import Recording
+from .writer import Recorder, output_of, pack, unpack
+
+TICKS = 90_000  # a second, of an MP4's clock
+
+
+def convert(file: Path, out: Path, output: str | None, drawn: bool, form: Pictures) -> int:
+    """Converts by the names; how many pictures or lines were written. RecordingError, SetupError."""
+    ending = out.suffix.lower()
+    if is_recording(file):
+        recording = Recording(file)
+        ways: dict[str, Callable[[Path], int]] = {
+            ".mp4": lambda part: to_video(recording, part, output, drawn),
+            ".csv": lambda part: to_table(recording, part, output),
+            ".mcap": lambda part: to_foxglove(recording, part),
+        }
+        if ending not in ways:
+            raise RecordingError(f"{out}: a name that ends in {', '.join(ways)} expected")
+    else:
+        ways = {".mcap": lambda part: from_video(file, part, output or "camera", form)}
+        if ending not in ways:
+            raise RecordingError(f"{out}: a video becomes a recording: a name that ends in .mcap expected")
+    part = out.with_name(f"{out.name}.part")  # nothing half done under the name that was asked for
+    try:
+        count = ways[ending](part)
+        part.replace(out)
+    except OSError as error:
+        raise RecordingError(f"{out}: cannot be written: {error.strerror}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return count
+
+
+def is_recording(file: Path) -> bool:
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(len(MAGIC)) == MAGIC or file.suffix.lower() == ".mcap"
+    except OSError as error:
+        raise RecordingError(f"{file}: cannot be read: {error.strerror}") from error
+
+
+def from_video(file: Path, out: Path, name: str, form: Pictures) -> int:
+    """A clip, or a folder of pictures, as the output `name` of a camera that saw it."""
+    base_ns = file.stat().st_mtime_ns  # a recording needs a time of day, and the same one at every conversion
+    count = 0
+    source = pictures_of(file)
+    recorder = Recorder(out, facts_of({}, form), [output_of(name, Frame, "camera")])
+    for picture in source:
+        at_ns = base_ns + picture.captured_ns
+        header: dict[str, Any] = {"stream": base_ns, "seq": picture.frame + 1, "captured_ns": at_ns}
+        count += 1
+        frame = Frame(image=picture.image, sent=count, hops=[Hop(name, at_ns, at_ns)], **header)
+        recorder.add(name, pack(frame, form), at_ns, at_ns, count)
+    recorder.close()
+    return count
+
+
+def frames_output(recording: Recording, output: str | None = None) -> str:
+    """The output that has the pictures: the one named, or the first. RecordingError."""
+    names = recording.names(Frame)
+    if not names:
+        raise RecordingError(f"{recording.file}: no pictures in it; it has {', '.join(recording.names()) or 'nothing'}")
+    if output is not None and output not in names:
+        raise RecordingError(f"{recording.file}: no pictures of {output!r} in it; it has those of {', '.join(names)}")
+    return output or names[0]
+
+
+def to_video(recording: Recording, out: Path, output: str | None, drawn: bool) -> int:
+    """MP4 with H.264, each picture at its own time; `drawn`: with a ring on every hand."""
+    import av
+
+    camera = frames_output(recording, output)
+    hands = {(each.stream, each.seq): each for each in _hands(recording)} if drawn else {}
+    with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+        stream = None
+        count, first_ns, last = 0, 0, -1
+        for frame in recording.messages(camera):
+            assert isinstance(frame, Frame)
+            image = frame.image
+            if drawn:
+                found = hands.get((frame.stream, frame.seq))
+                image = draw(image, {"hands": listed(found) if found else []})
+            image = _even(image)
+            if stream is None:
+                stream = container.add_stream("libx264", rate=30, options={"crf": "20", "preset": "veryfast"})
+                stream.height, stream.width, stream.pix_fmt = *image.shape[:2], "yuv420p"
+                stream.codec_context.time_base = Fraction(1, TICKS)
+                first_ns = frame.captured_ns
+            if image.shape[:2] != (stream.height, stream.width):
+                image = _even(cv2.resize(image, (stream.width, stream.height), interpolation=cv2.INTER_AREA))
+            picture = av.VideoFrame.from_ndarray(image, format="bgr24")
+            last = max(last + 1, (frame.captured_ns - first_ns) * TICKS // 10**9)
+            picture.pts, picture.time_base = last, Fraction(1, TICKS)
+            container.mux(stream.encode(picture))
+            count += 1
+        if stream is not None:
+            container.mux(stream.encode())
+    return count
+
+
+def _even(image: np.ndarray) -> npt.NDArray[np.uint8]:
+    """Without its last row and column where their number is odd: H.264 knows no odd sizes."""
+    return np.ascontiguousarray(image[: image.shape[0] & ~1, : image.shape[1] & ~1], np.uint8)
+
+
+def to_table(recording: Recording, out: Path, output: str | None) -> int:
+    """A CSV line per hand, as `detect --csv` has it."""
+    count, first_ns = 0, None
+    tracker = hands_output(recording, output)
+    with open(out, "w", encoding="utf-8", newline="") as opened:
+        rows = csv.writer(opened, lineterminator="\n")
+        rows.writerow(Table.COLUMNS)
+        for hands in _hands(recording, tracker):
+            first_ns = hands.captured_ns if first_ns is None else first_ns
+            t = round((hands.captured_ns - first_ns) / 1e9, 4)
+            head = {"source": str(recording.file), "frame": hands.seq - 1, "t": t, "predicted": False}
+            for hand in listed(hands):
+                rows.writerow([(head | hand)[column] for column in Table.COLUMNS])
+                count += 1
+    return count
+
+
+def to_foxglove(recording: Recording, out: Path) -> int:
+    """Pictures as foxglove.CompressedImage, hands as foxglove.ImageAnnotations over them, by their capture times."""
+    from foxglove_schemas_protobuf.CompressedImage_pb2 import CompressedImage
+    from foxglove_schemas_protobuf.ImageAnnotations_pb2 import ImageAnnotations
+    from mcap_protobuf.writer import Writer
+
+    frames_output(recording)  # says so where there are none
+    cameras, trackers = recording.names(Frame), recording.names(Hands)
+    count = 0
+    with open(out, "wb") as opened, Writer(opened) as writer:
+        for entry in recording.entries([*cameras, *trackers]):
+            if entry.output in cameras:
+                packed = msgpack.unpackb(entry.data)
+                made = CompressedImage(frame_id=entry.output, data=packed["image"][2], format=packed["image"][3])
+                made.timestamp.FromNanoseconds(packed["captured_ns"])
+                at_ns, topic = packed["captured_ns"], f"/{entry.output}"
+                count += 1
+            else:
+                hands = unpack(entry.data, Hands)
+                assert isinstance(hands, Hands)
+                at_ns, topic = hands.captured_ns, f"/{entry.output}"
+                made = ImageAnnotations()
+                _annotate(made, hands)
+            writer.write_message(topic, made, log_time=at_ns, publish_time=at_ns, sequence=entry.sequence)
+    return count
+
+
+def _annotate(made: Any, hands: Hands) -> None:
+    """A circle on every hand, green an open palm, and its identity beside it."""
+    for hand in listed(hands):
+        circle = made.circles.add(diameter=2 * hand["radius"] * hands.width, thickness=2)
+        circle.timestamp.FromNanoseconds(hands.captured_ns)
+        circle.position.x, circle.position.y = hand["x"] * hands.width, hand["y"] * hands.height
+        green = hand["open"] >= 0.5
+        for channel, value in zip("rgba", (0.3, 0.9, 0.3, 1) if green else (1, 1, 1, 1), strict=True):
+            setattr(circle.outline_color, channel, value)
+        text = made.texts.add(text=str(hand["id"]), font_size=max(12, hands.width / 60))
+        text.timestamp.FromNanoseconds(hands.captured_ns)
+        text.position.x, text.position.y = circle.position.x, circle.position.y
+        text.text_color.r = text.text_color.g = text.text_color.b = text.text_color.a = 1
+
+
+def _hands(recording: Recording, output: str | None = None) -> Iterator[Hands]:
+    for message in recording.messages(hands_output(recording, output)):
+        assert isinstance(message, Hands)
+        yield message

@@ -1,0 +1,159 @@
+"""The bytes of an MCAP file, whole or not: walked record by record, each checked for what it says of its own length.
+
+Where that fails, the walk goes on at the next whole chunk. A chunk's content is checked (CRC) when it is read.
+"""
+
+import mmap
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import lz4.frame
+import zstandard
+from mcap.opcode import Opcode
+
+from handflow.errors import RecordingError
+
+MAGIC = b"\x89MCAP0\r\n"
+HEAD = struct.Struct("<BQ")  # opcode, length of what follows
+CHUNK = struct.Struct("<QQQII")  # first and last log time, size and CRC of the records in it, length of the next word
+FOOTER = struct.Struct("<QQI")  # where the summary and its offsets begin, CRC of all up to here
+MAYBE_CHUNK = re.compile(rb"\x06.{5}\x00\x00\x00", re.DOTALL)  # none is as long as 2^40 bytes
+LONGEST = 2**30  # bytes that a chunk may come to: what says more is damage, and must not be believed
+
+
+class Damaged(RecordingError):  # noqa: N818 (an event that recover expects)
+    """A chunk whose bytes are not what was written."""
+
+
+class Span(NamedTuple):
+    """Bytes of the file that are nothing that was written."""
+
+    start: int
+    end: int
+
+
+class Found(NamedTuple):
+    """One record of the file."""
+
+    opcode: int
+    start: int  # of the record
+    end: int
+
+
+def walk(data: mmap.mmap | bytes) -> Iterator[Found | Span]:
+    """The records of the data section, in order, and what lies between them that is none. Ends with DataEnd."""
+    at, size = len(MAGIC), len(data)
+    if data[:at] != MAGIC:
+        at = 0
+        yield Span(0, at := _next_chunk(data, 0))
+    while at < size:
+        end = _end(data, at)
+        if not end:
+            after = _next_chunk(data, at + 1)
+            yield Span(at, after)
+            at = after
+            continue
+        yield Found(data[at], at, end)
+        if data[at] == Opcode.DATA_END:
+            return
+        at = end
+
+
+def summary_of(data: mmap.mmap | bytes) -> Iterator[Found]:
+    """The records behind the data section of a file whose index is whole."""
+    start, _, _ = FOOTER.unpack_from(data, len(data) - len(MAGIC) - FOOTER.size)
+    while data[start] != Opcode.FOOTER:
+        opcode, length = HEAD.unpack_from(data, start)
+        yield Found(opcode, start, start + HEAD.size + length)
+        start += HEAD.size + length
+
+
+def _next_chunk(data: mmap.mmap | bytes, start: int) -> int:
+    """Where the next record that looks like a chunk begins; the end of the file if none does."""
+    for match in MAYBE_CHUNK.finditer(data, start):
+        if _end(data, match.start()):
+            return match.start()
+    return len(data)
+
+
+def _end(data: mmap.mmap | bytes, at: int) -> int:
+    """Where the record at `at` ends; 0 if its length is not what its content says, or if it is cut off."""
+    if at + HEAD.size > len(data):
+        return 0
+    opcode, length = HEAD.unpack_from(data, at)
+    body = at + HEAD.size
+    end = body + length
+    if end > len(data):
+        return 0
+    if opcode == Opcode.CHUNK:
+        return end if length == _chunk_length(data, body, end) else 0
+    if opcode == Opcode.MESSAGE_INDEX:
+        return end if length >= 6 and length == 6 + int.from_bytes(data[body + 2 : body + 6], "little") else 0
+    if opcode == Opcode.DATA_END:
+        return end if length == 4 else 0
+    if opcode not in (Opcode.HEADER, Opcode.METADATA, Opcode.CHANNEL, Opcode.SCHEMA, Opcode.MESSAGE, Opcode.ATTACHMENT):
+        return 0  # what only stands behind the data, or nowhere
+    # Their lengths lie in several places: what follows must look like a record as well.
+    follows = end + HEAD.size <= len(data) and data[end] in range(1, 16)
+    return end if follows and length < LONGEST else 0
+
+
+def _chunk_length(data: mmap.mmap | bytes, body: int, end: int) -> int:
+    """How long the chunk's own fields say that it is; 0: nonsense."""
+    if body + CHUNK.size + 16 > end:
+        return 0
+    *_, word = CHUNK.unpack_from(data, body)
+    if data[body + CHUNK.size : body + CHUNK.size + min(word, 8)] not in (b"", b"zstd", b"lz4"):
+        return 0
+    (records,) = struct.unpack_from("<Q", data, body + CHUNK.size + word)
+    return CHUNK.size + word + 8 + records
+
+
+class ChunkAt(NamedTuple):
+    start: int
+    end: int
+    first_ns: int  # log times
+    last_ns: int
+
+
+def chunk_at(data: mmap.mmap | bytes, found: Found) -> ChunkAt:
+    first, last, *_ = CHUNK.unpack_from(data, found.start + HEAD.size)
+    return ChunkAt(found.start, found.end, first, last)
+
+
+def records_of(data: mmap.mmap | bytes, chunk: ChunkAt) -> Iterator[tuple[int, memoryview]]:
+    """(opcode, content) of each record in the chunk. Damaged."""
+    body = chunk.start + HEAD.size
+    _, _, size, crc, word = CHUNK.unpack_from(data, body)
+    form = data[body + CHUNK.size : body + CHUNK.size + word]
+    packed = data[body + CHUNK.size + word + 8 : chunk.end]
+    try:
+        if size > LONGEST:
+            raise ValueError(f"a chunk of {size} bytes")
+        if form == b"zstd":
+            if zstandard.frame_content_size(packed) != size:
+                raise ValueError("another size")
+            plain = zstandard.decompress(packed)
+        else:
+            plain = lz4.frame.decompress(packed) if form == b"lz4" else packed
+    except (ValueError, RuntimeError, MemoryError, zstandard.ZstdError) as error:
+        raise Damaged(f"damaged at byte {chunk.start}") from error
+    if len(plain) != size or (crc and zlib.crc32(plain) != crc):
+        raise Damaged(f"damaged at byte {chunk.start}")
+    view, at = memoryview(plain), 0
+    while at + HEAD.size <= len(view):
+        opcode, length = HEAD.unpack_from(view, at)
+        yield opcode, view[at + HEAD.size : at + HEAD.size + length]
+        at += HEAD.size + length
+
+
+def index_is_whole(data: mmap.mmap | bytes) -> bool:
+    """Whether the summary behind the data section is what its checksum says."""
+    footer = len(data) - len(MAGIC) - HEAD.size - FOOTER.size
+    if footer < 0 or data[footer] != Opcode.FOOTER:
+        return False
+    start, _, crc = FOOTER.unpack_from(data, footer + HEAD.size)
+    return bool(0 < start <= footer and zlib.crc32(data[start : len(data) - len(MAGIC) - 4]) == crc)

@@ -1,0 +1,47 @@
+"""`handflow recover`: a recording that was cut off or damaged -> a whole one with everything that is whole in it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from handflow.errors import RecordingError
+
+from .mcap_scan import Damaged
+from .metadata import Facts
+from .reader import Recording
+from .writer import Recorder
+
+
+class Recovered(NamedTuple):
+    """What came of it."""
+
+    chunks: int  # kept
+    lost: list[str]  # what was left out, a line each
+    messages: int
+
+
+def recover(file: Path, out: Path) -> Recovered:
+    """Writes all whole chunks of `file`, whatever lies between them, to `out` as a new recording. RecordingError."""
+    recording = Recording(file)
+    if out.exists() and out.samefile(file):
+        raise RecordingError(f"{out}: is the damaged file itself; another name expected after -o")
+    lost = [f"bytes {span.start} to {span.end} are nothing that was recorded" for span in recording.damage]
+    if recording.cut is not None:
+        lost.append(f"breaks off at byte {recording.cut}")
+    whole = []
+    for chunk in recording.chunks:
+        try:
+            list(recording.entries_of(chunk))  # also tells the outputs whose definitions were lost
+            whole.append(chunk)
+        except Damaged:
+            lost.append(f"bytes {chunk.start} to {chunk.end} are damaged")
+    recorder = Recorder(out, recording.facts or Facts(), list(recording.outputs.values()))
+    try:
+        for chunk in whole:
+            for entry in recording.entries_of(chunk):
+                recorder.add(entry.output, entry.data, entry.log_ns, entry.publish_ns, entry.sequence)
+            recorder.end_chunk()
+        recorder.close()
+    except OSError as error:
+        recorder.abandon()
+        raise RecordingError(f"{out}: cannot be written: {error.strerror}") from error
+    return Recovered(len(whole), lost, recorder.messages)

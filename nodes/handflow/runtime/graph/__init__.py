@@ -1,0 +1,1 @@
+"""From pipeline.yaml to checked stages, and back into the file."""

@@ -1,0 +1,58 @@
+"""Talks to the supervisor of a running graph (desk.py is the other end)."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import zmq
+
+from handflow.errors import RunError
+from handflow.runtime.transport.rundir import RunDir, running
+
+ANSWER_S = 3.0
+CHANGE_S = 90.0  # a network that is loaded anew takes seconds, on a busy machine many
+
+
+def ask(file: Path | None, verb: str, wait_s: float = ANSWER_S, on: str | None = None, **arguments: Any) -> Any:
+    """The supervisor's answer. `file`: the graph that runs; None: the only one that runs. `on`: as which machine, where
+    a graph of several runs as more than one of them here. RunError."""
+    directory = only_running(file, on)
+    with zmq.Context() as context, context.socket(zmq.REQ) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        address = directory.control
+        address.connect(socket)
+        socket.send(address.prefix + json.dumps({"verb": verb, **arguments}).encode())
+        if not socket.poll(round(wait_s * 1000)):
+            raise RunError(f"the supervisor of {file or directory.path.name} has not answered for {wait_s:g} s")
+        told = json.loads(socket.recv())
+    if "error" in told:
+        raise RunError(told["error"])
+    return told["answer"]
+
+
+def only_running(file: Path | None = None, on: str | None = None) -> RunDir:
+    """The run directory of the only graph that runs, of those that are asked for. RunError."""
+    graphs = runs(file, on)
+    if not graphs:
+        what = f"{file or 'no graph'}{f' on {on}' if on else ''}"
+        raise RunError(f"{what} does not run" if file else f"{what} runs; start one with: handflow run")
+    if len(graphs) == 1:
+        return graphs[0][0]
+    files = list(dict.fromkeys(graph["file"] for _, graph in graphs))
+    if len(files) > 1:
+        raise RunError(f"{len(files)} graphs run; say which with --graph: {', '.join(files)}")
+    raise RunError(f"{files[0]} runs here as {', '.join(graph['on'] for _, graph in graphs)}; say which with --on")
+
+
+def runs(file: Path | None = None, on: str | None = None) -> list[tuple[RunDir, dict[str, Any]]]:
+    """The graphs that run here, of those that are asked for, each as its run directory and as its processes read it."""
+    graphs = []
+    for each in running(file):
+        with contextlib.suppress(OSError, ValueError):  # one that is just starting has not said yet what it is
+            graphs.append((each, json.loads(each.graph.read_text("utf-8"))))
+    if file:
+        graphs = [(each, graph) for each, graph in graphs if Path(graph["file"]).resolve() == file.resolve()]
+    if on:
+        graphs = [(each, graph) for each, graph in graphs if graph.get("on", "") == on]
+    return graphs

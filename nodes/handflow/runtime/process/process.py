@@ -1,0 +1,144 @@
+"""One node in a process of its own: what `handflow node NAME` runs, by hand or under the supervisor."""
+
+import _thread
+import contextlib
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+
+import msgpack
+import zmq
+
+from handflow.errors import GraphError, SetupError
+from handflow.messages import Clock
+from handflow.runtime.graph.graph import Graph, Stage, resolve
+from handflow.runtime.node import Stopped
+from handflow.runtime.profile import Profile
+from handflow.runtime.transport.rundir import RunDir
+from handflow.runtime.transport.shared_memory import Rings
+
+from .commands import Orders
+from .worker import Work, line_of
+
+STATUS_S = 1.0
+FAILED_TO_START = 3  # the exit status that tells the supervisor so
+
+
+def run_process(
+    graph: Graph, name: str, supervised: bool = False, restarted: bool = False, standby: bool = False
+) -> int:
+    """Runs the node until its input ends or a signal stops it; the exit status. GraphError.
+
+    `standby`: beside the one that runs, to take over from it.
+    """
+    _stop_by_signals()
+    directory = RunDir(graph.file, graph.portable, graph.on)
+    profile = Profile(name, os.getpid())
+    context, rings = zmq.Context(), Rings(memory=directory.memory())
+    orders, done = Orders(), threading.Event()
+    teller = threading.Thread(target=_tell, args=(context, directory, profile, done), daemon=True)
+    teller.start()
+    logging.basicConfig(format=f"{name}: %(message)s", level=logging.INFO, force=True)
+    try:
+        if supervised:  # inside, for the supervisor may have stopped already
+            threading.Thread(target=_obey, args=(orders,), daemon=True).start()
+        stage = _stage(graph, name, standby)
+        Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
+        if not standby and directory.lock(name, wait_s=3 if supervised else 0) is None:
+            raise SetupError(f"node {name!r} of {graph.file} already runs (process {directory.holder(name)})")
+        work = Work(stage, graph, directory, context, rings, profile, orders)
+        if standby:
+            work.take_over()
+        else:
+            work.run(restarted)
+        if not orders.leave:
+            profile.state = "ended"
+    except Stopped:
+        pass
+    except SetupError as error:
+        logging.error("%s", error)
+        return FAILED_TO_START if supervised else 1
+    except GraphError:
+        raise
+    except Exception as error:  # of the node's own code: where, for whoever wrote it, and what, in one line
+        traceback.print_exc()
+        logging.error("%s", line_of(error))
+        return 1
+    finally:
+        _ignore_signals()
+        done.set()
+        profile.news.set()
+        teller.join(0.5)
+        context.term()
+        rings.close()  # what was sent last has been sent by now
+    return 0
+
+
+def _stage(graph: Graph, name: str, standby: bool) -> Stage:
+    if name not in graph.entries:
+        raise SetupError(f"{graph.file} has no node {name!r}; it has {', '.join(graph.entries)}")
+    checked = graph.clock_offset_ns is not None and not standby  # by the supervisor that wrote this copy
+    return resolve(graph, only=name if checked else None)[name]
+
+
+def _running_clock(directory: RunDir) -> int | None:
+    """A node started by hand beside a running graph shares its clock."""
+    if not directory.running():
+        return None
+    return json.loads(directory.graph.read_text("utf-8"))["clock_offset_ns"]
+
+
+def _stop_by_signals() -> None:
+    def stop(*_: object) -> None:
+        _ignore_signals()
+        raise Stopped
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, stop)
+
+
+def _ignore_signals() -> None:
+    """Once is enough: what stops must not be torn out of stopping."""
+    for each in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(each, signal.SIG_IGN)
+
+
+def _obey(orders: Orders) -> None:
+    """Reads the supervisor's lines. Its end, however it came, ends this process too: no orphan keeps a camera."""
+    orders.read(sys.stdin)
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # also out of a wait
+    else:
+        _thread.interrupt_main(signal.SIGINT)  # Windows: the one signal that ends a sleep
+    time.sleep(2)
+    os._exit(1)
+
+
+def _tell(context: zmq.Context, directory: RunDir, profile: Profile, done: threading.Event) -> None:
+    """Sends the status once a second, also while the node starts or hangs."""
+    socket = context.socket(zmq.PUSH)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.RECONNECT_IVL, 100)
+    address = directory.status
+    address.connect(socket)
+    due = 0.0
+    found = False
+    while True:
+        # Each time this thread wakes for nothing costs as much as the sending of a picture.
+        profile.news.wait(max(0.0, due - time.monotonic()) if found else 0.1)
+        if done.is_set():
+            break
+        found = address.follow(socket)
+        # A change of state is told at once: the supervisor's table and its judgement of a crash rest on it.
+        if time.monotonic() >= due or profile.news.is_set():
+            profile.news.clear()
+            due = time.monotonic() + STATUS_S
+            with contextlib.suppress(zmq.Again):
+                socket.send(msgpack.packb(profile.status()), zmq.NOBLOCK)
+            profile.said.set()
+    socket.close()

@@ -1,0 +1,205 @@
+"""A node's life in its process: its ends are opened, it is started, driven, changed, and handed over to the next one.
+
+A swap starts the next process of a node beside the one that works. It loads and starts, listens, and binds nothing; the
+one that works finishes a message, unbinds and says so; the next goes on with the message after that one.
+"""
+
+import contextlib
+import gc
+import logging
+import math
+import traceback
+from collections.abc import Iterator
+
+import msgpack
+import zmq
+
+from handflow.errors import SetupError
+from handflow.runtime.graph.graph import Graph, Stage
+from handflow.runtime.node import Inputs, run_node
+from handflow.runtime.profile import Profile
+from handflow.runtime.remote.edge import FarOutbox
+from handflow.runtime.transport.inputs import Inbox
+from handflow.runtime.transport.publisher import Outbox
+from handflow.runtime.transport.rundir import RunDir
+from handflow.runtime.transport.shared_memory import Rings
+
+from .commands import Orders, change
+
+LISTENERS_S = 3.0  # how long a starting node holds its first message back for those that listen to it
+SWAPPED_S = 0.15  # the same when it has taken over: ZeroMQ finds it again in 10 to 20 ms, and nothing is lost meanwhile
+READERS_S = 60.0  # and for those that must read every message
+AGAIN_S = 1.0  # the same when it was started again: it must not hold up the others
+LOOK_S = 0.002  # how often one that stands by looks whether it is to take over
+
+
+class Work:
+    """One node and what the runtime lends it."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        graph: Graph,
+        directory: RunDir,
+        context: zmq.Context,
+        rings: Rings,
+        profile: Profile,
+        orders: Orders,
+    ) -> None:
+        self.stage, self.graph, self.directory = stage, graph, directory
+        self.context, self.rings, self.profile, self.orders = context, rings, profile, orders
+        self.log = logging.getLogger(stage.name)
+        self.node = stage.node(**stage.settings)
+        self.node.log, self.node.exact = self.log, graph.exact
+        self.node.empty, self.node.graph = rings.empty, graph.plain()
+        self.inbox: Inbox | None = None
+        self._started = False
+        self._again = True  # a source's process is called (again)
+        self._open = contextlib.ExitStack()
+
+    def run(self, restarted: bool) -> None:
+        """Until the input has ended, or another process takes over."""
+        with self._open:
+            self._remembered()
+            near, outbox = self._outbox()
+            self._start()
+            self.inbox = self._inbox()
+            self._drive(near, outbox, 0 if restarted else LISTENERS_S, AGAIN_S if restarted else READERS_S)
+
+    def take_over(self) -> None:
+        """Starts beside the process that works, and goes on when that has left."""
+        with self._open:
+            # A source or a sink may hold what only one can hold: a camera, a port. Others can start before.
+            alone = not (self.stage.edges and self.stage.what.output)
+            if not alone:
+                self._start()
+            self.inbox = self._inbox()
+            self.profile.tell("standby")
+            while not self.orders.go.wait(0 if self.inbox else 1):
+                if self.inbox is not None:
+                    self.inbox.pass_by(LOOK_S)
+            if self.directory.lock(self.stage.name, wait_s=3) is None:
+                raise SetupError("the process before this one has not left")
+            self._remembered()
+            near, outbox = self._outbox()
+            if alone:
+                self._start()
+            if self.inbox is not None:
+                self.inbox.go_on_after(self.orders.last)
+            self._drive(near, outbox, SWAPPED_S, AGAIN_S)
+
+    def _drive(self, near: Outbox, outbox: Outbox | FarOutbox, listeners_s: float, readers_s: float) -> None:
+        beside = [name for name in self.stage.listeners if self.graph.entries[name].on == self.stage.on]
+        look = self.inbox.look if self.inbox is not None else lambda: None
+        if self.graph.exact:
+            outbox.wait_for_readers(self.stage.readers, math.inf, look)
+        else:
+            outbox.wait_for_readers(self.stage.readers, readers_s, look)
+            outbox.wait_for(len(beside), listeners_s)
+        self.profile.tell("running")
+        run_node(self.node, self.stage.name, self._inputs(), outbox, self.profile, self._remember, self._turn)
+        outbox.drain()
+        if self.orders.leave:
+            outbox.close()
+            near.close()
+            near.address.vanish()
+            if not (self.stage.edges and self.stage.what.output):
+                self._stop()
+            self.directory.release(self.stage.name)
+            self.profile.tell("left")
+            self.profile.said.wait(1)  # the end of this process says it too, but takes longer
+
+    def _inputs(self) -> Iterator[Inputs | None]:
+        for inputs in self.inbox or ():
+            yield inputs
+            if self.orders.leave:  # after a message, not before one: that leaves the most time until the next
+                return
+        while self.inbox is None and self._again and not self.orders.leave:
+            self._again = False  # a source ends when its process does, unless it was started anew
+            yield Inputs({})
+
+    def _turn(self) -> bool:
+        """What is to be done between two messages. True: a source's `process` must not go on."""
+        changes = self.orders.changes
+        while changes:
+            number, key, value = changes.popleft()
+            try:
+                self._again |= change(self.node, self.stage.what, key, value)
+                self.profile.answer(number)
+            except SetupError as error:
+                self._again = True
+                self.profile.answer(number, str(error))
+        return self._again or self.orders.leave
+
+    def _outbox(self) -> tuple[Outbox, Outbox | FarOutbox]:
+        """The sending end, and the one that sends to other machines too."""
+        stage = self.stage
+        near = Outbox(
+            self.context,
+            self.directory.address(stage.name),
+            self.rings,
+            self.profile,
+            self.log.warning,
+            self.graph.exact,
+        )
+        self._open.callback(near.close)
+        if not stage.crossings:
+            return near, near
+        far = FarOutbox(self.context, near, stage.crossings)
+        self._open.callback(far.close)
+        return near, far
+
+    def _inbox(self) -> Inbox | None:
+        stage = self.stage
+        if not stage.edges:
+            return None
+        unwired = set(stage.what.inputs) - {edge.argument for edge in stage.edges}
+        inbox = Inbox(
+            self.context,
+            stage.name,
+            stage.edges,
+            unwired,
+            self.directory.address,
+            self.rings,
+            self.profile,
+            self.orders.ended,
+            self.log.warning,
+        )
+        self._open.callback(inbox.close)
+        return inbox
+
+    def _start(self) -> None:
+        """Starts the node; whatever it cannot get (a file, a port, a device) is one line."""
+        try:
+            self.node.start()
+        except SetupError:
+            raise
+        except Exception as error:
+            if not isinstance(error, OSError | zmq.ZMQError | ImportError):
+                traceback.print_exc()
+            raise SetupError(line_of(error)) from error
+        self._started = True
+        self._open.callback(self._stop)
+        gc.collect()
+        gc.freeze()  # modules and models are here to stay: looking through them again would cost milliseconds
+
+    def _stop(self) -> None:
+        if self._started:
+            self._started = False
+            self.node.stop()
+
+    def _remembered(self) -> None:
+        """What the processes before this one kept."""
+        with contextlib.suppress(FileNotFoundError):
+            self.node.kept.update(msgpack.unpackb(self.directory.kept(self.stage.name).read_bytes()))
+
+    def _remember(self, values: dict[str, object]) -> None:
+        """Written beside and renamed: a kill in the middle leaves what was there."""
+        file = self.directory.kept(self.stage.name)
+        part = file.with_suffix(".part")
+        part.write_bytes(msgpack.packb(values))
+        part.replace(file)
+
+
+def line_of(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"

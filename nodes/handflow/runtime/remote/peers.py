@@ -1,0 +1,135 @@
+"""What a supervisor knows of the graph's other machines: whether they are there, their nodes' rows, their clocks."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from handflow.messages import Clock
+from handflow.runtime import keys
+from handflow.runtime.graph.graph import Graph, Stage, described
+
+from .peer_link import Gate, Peer, digest
+
+FIRST_S = 5.0  # after so long it is said that a machine has not been there yet
+TOLD_S = 3.0  # how long a machine whose nodes have all ended waits for the others to ask
+UNREACHABLE = "unreachable"
+
+Row = dict[str, Any]
+
+
+class Across:
+    """The other machines of a graph that runs on several. `say` is given each line for the user."""
+
+    def __init__(self, graph: Graph, stages: Mapping[str, Stage], say: Callable[[str], None]) -> None:
+        self.graph, self.stages, self.say = graph, stages, say
+        self._rows: list[Row] = []  # of this machine, as the others are told
+        self._ended: list[str] = []
+        here, others = graph.machines[graph.on], [m for m in graph.machines.values() if m.name != graph.on]
+        same = described(graph, stages)
+        for node in same["nodes"].values():
+            node["run"] = Path(node["run"]).name  # the graph may lie in another folder there
+        self._graph = digest(same)
+        key = keys.read(Path(graph.key)) if graph.key else None
+        self._gate = Gate(here, others, self._graph, lambda: {"rows": self._rows, "ended": self._ended}, key)
+        self._gate.start()
+        self._began = time.monotonic()
+        self._was: dict[str, bool] = {}  # reachable, when last looked
+        self._since: dict[str, float] = {}
+        self._met: set[str] = set()  # machines that have been there
+        self._strange: set[str] = set()  # machines that run another graph
+
+    def close(self) -> None:
+        self._gate.close()
+
+    def tell(self, rows: list[Row], ended: Iterable[str]) -> None:
+        """Sets what the other machines are told of this one, and says who has gone or is back."""
+        self._rows, self._ended = rows, list(ended)
+        now = time.monotonic()
+        for name, peer in self._gate.peers.items():
+            there = peer.reachable()
+            where = f"machine {name} ({peer.machine.host}:{peer.machine.port})"
+            if not there and name not in self._was and now - self._began > FIRST_S:
+                key = ", with the same key" if self.graph.key else ""
+                self.say(f"{where} has not answered yet; does it run{key}, and is its port open?")
+                self._was[name], self._since[name] = False, self._began
+            elif there != self._was.get(name, False):
+                lasted = now - self._since.get(name, now)
+                if there:
+                    again = f" again, after {lasted:.0f} s" if name in self._met else ""
+                    self._met.add(name)
+                    self.say(f"{where} is there{again}")
+                else:
+                    self.say(f"{where} does not answer; it is waited for")
+                self._was[name], self._since[name] = there, now
+            if there and (peer.graph != self._graph) != (name in self._strange):
+                self._strange ^= {name}
+                if name in self._strange:
+                    self.say(
+                        f"machine {name} runs another graph than this one: nodes, edges or machines differ; "
+                        f"give both the same {self.graph.file.name}"
+                    )
+
+    def wait_told(self) -> None:
+        """After the last of our nodes has ended: until those that are there have heard of it."""
+        since = time.monotonic()
+        while time.monotonic() - since < TOLD_S:
+            there = [name for name, peer in self._gate.peers.items() if peer.reachable()]
+            if all(self._gate.knowing.get(name, 0) > since for name in there):
+                return
+            time.sleep(0.05)
+
+    def ended(self) -> set[str]:
+        """Nodes of other machines that have sent their last message."""
+        return {name for peer in self._gate.peers.values() for name in peer.ended if self._is_of(name, peer)}
+
+    def clock(self, name: str) -> int | None:
+        """What `Clock.offset_ns` must be in a node that is fed from another machine; None: nothing to be said."""
+        source = self.stages[name]
+        seen = {name}
+        while source.edges and source.edges[0].node not in seen:
+            seen.add(source.edges[0].node)
+            source = self.stages[source.edges[0].node]
+        peer = self._gate.peers.get(source.on)
+        sample = peer.clock() if peer else None
+        return sample.offset_ns if sample else None
+
+    def rows(self, own: list[Row], like: Row) -> list[Row]:
+        """A row for each node of the graph, with its machine and how far that one's clock is ahead of ours.
+
+        What another machine says is taken only as far as it looks like our own row.
+        """
+        found = {row["node"]: row | {"on": self.graph.on, "clock_ms": 0.0, "clock_error_ms": 0.0} for row in own}
+        for name, peer in self._gate.peers.items():
+            sample = peer.clock()
+            clock = {
+                "on": name,
+                "clock_ms": round((sample.offset_ns - Clock.offset_ns) / 1e6, 3) if sample else None,
+                "clock_error_ms": round(sample.delay_ns / 2e6, 3) if sample else None,
+            }
+            told = {row.get("node"): row for row in peer.rows if isinstance(row, dict)} if peer.reachable() else {}
+            for stage in self.stages.values():
+                if stage.on == name:
+                    row = _taken(told.get(stage.name, {}), like) if peer.reachable() else like
+                    state = row["state"] if peer.reachable() else UNREACHABLE
+                    found[stage.name] = row | {"node": stage.name, "state": state} | clock
+        return [found[name] for name in self.stages]
+
+    def _is_of(self, name: str, peer: Peer) -> bool:
+        return name in self.stages and self.stages[name].on == peer.machine.name
+
+
+def _taken(given: Mapping[str, Any], like: Mapping[str, Any]) -> Row:
+    """What `given` has of the keys of `like`, where it is of the same type."""
+    row: Row = {}
+    for key, default in like.items():
+        value = given.get(key, default)
+        if isinstance(default, dict):
+            row[key] = _taken(value, default) if isinstance(value, dict) else default
+        elif isinstance(default, float):
+            row[key] = float(value) if isinstance(value, int | float) else default
+        elif default is None:
+            row[key] = value if isinstance(value, int) else None
+        else:
+            row[key] = value if type(value) is type(default) else default
+    return row

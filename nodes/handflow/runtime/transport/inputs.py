@@ -1,0 +1,177 @@
+"""The reading ends of a node joined: what `process` is called with."""
+
+import contextlib
+import time
+from collections import deque
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+
+import zmq
+
+from handflow.messages import Message
+from handflow.runtime.node import Inputs
+from handflow.runtime.profile import Profile
+from handflow.runtime.remote.edge import FarListener
+
+from .endpoint import LOOK_S, Address
+from .exact import Joined, Key, key_of
+from .lossless import REST_MS, Lossless
+from .shared_memory import Ref, Rings
+from .subscriber import CATCH_UP, Listener, Received
+from .wire import Edge, Nothing
+
+LAST_S = 0.05  # after its sender has ended: what was sent has been read by then
+IDLE_S = 0.25  # how long a node waits for a message before it is told that there is none
+
+
+class Inbox:
+    """The reading ends of a node, joined: iterate it for what `process` is called with, None when nothing comes.
+
+    It ends when `ended` names all nodes that drive it and everything that they sent has been read.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context,
+        node: str,
+        edges: Sequence[Edge],
+        unwired: Iterable[str],
+        address: Callable[[str], Address],  # where a node sends
+        rings: Rings,
+        profile: Profile,
+        ended: Container[str],  # nodes
+        say: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        self._rings = rings
+        rings.passes_on = all(edge.keep != "all" for edge in edges)
+        self._profile = profile
+        self._ended = ended
+        self._unwired = dict.fromkeys(unwired)  # arguments that the graph leaves out: None
+        self._listeners = [
+            FarListener(context, edge, rings, profile)
+            if edge.crossing
+            else Listener(context, edge, address(edge.node), rings, profile)
+            if edge.keep != "all"
+            else (Lossless if edge.drives else Joined)(context, edge, address(edge.node), rings, profile, node, say)
+            for edge in edges
+        ]
+        self._passed: deque[tuple[Listener, Received | None]] = deque(maxlen=CATCH_UP)  # see pass_by
+        self._frame: Key | None = None  # of the last driving message
+        self._before: Key | None = None  # the frame before it
+        self._driving = [listener for listener in self._listeners if listener.edge.drives]
+        self._others = [listener for listener in self._listeners if not listener.edge.drives]
+        self._turn = 0  # whose message is looked for first, where several drive
+        self._poller = zmq.Poller()
+        for listener in self._driving:
+            self._poller.register(listener.socket, zmq.POLLIN)
+
+    def __iter__(self) -> Iterator[Inputs | None]:
+        while True:
+            ending = all(listener.edge.node in self._ended for listener in self._driving)
+            try:
+                driving, first = self._passed.popleft() if self._passed else self._next(LAST_S if ending else IDLE_S)
+            except TimeoutError:
+                for listener in self._listeners:
+                    listener.rest()
+                if ending:
+                    return
+                yield None
+                continue
+            inputs = self._joined(driving, first) if first is not None else None
+            if inputs is not None:
+                yield inputs
+            driving.done()
+            if first is not None and first.last:
+                for other in self._others:
+                    other.done()
+
+    def pass_by(self, timeout_s: float) -> None:
+        """Reads without anybody to process it, so as to be no further behind than the newest when that changes."""
+        for listener in self._others:
+            listener.keep_up()
+        for listener in self._driving:
+            listener.in_turn(copy=True)
+        with contextlib.suppress(TimeoutError):
+            self._passed.append(self._any(timeout_s))
+
+    def go_on_after(self, frame: Key | None) -> None:
+        """Of what was passed by, all that came after `frame` is given first, and then what comes meanwhile."""
+        for listener in self._driving:
+            listener.in_turn()
+        after = [(each, first) for each, first in self._passed if first is not None and not _up_to(frame, first)]
+        self._passed.clear()
+        self._passed.extend(after)
+
+    def look(self) -> None:
+        """Looks for the producers, so that they know of this reader before it reads."""
+        for listener in self._listeners:
+            listener.found()
+            listener.waiting()  # ZeroMQ does what is due when it is asked something
+
+    def close(self) -> None:
+        for listener in self._listeners:
+            listener.close()
+
+    def _next(self, timeout_s: float) -> tuple[Listener, Received | None]:
+        """The next driving message; meanwhile looks for producers that have not been found or have moved."""
+        deadline = time.monotonic() + timeout_s
+        while True:
+            found = [listener.found() for listener in self._listeners]
+            try:
+                return self._any(timeout_s if all(found) else min(LOOK_S, timeout_s))
+            except TimeoutError:
+                if time.monotonic() >= deadline - 0.001:  # ZeroMQ rounds to milliseconds
+                    raise
+
+    def _any(self, timeout_s: float) -> tuple[Listener, Received | None]:
+        """A message of any input that drives, each in its turn. TimeoutError."""
+        if len(self._driving) == 1:
+            return self._driving[0], self._driving[0].next(timeout_s)
+        for wait_s in (0.0, timeout_s):
+            if wait_s and not self._poller.poll(REST_MS):
+                for listener in self._driving:
+                    listener.rest()
+                self._poller.poll(round(wait_s * 1000))
+            for _ in self._driving:
+                self._turn = (self._turn + 1) % len(self._driving)
+                if (listener := self._driving[self._turn]).waiting():
+                    return listener, listener.next(0)
+        raise TimeoutError
+
+    def _joined(self, driving: Listener, first: Received) -> Inputs | None:
+        """The driving message and the others' for its frame; None if one that is needed is missing."""
+        values: dict[str, Message | None] = {**self._unwired, driving.edge.argument: first.message}
+        refs = list(first.refs)
+        if (frame := key_of(first.message)) != self._frame:
+            self._frame, self._before = frame, self._frame
+        nothing = isinstance(first.message, Nothing)
+        for other in self._others:
+            received = self._beside(other, first.message)
+            if received is None and not other.edge.optional:
+                self._profile.skipped += not nothing
+                nothing = True
+            values[other.edge.argument] = received.message if received else None
+            refs += received.refs if received else []
+        if nothing:
+            # Those who wait for this node in an exact graph must be told; in any other they do not wait for long.
+            return Inputs(None, first.message) if first.last else None
+        return Inputs(values, first.message, first.received_ns, lambda: self._intact(refs))
+
+    def _beside(self, other: Listener, driving: Message) -> Received | None:
+        """Another input's message for the driving one."""
+        if isinstance(other, Joined):
+            frame = self._before if other.edge.loop else self._frame
+            return other.of(frame, self._ended) if frame else None
+        return other.same(driving) if other.edge.keep == "same" else other.before(driving)
+
+    def _intact(self, refs: list[Ref]) -> bool:
+        whole = all(map(self._rings.intact, refs))
+        if not whole:
+            for listener in self._listeners:
+                listener.torn()
+        return whole
+
+
+def _up_to(frame: Key | None, received: Received) -> bool:
+    """Whether a message is of this frame or of an earlier one of its stream."""
+    stream, seq = key_of(received.message)
+    return frame is not None and stream == frame[0] and seq <= frame[1]

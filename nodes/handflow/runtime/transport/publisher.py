@@ -1,0 +1,153 @@
+"""The sending end of a node: one ZeroMQ PUB socket, one message part for each message."""
+
+import secrets
+import time
+from collections.abc import Callable, Sequence
+
+import zmq
+
+from handflow.messages import Message
+from handflow.runtime.profile import Profile
+
+from .endpoint import LOOK_S, Address
+from .flow_control import CREDIT, SILENT_S, Book
+from .shared_memory import Rings
+from .wire import Nothing, encode
+
+# Messages a silent reader may leave waiting; small ones: pictures lie in the ring. ZeroMQ's count of what waits lags by
+# half of it, and what has credit must fit in the rest.
+HIGH_WATER = 4 * CREDIT
+MAX_BYTES = 4096  # of what readers say; more is nothing that a reader says
+WAIT_S = 0.02  # how often one that waits for a reader looks whether it has become silent
+READABLE = int(zmq.POLLIN)  # arithmetic on pyzmq's enumerations costs microseconds
+
+
+class Outbox:
+    """The sending end of a node: binds, so that listeners come and go as they like.
+
+    `say` is told when a reader of every message loses its credit or has it back. In an `exact` graph none does, and the
+    last message of each frame says that it is.
+    """
+
+    def __init__(
+        self,
+        context: zmq.Context,
+        address: Address,
+        rings: Rings,
+        profile: Profile,
+        say: Callable[[str], None] = lambda line: None,
+        exact: bool = False,
+    ) -> None:
+        self._rings = rings
+        self._profile = profile
+        self._say = say
+        self._exact = exact
+        self._pending: Message | None = None  # exact: held until it is known whether the frame has another
+        self.address = address
+        self._prefix = address.prefix
+        self._book = Book(secrets.randbits(31), address.prefix)
+        self._listeners = 0
+        self._heard = False  # since the last message
+        self._socket = context.socket(zmq.XPUB)
+        self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+        self._socket.setsockopt(zmq.XPUB_VERBOSER, 1)  # every subscription and its end is told, not only the first
+        # On a clean end what was sent goes out; a reader that does not read holds us up no longer than this.
+        self._socket.setsockopt(zmq.LINGER, 100)
+        address.bind(self._socket)
+
+    def wait_for(self, listeners: int, timeout_s: float) -> None:
+        """Waits until so many listen, or the time is over: a clip's first frames should not go to nobody."""
+        deadline = time.monotonic() + timeout_s
+        while self._listeners < listeners and (left := deadline - time.monotonic()) > 0:
+            self._hear(left)
+
+    def wait_for_readers(
+        self, nodes: Sequence[str], timeout_s: float, meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        """Waits until these, who must read every message, do listen; says whom it goes on without."""
+        deadline = time.monotonic() + timeout_s
+        while (missing := self._book.missing(nodes)) and (left := deadline - time.monotonic()) > 0:
+            self._hear(min(left, LOOK_S))
+            meanwhile()
+        if missing:
+            self._say(f"goes on without {', '.join(missing)}: not there after {timeout_s:g} s")
+
+    def send(self, message: Message) -> None:
+        """Sends at once; waits only if those who must read every message are as far behind as they may be."""
+        if self._exact:
+            self._pending, message_before = message, self._pending
+            if message_before is not None:
+                self._send(message_before, last=False)
+        else:
+            self._send(message)
+
+    def _send(self, message: Message, **marks: bool) -> None:
+        book = self._book
+        if book.accounts:
+            self._wait()
+        message.sent = book.sent + 1
+        # Serialise before sending: a failed pack must not leave a gap in the counter's wake without a word.
+        data = encode(message, self._rings, by=book.by, **marks)
+        self._socket.send(self._prefix + data if self._prefix else data)
+        book.count(time.monotonic())
+        self._hear()
+        self._heard = True
+        self._rings.settle(book.sent, book.read())
+
+    def ready(self, done: Message | None = None) -> None:
+        """Waits until another message may be sent. Before the work on it: what waits for a reader grows old.
+
+        `done`: what drove the work that is now done.
+        """
+        if self._exact:
+            last, self._pending = self._pending or (done and Nothing.of(done)), None
+            if last is not None:
+                self._send(last, last=True)
+        if not self._heard:
+            self._hear()
+        self._heard = False
+        if self._book.accounts:
+            self._wait()
+
+    def _wait(self) -> None:
+        book = self._book
+        while book.full() or self._rings.crowded():
+            if not self._exact:
+                for node in book.lose_silent(time.monotonic()):
+                    self._say(
+                        f"{node} has read nothing for {SILENT_S:g} s: it is waited for no more, and loses messages"
+                    )
+            self._rings.settle(book.sent, book.read())
+            if book.full() or self._rings.crowded():
+                self._hear(WAIT_S)
+                self._rings.settle(book.sent, book.read())
+
+    def drain(self) -> None:
+        """Waits until those who must read every message have done so."""
+        while self._book.owed():
+            self._hear(0.1)
+            if not self._exact:
+                self._book.lose_silent(time.monotonic())
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _hear(self, timeout_s: float = 0) -> None:
+        """Takes in what has come against the stream: it would pile up unread."""
+        if timeout_s and not self._socket.poll(timeout_s * 1000):
+            return
+        book = self._book
+        while self._socket.get(zmq.EVENTS) & READABLE:
+            data = self._socket.recv()
+            if data == b"\x01" + self._prefix:
+                self._listeners += 1
+            elif data == b"\x00" + self._prefix:
+                self._listeners -= 1
+            else:
+                book.hear(data, time.monotonic())
+            self._rings.keep(CREDIT if book.accounts else 0, alone=self._listeners <= book.credited())
+        while book.back:
+            self._say(f"{book.back.pop()} reads again")
+        self._profile.refused += book.refused
+        book.refused = 0

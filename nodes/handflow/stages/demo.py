@@ -1,0 +1,44 @@
+"""A camera that needs no camera: Frames of drawn hands that move, open, close, leave and return; the truth is known.
+
+A Scene depends on its seed and the time only, so tests and training may ask it for any moment at any frame rate.
+"""
+
+import itertools
+import math
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+import cv2
+
+from handflow.messages import Frame, now_ns
+from handflow.runtime.node import OLD_S, Node, Range, ticks
+from handflow.synthetic.scene import Grain, Scene
+
+
+class Demo(Node):
+    """Draws hands as a camera would see them."""
+
+    hands: Annotated[int, Range(0, 20)] = 3
+    size: Annotated[tuple[int, int], "width and height, pixels"] = (1280, 720)
+    fps: Annotated[float, Range(1, 240)] = 30
+    seed: Annotated[int, Range(0, 2**31 - 1), "another seed is another room with other people"] = 0
+    noise: Annotated[float, Range(0, 40), "of the camera, in grey levels"] = 2.5  # a webcam indoors
+    frames: Annotated[int, Range(0, 2**31 - 1), "ends after so many; 0: never"] = 0
+    pace: Annotated[Literal["real", "max"], "max: as fast as can be drawn"] = "real"
+
+    def start(self) -> None:
+        cv2.setNumThreads(1)
+        self.scene = Scene(self.seed, self.hands, self.size)
+        self.scene.paint()
+        self.grain = Grain(self.noise, self.size)
+
+    def process(self) -> Iterator[Frame]:
+        self.oldest_s = math.inf if self.exact or self.pace == "max" else OLD_S
+        start_ns = now_ns()
+        moments = ticks(self.fps, self.exact or self.pace == "max")
+        for t in itertools.islice(moments, self.frames or None):
+            image = self.empty((self.size[1], self.size[0], 3), "uint8")
+            captured_ns = start_ns + round(t * 1e9) if self.exact else now_ns()
+            self.scene.draw(t, image)
+            self.grain.add(t, image)
+            yield Frame(image=image, captured_ns=captured_ns)

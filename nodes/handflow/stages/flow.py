@@ -1,0 +1,63 @@
+"""Frame -> Flow: where each part of the picture went since the last frame seen. 1 ms at 720p.
+
+Survives a change of size, a restarted source and a gap in time: it then has nothing to say for one frame.
+"""
+
+from typing import Annotated
+
+import cv2
+import numpy as np
+
+from handflow.messages import Flow, Frame
+from handflow.runtime.node import Node, Range
+
+
+def small_grey(image: np.ndarray, longer_px: int) -> np.ndarray:
+    """`image` (height, width, 3) as a small grey picture of the same aspect: even sides, the longer one `longer_px`."""
+    height, width = image.shape[:2]
+    scale = longer_px / max(height, width)
+    # The search needs some patches of 8 pixels both ways, so a narrow strip is made wider than it is.
+    columns, rows = (max(32, round(side * scale / 2) * 2) for side in (width, height))
+    # Area averaging straight from 720p takes 0.7 ms; from twice the size 0.14 ms, and the vectors are the same.
+    if min(height, width) > 4 * min(rows, columns):
+        image = cv2.resize(image, (2 * columns, 2 * rows), interpolation=cv2.INTER_LINEAR)
+    image = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
+
+
+def grid(pixels: np.ndarray) -> np.ndarray:
+    """Pixel flow (height, width, 2), x then y -> (height / 2, width / 2, 2) in 0..1 of width and height."""
+    height, width = pixels.shape[:2]
+    halved = cv2.resize(pixels, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
+    return halved / np.array([width, height], np.float32)
+
+
+class OpticalFlow(Node):
+    """Dense flow by inverse search (DIS, Kroeger et al. 2016) on a small grey picture."""
+
+    longer_px: Annotated[
+        int, Range(64, 640), "longer side of the picture searched; the vectors' grid is half of it"
+    ] = 160
+    gap_s: Annotated[float, Range(0, 5), "no flow over a longer time than this: nothing is where it was"] = 0.5
+
+    def start(self) -> None:
+        cv2.setNumThreads(1)
+        # Half resolution (scale 1): 0.4 ms, wrong by 0.03 pixels. The preset's quarter: 0.1 ms, wrong by 0.12.
+        self.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+        self.search.setFinestScale(1)
+        self.last: np.ndarray | None = None
+        self.last_stream = self.last_ns = 0
+
+    def changed(self, name: str) -> bool:
+        return False
+
+    def process(self, frame: Frame) -> Flow | None:
+        grey = small_grey(frame.image, self.longer_px)
+        last, since_ns, stream = self.last, self.last_ns, self.last_stream
+        self.last, self.last_ns, self.last_stream = grey, frame.captured_ns, frame.stream
+        if last is None or last.shape != grey.shape or stream != frame.stream:
+            return None
+        if not 0 < frame.captured_ns - since_ns <= self.gap_s * 1e9:
+            return None
+        pixels = np.asarray(self.search.calc(last, grey, np.zeros((*grey.shape, 2), np.float32)))
+        return Flow(vectors=grid(pixels), since_ns=since_ns)

@@ -1,0 +1,89 @@
+"""A recorded output -> the same messages again, in place of the node that gave them, in their own time or at once.
+
+Several replays of one recording keep time together: each says that it is ready and waits for the conductor
+(conducting.py), which also pauses them and lets them go on frame by frame. Alone, a replay begins at once.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from handflow.errors import RecordingError
+from handflow.messages import Hop, Message, layout_of
+from handflow.recording.playback_clock import Player
+from handflow.recording.reader import Recording
+from handflow.recording.writer import kind_of, unpack
+from handflow.runtime.node import Node, Range
+
+
+class Due(NamedTuple):
+    """A message and its times, seconds since the recording's first frame; in a loop they go on."""
+
+    message: Message
+    frame_s: float  # when its frame was captured
+    sent_s: float  # when its node sent it
+    shift_ns: int  # of the loops before
+
+
+class Replay(Node):
+    """Plays one recorded output."""
+
+    file: Annotated[str, "a recording"]
+    output: Annotated[str, "the node whose messages are played"]
+    rate: Annotated[float, Range(0, 1000), "how much faster than then; 0: as fast as it goes"] = 1.0
+    loop: Annotated[bool, "starts again at its end"] = False
+    begin: Annotated[float, Range(0, 1e9), "seconds from the first frame"] = 0.0
+    end: Annotated[float, Range(0, 1e9), "seconds from the first frame; 0: to the end"] = 0.0
+    conductor: Annotated[str, "the folder through which replays keep time together; empty: alone"] = ""
+
+    def gives(self) -> type[Message]:
+        return kind_of(Recording(Path(self.file)).output(self.output))
+
+    def start(self) -> None:
+        self.recording = Recording(Path(self.file))
+        self.kind = kind_of(self.recording.output(self.output))
+        self.player = Player(Path(self.conductor) if self.conductor else None, self.log.name, self.rate, self.begin)
+
+    def process(self) -> Iterator[Message | None]:
+        try:
+            for due in self._messages():
+                while not self.player.wait(due.frame_s, due.sent_s):
+                    yield None
+                yield self._now(due)
+        except RecordingError as error:
+            self.log.error("%s", error)
+
+    def _messages(self) -> Iterator[Due]:
+        first_ns, span_ns = self.recording.start_ns, self.recording.span_ns
+        end_ns = first_ns + round(self.end * 1e9) if self.end else None
+        begin_ns = first_ns + round(self.begin * 1e9)
+        resume_s = self.player.resume_s
+        lap_ns = (min(end_ns, first_ns + span_ns) if end_ns else first_ns + span_ns) - begin_ns
+        shift_ns = laps = 0
+        while True:
+            for entry in self.recording.entries([self.output], since_ns=begin_ns):
+                message = unpack(entry.data, self.kind)
+                if end_ns is not None and message.captured_ns > end_ns:
+                    break
+                if message.captured_ns >= begin_ns:
+                    message.stream += laps  # frame numbers start again
+                    frame_s = (message.captured_ns - first_ns + shift_ns) / 1e9
+                    if frame_s >= resume_s:
+                        yield Due(message, frame_s, (entry.publish_ns - first_ns + shift_ns) / 1e9, shift_ns)
+            if not self.loop or lap_ns <= 0:
+                return
+            laps += 1
+            shift_ns += lap_ns
+
+    def _now(self, due: Due) -> Message:
+        """The message with its times as if it happened now; its node's own hop is written anew by the runtime."""
+        message = due.message
+        by_ns = due.shift_ns
+        if not self.exact:  # an exact run must be the same at any time of day
+            tempo = self.player.tempo
+            by_ns += tempo.began_ns - round(tempo.begin_s * 1e9) - self.recording.start_ns
+        for name in layout_of(self.kind).plain:
+            if name.endswith("_ns"):  # a time of the stream clock
+                setattr(message, name, getattr(message, name) + by_ns)
+        message.hops = [Hop(hop.node, hop.received_ns + by_ns, hop.sent_ns + by_ns) for hop in message.hops[:-1]]
+        return message

@@ -1,0 +1,112 @@
+"""Frame (and Heatmap and Hands, if wired) -> a page with the live picture: what the pipeline sees, as it sees it.
+
+What is drawn lies on its own frame: the last of the wired inputs drives, the others are looked up by frame. The page is
+sent a picture only when it has drawn the one before; while nobody looks, nothing is encoded (4 ms of a core a picture).
+"""
+
+import json
+import statistics
+import struct
+import time
+from collections import deque
+from typing import Annotated, Any
+
+import cv2
+import numpy as np
+
+from handflow.messages import Frame, Hands, Heatmap, Message
+from handflow.outputs.jpeg import jpeg
+from handflow.outputs.json_line import frame_line, listed, present
+from handflow.runtime.address import refuse_outside
+from handflow.runtime.node import Node, Range
+from handflow.web.server import STATIC, Web
+
+PAGE = STATIC / "view"
+Side = Annotated[int, Range(16, 8192)]
+
+
+class Meter:
+    """The rate of messages and how old they were when they were sent, over the last second."""
+
+    def __init__(self) -> None:
+        self._came: deque[tuple[float, float]] = deque()  # monotonic seconds, age in ms
+
+    def count(self, message: Message, now_s: float) -> None:
+        age_ms = (message.hops[-1].sent_ns - message.captured_ns) / 1e6 if message.hops else 0.0
+        self._came.append((now_s, age_ms))
+        while now_s - self._came[0][0] > 1:
+            self._came.popleft()
+
+    @property
+    def fps(self) -> float:
+        first, last = self._came[0][0], self._came[-1][0]
+        return (len(self._came) - 1) / (last - first) if last > first else 0.0
+
+    @property
+    def age_ms(self) -> float:
+        return statistics.median(age_ms for _, age_ms in self._came)
+
+
+def pack(head: dict[str, Any], *bodies: bytes) -> bytes:
+    """Length of the head (uint32, little endian), the head as JSON with the bodies' lengths, and the bodies."""
+    text = json.dumps({**head, "bytes": [len(body) for body in bodies]}, separators=(",", ":")).encode()
+    return b"".join([struct.pack("<I", len(text)), text, *bodies])
+
+
+def maps(heatmap: Heatmap) -> bytes:
+    """The map of any hand and the map of open ones, a byte a cell."""
+    return b"".join((values.clip(0, 1) * 255).astype(np.uint8).tobytes() for values in (heatmap.values, heatmap.open))
+
+
+class View(Node):
+    """Shows the picture with the heatmap and the hands on a page, to any number of viewers."""
+
+    port: Annotated[int, Range(0, 65535), "the page is at http://127.0.0.1:PORT; 0: any free one, said in the log"] = (
+        8088
+    )
+    address: Annotated[str, "where it listens; 0.0.0.0: a phone may look, which needs insecure: true"] = "127.0.0.1"
+    insecure: Annotated[bool, "whoever reaches the address may look"] = False
+    size: Annotated[tuple[Side, Side], "largest width and height of the pictures sent; aspect kept"] = (960, 540)
+    quality: Annotated[int, Range(1, 100), "of their JPEGs"] = 75
+
+    def __post_init__(self) -> None:
+        refuse_outside(self.address, self.insecure)
+
+    def start(self) -> None:
+        cv2.setNumThreads(1)
+        self.meter = Meter()
+        self.web = Web(PAGE, self.address, self.port)
+        self.stream = self.web.stream("/live")
+        self.web.start()
+        self.log.info("the page is at %s", self.web.url)
+
+    def process(self, hands: Hands | None, heatmap: Heatmap | None, frame: Frame) -> None:
+        driving = hands or heatmap or frame
+        self.meter.count(driving, time.monotonic())
+        self.note = f"{self.web.url}, {self.stream.viewers} look" if self.stream.viewers else self.web.url
+        if self.stream.wanted:
+            self.stream.send(self._message(driving, hands, heatmap, frame))
+
+    def stop(self) -> None:
+        self.web.close()
+
+    def _message(self, driving: Message, hands: Hands | None, heatmap: Heatmap | None, frame: Frame) -> bytes:
+        height, width = frame.image.shape[:2]
+        lines = []
+        if hands is not None:
+            opens = hands.is_open[present(hands)].tolist()
+            lines = [{**line, "is_open": is_open} for line, is_open in zip(listed(hands), opens, strict=True)]
+        t = (frame.captured_ns - frame.stream) / 1e9
+        head = frame_line("", frame.seq - 1, t, width, height, lines) | {
+            "stream": str(frame.stream),  # as text: JavaScript's numbers cannot hold it
+            "fps": round(self.meter.fps, 1),
+            "age_ms": round(self.meter.age_ms, 1),
+            "stages": [[hop.node, round((hop.sent_ns - hop.received_ns) / 1e6, 1)] for hop in driving.hops],
+            "map": heatmap
+            and {
+                "shape": heatmap.values.shape,
+                "scale": heatmap.scale.tolist(),
+                "shift": heatmap.shift.tolist(),
+            },
+        }
+        return pack(head, maps(heatmap) if heatmap is not None else b"", jpeg(frame.image, self.size, self.quality))

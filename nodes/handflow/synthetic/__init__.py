@@ -1,0 +1,1 @@
+"""Made-up scenes, hands and motion, whose truth is known."""

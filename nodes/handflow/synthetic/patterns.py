@@ -1,0 +1,132 @@
+"""Made-up hands: where they are is a pattern's business, who is there when a Crowd's. The same seed, the same hands."""
+
+import math
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from handflow.messages import Hands, State
+
+SIZE = (1280, 720)
+OPEN_AT = 0.6
+DWELL_S = 1.0
+Place = tuple[float, float, float, float]  # x y, and velocity per second
+
+
+@dataclass
+class Life:
+    """One made-up hand."""
+
+    id: int
+    seat: int  # 0, 1, 2...: which place of the pattern it has
+    born_s: float
+    dies_s: float = math.inf
+    told: bool = False
+    zone: int = -1
+    zone_since_s: float = 0.0
+
+
+def still(seat: int, hands: int, at_s: float) -> Place:
+    """On a grid, at rest."""
+    columns = math.ceil(math.sqrt(hands * SIZE[0] / SIZE[1]))
+    rows = math.ceil(hands / columns)
+    return (seat % columns + 0.5) / columns, (seat // columns + 0.5) / rows, 0.0, 0.0
+
+
+def circle(seat: int, hands: int, at_s: float) -> Place:
+    """Round the middle, a turn in eight seconds."""
+    turn = math.tau / 8
+    angle = turn * at_s + math.tau * seat / hands
+    x, y = 0.25 * math.cos(angle), 0.4 * math.sin(angle)
+    return 0.5 + x, 0.5 + y, -0.25 * turn * math.sin(angle), 0.4 * turn * math.cos(angle)
+
+
+def crowd(seat: int, hands: int, at_s: float) -> Place:
+    """Each waves about a place of its own."""
+    x, y, _, _ = still(seat, hands, 0)
+    wide, high = 0.6 / math.sqrt(hands + 3), 0.8 / math.sqrt(hands + 3)
+    fast, slow = 3.0 + seat % 5, 1.1 + 0.3 * (seat % 7)
+    return (
+        x + wide * math.sin(slow * at_s + seat),
+        y + high * math.sin(fast * at_s + 2 * seat) / 2,
+        wide * slow * math.cos(slow * at_s + seat),
+        high * fast * math.cos(fast * at_s + 2 * seat) / 2,
+    )
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """Where hands are, and how long one lives: seconds from, to; None: as long as it is wanted."""
+
+    place: Callable[[int, int, float], Place]
+    lives_s: tuple[float, float] | None
+    pause_s: float = 0.0  # at most, until its place is taken again
+    help: str = ""
+
+
+PATTERNS = {
+    "still": Pattern(still, None, help="a grid of hands at rest"),
+    "circle": Pattern(circle, None, help="round the middle"),
+    "crowd": Pattern(crowd, None, help="everybody waves"),
+    "storm": Pattern(crowd, (0.05, 0.8), 0.8, "hands come and go all the time"),
+    "churn": Pattern(still, (0.1, 0.5), 0.0, "hands at rest that get a new id again and again"),
+}
+
+
+class Crowd:
+    """Who is there: `hands` seats, each with one life after the other."""
+
+    def __init__(self, pattern: str, hands: int, seed: int = 0, zones: bool = False) -> None:
+        self.pattern, self.seats = PATTERNS[pattern], hands
+        self.zones = ["left", "right"] if zones else []
+        self._random = random.Random(seed)
+        self._last_id = 0
+        self._lives: list[Life] = []
+        self._due = [0.0] * hands  # when a seat is taken again
+        if self.pattern.pause_s:
+            self._due = [self._random.uniform(0, self.pattern.pause_s) for _ in range(hands)]
+
+    def at(self, at_s: float) -> Hands:
+        """The hands at a time, in seconds since the start; times must not go back."""
+        leaving = [life for life in self._lives if life.dies_s <= at_s]
+        self._lives = [life for life in self._lives if life.dies_s > at_s]
+        for life in leaving:
+            self._due[life.seat] = at_s + self._random.uniform(0, self.pattern.pause_s)
+        taken = {life.seat for life in self._lives}
+        for seat, due_s in enumerate(self._due):
+            if seat not in taken and due_s <= at_s:
+                self._last_id += 1
+                lasts_s = self._random.uniform(*self.pattern.lives_s) if self.pattern.lives_s else math.inf
+                self._lives.append(Life(self._last_id, seat, at_s, at_s + lasts_s))
+        return self._told(self._lives, leaving, at_s)
+
+    def _told(self, alive: list[Life], leaving: list[Life], at_s: float) -> Hands:
+        lives = [*alive, *leaving]
+        places = np.array([self.pattern.place(life.seat, self.seats, at_s) for life in lives]).reshape(-1, 4)
+        states = [State.TRACKED if life.told else State.NEW for life in alive] + [State.LEAVING] * len(leaving)
+        for life, (x, *_) in zip(alive, places.tolist(), strict=False):
+            zone = int(x >= 0.5) if self.zones else -1
+            if not life.told or zone != life.zone:
+                life.zone, life.zone_since_s = zone, at_s
+            life.told = True
+        opened = np.array([0.5 + 0.5 * math.sin(1.7 * at_s + life.seat) for life in lives])
+        in_zone_s = [at_s - life.zone_since_s if life.zone >= 0 else 0.0 for life in lives]
+        return Hands(
+            id=np.array([life.id for life in lives]),
+            state=np.array(states, np.int32),
+            xy=places[:, :2],
+            velocity=places[:, 2:],
+            radius=np.full(len(lives), 0.03),
+            score=np.full(len(lives), 0.9),
+            open=opened,
+            is_open=opened > OPEN_AT,
+            age=np.array([at_s - life.born_s for life in lives]),
+            zone=np.array([life.zone for life in lives], np.int32),
+            zone_s=np.array(in_zone_s),
+            dwelt=np.array(in_zone_s) >= DWELL_S,
+            zones=self.zones,
+            width=SIZE[0],
+            height=SIZE[1],
+        )

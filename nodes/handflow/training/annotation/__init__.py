@@ -1,0 +1,1 @@
+"""Labelling clips: key frames, and boxes carried between them."""

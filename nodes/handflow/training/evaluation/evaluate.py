@@ -1,0 +1,41 @@
+"""`handflow evaluate LABELS…`: how well a model finds labelled hands, through the stage's own functions.
+
+A detection hits a hand when its centre lies within half of the longer side of the hand's box from that box's centre and
+inside the box grown by 25 %; one detection per hand, best score first.
+`all`: every labelled hand is required, scored with the map of any hand. `native`: only open palms are required, scored
+with the map of open palms; hands of another or an unknown kind are neither required nor false alarms when hit.
+Regions to ignore count neither way. Boxes guessed from a person's joints are hit within one hand width (+150 %).
+For a clip, recall is the share of its labelled frames in which each hand was found; the last table is what the whole
+chain makes of it, tracker and all.
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+from handflow.training.labels.data import Picture
+from handflow.vision.model import Model
+from handflow.vision.peaks import find_peaks
+
+from .matching import WEAKEST, Seen, figures
+
+Subpixel = Literal["log", "offset", "mean"]
+Profile = Literal["near", "mid", "far"]
+
+
+def look(model: Model, profile: str, pictures: Iterable[Picture], subpixel: Subpixel = "log") -> Iterator[Seen]:
+    """Shows the pictures to the model."""
+    for picture in pictures:
+        image = picture.read()
+        began = time.perf_counter()
+        peaks = find_peaks(model.look(image, profile), WEAKEST, subpixel)
+        yield Seen(picture, peaks, 1000 * (time.perf_counter() - began))
+
+
+def evaluate(model: Model, profile: str, pictures: Iterable[Picture], subpixel: Subpixel = "log") -> dict:
+    """Figures of a model at a profile, by mode and source; `total` is all pictures together."""
+    return heading(model, profile) | figures(look(model, profile, pictures, subpixel))
+
+
+def heading(model: Model, profile: str) -> dict:
+    return {"model": model.path.name, "profile": profile, "size": list(model.sizes[profile])}

@@ -1,0 +1,1 @@
+"""Labels on disk: ours, COCO, YOLO, CVAT."""

@@ -1,0 +1,104 @@
+"""What all label formats of other programs share: what their classes mean, and where their pictures lie.
+
+What a class or category is called says the hand's kind, by the table NAMES; a file `kinds.json` beside the labels (or
+in a folder above) says it for other names: {"mano": "unknown", "pugno": "other", "cara": "none"}. `none` is not read.
+"""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from handflow.errors import LabelError
+from handflow.training.targets import KINDS
+
+NONE = "none"  # of a class that is no hand
+NAMES = {
+    "open": ("open", "open hand", "open palm", "hand open", "palm"),
+    "other": (
+        "other",
+        "back",
+        "closed",
+        "closed fist",
+        "closed hand",
+        "fist",
+        "hand closed",
+        "point",
+        "pointing",
+        "thumbs up",
+    ),
+    "unknown": ("unknown", "hand", "hands", "left hand", "right hand", "lefthand", "righthand"),
+    "ignore": ("ignore", "crowd", "dont care", "dontcare"),
+    NONE: ("none", "arm", "body", "face", "head", "person"),
+}
+
+
+class Labels(NamedTuple):
+    """The labels of one picture, not yet checked."""
+
+    line: dict[str, Any]  # as a line of our own
+    where: str  # for complaints
+    file: Path
+    clip: dict[str, Any] | None = None  # of a clip's frame: its path and group
+
+
+class Kinds:
+    """What the classes of one data set mean."""
+
+    def __init__(self, folder: Path) -> None:
+        self.known = {name: kind for kind, names in NAMES.items() for name in names}
+        self.file = next(
+            (f / "kinds.json" for f in (folder, *folder.parents[:2]) if (f / "kinds.json").is_file()), None
+        )
+        if self.file is not None:
+            own = read_json(self.file)
+            if not isinstance(own, dict) or not all(kind in (*KINDS, NONE) for kind in own.values()):
+                raise LabelError(
+                    f'{self.file}: {{"class": "kind"}} was expected; kinds are {", ".join(KINDS)} and {NONE}'
+                )
+            self.known |= {plain(name): kind for name, kind in own.items()}
+
+    def of(self, name: str, where: str) -> str:
+        """The kind that a class stands for. Raises LabelError."""
+        if plain(name) not in self.known:
+            raise LabelError(
+                f"{where}: unknown kind {name!r}; say in a file kinds.json beside the labels which of "
+                f'{", ".join(KINDS)} or {NONE} it is: {{"{name}": "other"}}'
+            )
+        return self.known[plain(name)]
+
+
+def plain(name: str) -> str:
+    """Open_Palm and open-palm are one name."""
+    return " ".join(name.lower().replace("_", " ").replace("-", " ").replace("'", "").split())
+
+
+def read_json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise LabelError(f"{file}: not JSON: {error}") from None
+
+
+def find_picture(name: str, file: Path) -> str:
+    """Where the picture lies that a label file calls `name`: beside it, in `images`, or in a folder of its own name."""
+    stem = file.stem.split("_", 1)[-1]  # instances_val2017.json is about val2017/
+    folders = [file.parent, file.parent / "images", file.parent.parent, file.parent.parent / "images"]
+    folders += [file.parent.parent / stem, file.parent.parent / "images" / stem, file.parent / stem]
+    for folder in folders:
+        for candidate in (folder / name, folder / Path(name).name):
+            if candidate.is_file():
+                return str(candidate.resolve())
+    return str(file.parent / name)  # to be complained about by name
+
+
+def group_of(name: str, file: Path) -> str:
+    """Copies of a picture belong together (Roboflow calls them a.rf.1.jpg), and so do the frames of a folder."""
+    path = Path(name)
+    folder = "" if path.parent.name in ("", "images", "train", "valid", "val", "test") else f"{path.parent.name}/"
+    return f"{file.parent.resolve().name}:{folder or path.name.split('.rf.')[0]}"
+
+
+def source_of(file: Path) -> str:
+    """The data set's name: of the folder that holds it."""
+    folder = file.parent.resolve()
+    return (folder.parent if folder.name in ("annotations", "labels", "train", "valid", "val", "test") else folder).name

@@ -1,0 +1,45 @@
+"""What a training is set to: one dataclass; the texts are the help of `handflow train`."""
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+
+@dataclass(frozen=True)
+class Settings:
+    out: Annotated[str, "folder of checkpoint, log and curves"] = "runs/hands"
+    minutes: Annotated[float, "training time; the learning rate falls to nothing at its end"] = 60.0
+    steps: Annotated[
+        int, "end after so many batches instead (0: `minutes` counts); the same steps give the same weights"
+    ] = 0
+    batch: Annotated[int, "pictures of 320x192 a step; larger sizes get fewer"] = 16
+    lr: Annotated[float, "highest learning rate; a guess that held"] = 2e-3
+    decay: Annotated[float, "weight decay of AdamW"] = 0.02
+    ema: Annotated[float, "the weights that are kept are a running mean over about 1 / (1 - ema) steps"] = 0.998
+    large: Annotated[
+        float, "share of steps at far's size: smaller hands in more of their scene, and very large ones"
+    ] = 0.4
+    target: Annotated[Literal["gauss", "disc"], "disc: 2017's, see the model card for what it costs"] = "gauss"
+    loss: Annotated[Literal["quality", "focal", "bce", "mse", "mse255"], "what each is worth: see the model card"] = (
+        "quality"
+    )
+    other_weight: Annotated[
+        float, "of hands not open in the open map's loss; 0, as in 2017: they may light up, see card"
+    ] = 0.3
+    mask: Annotated[bool, "without it, regions to ignore and hands of unknown kind count as background"] = True
+    settle: Annotated[bool, "hands labelled only roughly are learned where the network sees them near there"] = True
+    size_weight: Annotated[float, "of the losses of radius and offset; 0: the maps alone are learned"] = 0.5
+    optimizer: Annotated[Literal["adamw", "sgd"], "sgd (momentum 0.9) for comparison"] = "adamw"
+    prior: Annotated[bool, "the network also takes a map of where hands are expected"] = False
+    init: Annotated[str, "weights to begin from: of the packaged model, an fp32 model file or a checkpoint; none"] = (
+        "hands"
+    )
+    holdout: Annotated[float, "share of the groups kept for the validation loss"] = 0.05
+    fold: Annotated[int, "which of the shares is kept: with holdout 0.05, one of twenty"] = 0
+    seed: Annotated[int, "of weights and samples"] = 1
+    threads: Annotated[int, "of torch"] = 1
+    workers: Annotated[int, "processes that make samples"] = 1
+    device: Annotated[str, "cpu, cuda or mps; auto: a GPU where there is one"] = "auto"
+    bf16: Annotated[bool, "half the time per step on processors with AMX and on GPUs"] = False
+    widths: Annotated[str, "channels at /4 /8 /16 /32"] = "32,64,128,128"
+    blocks: Annotated[str, "residual blocks there"] = "1,1,1,2"
+    neck: Annotated[int, "channels of the pyramid; 48 took a fifth longer"] = 32

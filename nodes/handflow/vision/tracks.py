@@ -1,0 +1,157 @@
+"""One hand from frame to frame, and which peak is whose. Places are complex, in picture widths, as in filters."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from handflow.messages import Flow, State
+
+from .kalman import Kalman, OneEuro, share
+from .peaks import Peaks
+
+CLUTTER = 5.0  # false peaks per square width: a peak less likely to be a hand than to be one of these is not that hand
+FIRST_SPEED = 1.5  # widths/s: how fast a hand may be when it is first seen
+TOP_SPEED = 4.0  # widths/s: no hand that fills a twentieth of the picture was faster
+COAST_S = 0.2  # a hand out of sight comes to rest in about this time: most are lost as they turn or stop
+TOUCH = 1.5  # sums of two hands' radii: nearer than this, the flow at one may be the other's
+PEAK_NOISE = 0.1  # cells: the median error of the log parabola on a Gaussian
+SIZE_NOISE = 0.1  # of a hand's radius: how far the network's idea of the middle wanders (measured: 0.1 to 0.2)
+FLOW_NOISE, FLOW_ERROR = 0.1, 0.5  # widths/s, and of the speed: off by 0.2 of it mostly, by 0.6 in one frame of ten
+BID = 0.05  # least step of the auction: small beside the gain of a good pair, 5 to 15
+
+
+class Peak(NamedTuple):
+    """One peak, as the tracks see it. `place`, `radius` and `noise` (standard deviation of the place) in widths."""
+
+    place: complex
+    score: float
+    open: float
+    radius: float
+    noise: float
+
+
+class Track:
+    """One hand, or what may become one: `id` is 0 until it is believed."""
+
+    def __init__(self, peak: Peak, rest_hz: float, rise: float) -> None:
+        self.id = 0
+        self.state = State.NEW
+        self.path = Kalman(peak.place, peak.noise, FIRST_SPEED)
+        self.place, self.velocity = OneEuro(peak.place, rest_hz, rise), OneEuro(0j, rest_hz, rise)
+        self.score, self.open, self.radius = peak.score, peak.open, peak.radius
+        self.is_open = False  # until `finish` has judged
+        self.seen, self.age_s, self.unseen_s = True, 0.0, 0.0
+
+    def predict(self, dt: float, acceleration: float, flow: complex | None, hidden: bool) -> None:
+        """Moves the hand on by `dt` seconds; `flow` is how fast the picture moved at its place, widths/s."""
+        self.age_s += dt
+        if not self.seen and not hidden:
+            self.path.velocity *= 1 - share(dt, COAST_S)
+        self.path.let_change(dt, acceleration, TOP_SPEED)
+        if flow is not None:
+            # A flow of nothing may be blind to a fast hand, so what is believed so far counts as well.
+            speed = max(abs(flow), abs(self.path.velocity))
+            self.path.see_velocity(flow, FLOW_NOISE + FLOW_ERROR * speed)
+        self.path.predict(dt)
+
+    def see(self, peak: Peak, dt: float) -> None:
+        """Takes `peak` as this hand's, `dt` seconds after the last frame."""
+        self.path.see_place(peak.place, peak.noise)
+        self.score += (peak.score - self.score) * share(dt, 0.1)
+        self.open += (peak.open - self.open) * share(dt, 0.15)  # one wrong frame does not flip it
+        self.radius += (peak.radius - self.radius) * share(dt, 0.15)  # it changes no faster than people walk
+        self.seen, self.unseen_s = True, 0.0
+
+    def miss(self, dt: float, keep_s: float) -> None:
+        """No peak was this hand's."""
+        self.seen = False
+        self.unseen_s += dt
+        self.score *= 1 - share(dt, keep_s)
+
+    def finish(self, dt: float, open_at: float, close_at: float) -> None:
+        """Smooths what is told of the hand."""
+        speed = abs(self.path.velocity)
+        self.place.step(self.path.place, speed, dt)
+        self.velocity.step(self.path.velocity, speed, dt)
+        self.is_open = self.open >= (close_at if self.is_open else open_at)
+
+    def gain(self, peak: Peak) -> float:
+        """How much likelier `peak` is this hand than clutter: 2 log of the ratio; below 0 it is not this hand."""
+        distance = abs(peak.place - self.path.place)
+        variance = self.path.place_var + peak.noise**2
+        resized = math.log(max(peak.radius, 1e-3) / max(self.radius, 1e-3)) / 0.4
+        gain = -2 * math.log(2 * math.pi * CLUTTER * variance) - distance**2 / variance - resized**2
+        # However unsure one is of the way it went: what lies on a hand is rather that hand than nothing.
+        return max(gain, 1 - distance / max(self.radius, 1e-3))
+
+
+def peak_list(peaks: Peaks, aspect: float, cell: float) -> list[Peak]:
+    """`peaks` in widths, best first. `aspect` is the picture's height / width, `cell` the map's cell in widths."""
+    columns = (
+        peaks.xy[:, 0].tolist(),
+        peaks.xy[:, 1].tolist(),
+        peaks.score.tolist(),
+        peaks.open.tolist(),
+        peaks.radius.tolist(),
+    )
+    return [
+        Peak(complex(x, y * aspect), score, open_, radius, math.hypot(PEAK_NOISE * cell, SIZE_NOISE * radius))
+        for x, y, score, open_, radius in zip(*columns, strict=True)
+    ]
+
+
+def pair(tracks: list[Track], peaks: list[Peak]) -> list[tuple[Track, Peak]]:
+    """Which peak is whose, so that the sum of the gains is largest: an auction (Bertsekas 1988), tracks bid for peaks.
+
+    Nearest first would let a hand in passing take its neighbour's peak: of 200 crossings it kept 197, this all.
+    """
+    gains = [[track.gain(peak) for peak in peaks] for track in tracks]
+    prices, owner = [0.0] * len(peaks), dict[int, int]()
+    bidding = list(range(len(tracks)))
+    while bidding and peaks:
+        t = bidding.pop()
+        values = [gain - price for gain, price in zip(gains[t], prices, strict=True)]
+        best = max(range(len(peaks)), key=values.__getitem__)
+        if values[best] <= 0:
+            continue  # rather unseen than this
+        second = max((value for p, value in enumerate(values) if p != best), default=0.0)
+        prices[best] += values[best] - max(second, 0.0) + BID
+        if best in owner:
+            bidding.append(owner[best])
+        owner[best] = t
+    return [(tracks[t], peaks[p]) for p, t in owner.items()]
+
+
+def shared(peak: Peak, track: Track, others: list[Track]) -> Peak:
+    """`peak` as it counts for `track` if one of the unseen `others` may lie under it too.
+
+    The map shows two hands that touch as one blob somewhere between them, so its place is that uncertain.
+    """
+    gaps = [
+        abs(other.path.place - track.path.place)
+        for other in others
+        if abs(other.path.place - peak.place) < other.radius
+    ]
+    return peak._replace(noise=math.hypot(peak.noise, max(gaps))) if gaps else peak
+
+
+def touching(track: Track, others: list[Track]) -> bool:
+    """Whether `track` may be in front of or behind one of `others`: what the picture shows there may be either's."""
+    return any(
+        abs(track.path.place - o.path.place) < TOUCH * (track.radius + o.radius) for o in others if o is not track
+    )
+
+
+def flow_at(flow: Flow, track: Track, aspect: float) -> complex | None:
+    """How fast the picture moved at a hand, widths/s: the median of the vectors in the middle of it."""
+    rows, columns = flow.vectors.shape[:2]
+    since_s = (flow.captured_ns - flow.since_ns) / 1e9
+    if not (rows and columns and since_s > 0):
+        return None
+    x, y, reach = track.path.place.real, track.path.place.imag / aspect, 0.5 * track.radius
+    left, right = (min(max(int((x + side * reach) * columns), 0), columns - 1) for side in (-1, 1))
+    top, bottom = (min(max(int((y + side * reach / aspect) * rows), 0), rows - 1) for side in (-1, 1))
+    vectors = np.sort(flow.vectors[top : bottom + 1, left : right + 1].reshape(-1, 2), axis=0)
+    dx, dy = vectors[len(vectors) // 2].tolist()  # the median; numpy's own takes five times as long
+    return complex(dx, dy * aspect) / since_s
