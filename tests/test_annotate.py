@@ -16,7 +16,7 @@ from test_web import ask
 
 from handflow import SetupError
 from handflow.__main__ import main
-from handflow.training.annotation.annotate import serve
+from handflow.commands.network.annotate import serve
 from handflow.training.annotation.key_frames import Marks
 from handflow.training.annotation.session import Session, opened
 from handflow.training.labels.data import read_labels

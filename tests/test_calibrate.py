@@ -446,7 +446,7 @@ def test_pages_for_other_machines_must_be_meant(file: Path, capsys: pytest.Captu
     [
         (["--image", "nothing.png"], 1, "nothing.png: no such file or folder"),
         (["--node", "a"], 2, "--node a: no such surface; the graph has none"),
-        (["--port", "70000"], 2, "'70000' found, a port from 0 to 65535 expected"),
+        (["--port", "70000"], 2, "expected a whole number from 0 to 65535, got '70000'"),
     ],
 )
 def test_what_cannot_be_opened_is_one_line(

@@ -11,7 +11,7 @@ import pytest
 from test_heatmap import FACTS, brightness_model
 
 from handflow import SetupError
-from handflow.training.evaluation import evaluate
+from handflow.commands.network import evaluate
 from handflow.training.evaluation.matching import Found, Seen, alarms, best_threshold, match, score, separation
 from handflow.training.evaluation.report import worst
 from handflow.training.labels.data import LabelError, Picture, split

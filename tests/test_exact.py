@@ -28,7 +28,7 @@ FRAMES = 24
 TAP = """
 import struct
 from handflow import Node, Packed
-from handflow.runtime.wire import encode
+from handflow.runtime.transport.wire import encode
 
 class Tap(Node):
     file: str

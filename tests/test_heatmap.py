@@ -151,7 +151,7 @@ def test_the_check_pictures_show_the_packaged_model_hands_near_and_far():
 def test_pictures_of_two_shapes_in_turn_open_the_model_twice(model, monkeypatch):
     sizes = []
     monkeypatch.setattr(
-        "handflow.vision.model.open_model", lambda *given: sizes.append(given[2:]) or open_model(*given)
+        "handflow.stages.heatmap.open_model", lambda *given: sizes.append(given[2:]) or open_model(*given)
     )
     node = HeatmapNode(model=model, precision="fp32")
     node.start()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from handflow import SetupError
-from handflow.training import train
+from handflow.commands.network import train as command
 from handflow.training.augment import Sample
 from handflow.training.losses import focal, loss_of, quality, settle
 from handflow.training.network import Network
@@ -156,7 +156,7 @@ def data(tmp_path):
 
 def trained(data, *options):
     parser = argparse.ArgumentParser()
-    train.add_arguments(parser)
+    command.add_arguments(parser)
     small = [
         "--init=none",
         "--batch=2",
@@ -166,7 +166,7 @@ def trained(data, *options):
         "--large=0",
         f"--out={data / 'run'}",
     ]
-    assert train.run(parser.parse_args([str(data), *small, *options])) == 0
+    assert command.run(parser.parse_args([str(data), *small, *options])) == 0
     return torch.load(data / "run" / "checkpoint.pt", weights_only=True)
 
 
@@ -254,7 +254,10 @@ def test_pictures_without_any_hand_are_refused(data):
         trained(data, "--steps=1")
 
 
-def test_every_setting_has_a_comment_that_becomes_its_help():
-    comments = train.setting_comments()
-    assert set(comments) == {f.name for f in train.fields(train.Settings)}
-    assert all(comments.values())
+def test_every_setting_of_a_training_is_an_argument_with_a_help_text():
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    text = " ".join(parser.format_help().split())
+    for name, hint in get_type_hints(Settings, include_extras=True).items():
+        assert f"--{name}" in text
+        assert len(get_args(hint)[1]) > 5

@@ -394,7 +394,7 @@ CROWD = '''
 from collections.abc import Iterator
 
 from handflow import Hands, Node, ticks
-from handflow.patterns import Crowd
+from handflow.synthetic.patterns import Crowd
 
 
 class Source(Node):

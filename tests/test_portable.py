@@ -67,8 +67,9 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_without_them_the_runtime_is_imported_and_the_portable_path_taken(bare: Path) -> None:
     code = (
-        "import handflow.__main__, handflow.runtime.control, handflow.runtime.process, handflow.runtime.supervisor;"
-        "from handflow.runtime.rundir import portable; print(portable())"
+        "import handflow.__main__;"
+        "from handflow.runtime.process import control_client, process, supervisor;"
+        "from handflow.runtime.transport.rundir import portable; print(portable())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "True\n"

@@ -273,7 +273,7 @@ def test_the_last_seconds_are_written_when_asked_for(run: Callable[..., Run], gr
     [
         (["-o", "no/such/folder/a.mcap"], 1, "there is no folder"),
         ([], 2, "-o FILE is missing"),
-        (["-o", "a.mcap", "--for", "0"], 2, "a number above 0 expected"),
+        (["-o", "a.mcap", "--for", "0"], 2, "expected a number above 0, got '0'"),
     ],
 )
 def test_what_cannot_be_recorded_is_one_line(

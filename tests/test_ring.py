@@ -154,8 +154,8 @@ def test_a_file_that_is_no_ring_is_refused(tmp_path: object) -> None:
 WRITER = """
 import numpy, pathlib, sys, time
 from handflow.runtime import locks
-from handflow.runtime.mapped import MappedFiles
-from handflow.runtime.ring import Memfd, Rings
+from handflow.runtime.transport.mapped_files import MappedFiles
+from handflow.runtime.transport.shared_memory import Memfd, Rings
 
 rings = Rings(memory=MappedFiles(pathlib.Path(sys.argv[1])) if len(sys.argv) > 1 else Memfd())
 print(*rings.ref(numpy.full((30, 40, 3), 9, "uint8")), flush=True)

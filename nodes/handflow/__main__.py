@@ -61,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs one command; the exit status: 0 done or stopped, 2 a usage or graph error, 1 any other failure."""
     try:
         args = parsed(sys.argv[1:] if arguments is None else arguments)
-        return args.run(args)
+        return args.do(args)
     except GraphError as error:
         complain(*error.lines)
         return 2
@@ -79,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:
-    """The arguments of a verb, and its `run`."""
+    """The arguments of a verb, and what to `do` with them: its module's `run`."""
     verbs = {verb: module for group in VERBS.values() for verb, (module, _) in group.items()}
     verb = next((word for word in arguments[:1] if word in verbs), None)
     if verb is None:
@@ -89,7 +89,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
         f"handflow {verb}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     module.add_arguments(parser)
-    parser.set_defaults(run=module.run)
+    parser.set_defaults(do=module.run)
     return parser.parse_args(arguments[1:])
 
 

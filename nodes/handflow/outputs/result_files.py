@@ -13,7 +13,11 @@ from handflow.capture.files import Picture
 from handflow.errors import SetupError
 from handflow.outputs.drawing import draw
 from handflow.outputs.json_line import Line
-from handflow.pipeline import Seen
+
+
+class Seen(NamedTuple):
+    picture: Picture
+    line: Line
 
 
 class Output(Protocol):
@@ -91,8 +95,3 @@ def writable(name: str) -> "contextlib.AbstractContextManager[TextIO]":
         return open(name, "w", encoding="utf-8", newline="")
     except OSError as error:
         raise SetupError(f"{name}: cannot be written: {error.strerror}") from error
-
-
-class Seen(NamedTuple):
-    picture: Picture
-    line: Line

@@ -1,4 +1,4 @@
-"""From which score on a peak is a hand, and a hand an open palm: chosen on validation pictures, see models/README.md."""
+"""From which score on a peak is a hand, and a hand an open palm. Chosen on validation pictures: models/README.md."""
 
 START_SCORE = 0.52  # a peak this high may start a hand
 KEEP_SCORE = 0.15  # a hand that is followed goes on with a peak this low
