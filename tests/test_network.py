@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+from typing import get_args, get_type_hints
 
 import cv2
 import numpy as np
