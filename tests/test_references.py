@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.references import FOLDER, recorded
 
 from handflow import Flow, Frame, Hands, Heatmap, Hop, Message
 from handflow.errors import RecordingError
@@ -23,7 +24,6 @@ from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
 from handflow.synthetic.scene import Grain, Scene
 
-FOLDER = Path(__file__).parent / "recordings"
 SCENES: dict[str, Callable[[], Scene]] = {
     "three-hands": lambda: Scene(seed=0, hands=3, size=(384, 216)),
     "two-cross": lambda: Scene(
@@ -137,10 +137,6 @@ def differences(got: dict[str, list[Message]], expected: dict[str, list[Message]
                     f"by {count.largest:.4g}; first in frame {count.first}"
                 )
     return lines
-
-
-def recorded(name: str) -> list[Frame]:
-    return [m for m in Recording(FOLDER / f"{name}.mcap").messages("camera") if isinstance(m, Frame)]
 
 
 def references(name: str) -> dict[str, list[Message]]:

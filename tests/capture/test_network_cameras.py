@@ -1,0 +1,573 @@
+"""Cameras on the network, against servers made of plain sockets: slow, hanging, cut, gone and back."""
+
+import base64
+import contextlib
+import itertools
+import logging
+import re
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from support.graphs import Run, until
+
+from handflow import now_ns
+from handflow.__main__ import main
+from handflow.capture import network as streams
+from handflow.capture.files import Picture
+from handflow.capture.network import Lateness, open_stream
+from handflow.capture.reader import Health, Reader
+from handflow.recording.metadata import Pictures, facts_of
+from handflow.runtime.address import masked
+from handflow.stages.camera import Camera
+
+SHADES = 16  # a picture's number is its grey, in steps that survive JPEG
+HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
+
+
+def jpeg(number: int, size: tuple[int, int] = (64, 48)) -> bytes:
+    image = np.full((size[1], size[0], 3), number % SHADES * 16, np.uint8)
+    image[: size[1] // 4] = 255  # light enough not to be black
+    return cv2.imencode(".jpg", image)[1].tobytes()
+
+
+def number(image: np.ndarray) -> int:
+    return round(float(image[-1, -1, 0]) / 16)
+
+
+def part(number: int, head: bytes = b"") -> bytes:
+    body = jpeg(number)
+    return b"--frame\r\nContent-Type: image/jpeg\r\n%sContent-Length: %d\r\n\r\n%s\r\n" % (head, len(body), body)
+
+
+class Server:
+    """Serves each connection by `serve(connection, how many came before)`, in a thread of its own."""
+
+    def __init__(self, serve: Callable[[socket.socket, int], None], scheme: str = "http") -> None:
+        self.serve = serve
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self.listener.getsockname()[1]
+        self.url = f"{scheme}://127.0.0.1:{self.port}/live"
+        self.came: list[float] = []
+        self.open: list[socket.socket] = []
+        self.threads = [threading.Thread(target=self._accept, daemon=True)]
+        self.threads[0].start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                self.came.append(time.monotonic())
+                self.open.append(connection)
+                thread = threading.Thread(target=self._run, args=(connection, len(self.came) - 1), daemon=True)
+                self.threads.append(thread)
+                thread.start()
+
+    def _run(self, connection: socket.socket, before: int) -> None:
+        with contextlib.suppress(OSError), connection:
+            self.serve(connection, before)
+
+    def close(self) -> None:
+        for each in (self.listener, *self.open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        for thread in self.threads:
+            thread.join(10)
+            assert not thread.is_alive()
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[..., Server]]:
+    with contextlib.ExitStack() as ends:
+
+        def start(serve: Callable[[socket.socket, int], None], scheme: str = "http") -> Server:
+            server = Server(serve, scheme)
+            ends.callback(server.close)
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def reading(caplog, monkeypatch) -> Iterator[Callable[..., Reader]]:
+    """Reads a stream as the camera stage does; a server that hangs is given up sooner."""
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(streams, "SILENT_S", 1.0)
+    monkeypatch.setattr(streams, "PICTURE_S", 1.0)
+    readers: list[Reader] = []
+
+    def make(url: str, **settings: object) -> Reader:
+        settings = {"pauses_s": (0.05,), **settings}
+        readers.append(Reader(lambda: open_stream(url), logging.getLogger("camera"), Health(0), **settings))
+        return readers[-1]
+
+    yield make
+    for reader in readers:
+        reader.close()
+        reader._thread.join(10)
+        assert not reader._thread.is_alive()
+
+
+def arrived(reader: Reader, count: int, within_s: float = 30) -> list[Picture]:
+    found: list[Picture] = []
+    end = time.monotonic() + within_s
+    for picture in reader:
+        if picture is not None:
+            found.append(picture)
+        if len(found) == count:
+            return found
+        assert time.monotonic() < end, f"{len(found)} of {count} pictures came"
+    raise AssertionError("the reader ended")
+
+
+def paced(connection: socket.socket, numbers: Iterator[int] | range, pause_s: float = 0.04) -> None:
+    for each in numbers:
+        connection.sendall(part(each))
+        time.sleep(pause_s)
+
+
+def request(connection: socket.socket) -> bytes:
+    got = b""
+    while b"\r\n\r\n" not in got:
+        got += connection.recv(4096) or pytest.fail("the reader went away")
+    return got
+
+
+def live(connection: socket.socket, before: int) -> None:
+    request(connection)
+    connection.sendall(HEAD)
+    paced(connection, itertools.count())
+
+
+def test_pictures_come_in_order_each_once_and_stamped_now(serving, reading) -> None:
+    found = arrived(reading(serving(live).url), 8)
+    shown = [number(picture.image) for picture in found]
+    assert all(1 <= (b - a) % SHADES <= 3 for a, b in itertools.pairwise(shown))
+    assert now_ns() - found[-1].captured_ns < 1e9
+    stamps = [picture.captured_ns for picture in found]
+    assert stamps == sorted(set(stamps))
+
+
+@pytest.mark.parametrize(
+    ("head", "wrap"),
+    [
+        (HEAD.replace(b"boundary=frame", b'boundary="--frame"'), lambda p: p),
+        (HEAD, lambda p: re.sub(rb"Content-Length: \d+\r\n", b"", p)),
+        (HEAD.replace(b"1.0", b"1.1").replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n"),
+         lambda p: b"%x\r\n%s\r\n" % (len(p), p)),
+        (HEAD.replace(b"\r\n", b"\n"), lambda p: p.replace(b"\r\n", b"\n", 4)),
+        (HEAD, lambda p: b"preamble\r\n" + p),
+    ],
+    ids=["quoted boundary", "no lengths", "chunked", "line feeds", "text before"],
+)  # fmt: skip
+def test_what_servers_disagree_on_is_read(serving, reading, head: bytes, wrap: Callable[[bytes], bytes]) -> None:
+    def serve(connection: socket.socket, before: int) -> None:
+        request(connection)
+        connection.sendall(head)
+        for each in itertools.count():
+            connection.sendall(wrap(part(each)))
+            time.sleep(0.04)
+
+    shown = [number(picture.image) for picture in arrived(reading(serving(serve).url), 4)]
+    assert len(set(shown)) == 4
+
+
+def test_what_was_held_up_in_the_network_is_thrown_away(serving, reading) -> None:
+    """After a pause a whole burst of old pictures comes at once, and only then live ones."""
+    pause = threading.Event()
+
+    def serve(connection: socket.socket, before: int) -> None:
+        request(connection)
+        connection.sendall(HEAD)
+        paced(connection, itertools.takewhile(lambda _: not pause.is_set(), itertools.cycle([1, 2])))
+        time.sleep(0.5)
+        connection.sendall(b"".join(part(9) for _ in range(40)))
+        time.sleep(0.1)
+        paced(connection, itertools.cycle([12, 13]))
+
+    reader = reading(serving(serve).url)
+    arrived(reader, 3)
+    pause.set()
+    after = [number(picture.image) for picture in arrived(reader, 12)]
+    assert 12 in after
+    assert after.count(9) <= 1  # its first one had to be waited for
+
+
+def test_what_the_server_says_of_the_time_tells_old_pictures_in_a_slow_network(serving, reading) -> None:
+    """The burst trickles in, so each of its pictures has to be waited for; the server's stamps give it away."""
+    begun = time.monotonic()
+
+    def stamped(each: int, age_s: float) -> bytes:
+        return part(each, b"X-Timestamp: %.6f\r\n" % (1e9 + time.monotonic() - begun - age_s))
+
+    def serve(connection: socket.socket, before: int) -> None:
+        request(connection)
+        connection.sendall(HEAD)
+        for _ in range(15):
+            connection.sendall(stamped(1, 0))
+            time.sleep(0.04)
+        time.sleep(0.7)
+        for late in range(20):
+            connection.sendall(stamped(9, 0.65 - late / 80))
+            time.sleep(0.015)
+        while True:
+            connection.sendall(stamped(12, 0))
+            time.sleep(0.04)
+
+    reader = reading(serving(serve).url)
+    shown: list[int] = []
+    while shown.count(12) < 3:
+        shown += [number(picture.image) for picture in arrived(reader, 1)]
+    assert 1 in shown
+    assert 9 not in shown
+
+
+def test_a_slow_server_is_as_good_as_its_pictures(serving, reading) -> None:
+    def serve(connection: socket.socket, before: int) -> None:
+        request(connection)
+        connection.sendall(HEAD)
+        paced(connection, itertools.count(), 0.4)
+
+    shown = [number(picture.image) for picture in arrived(reading(serving(serve).url), 3)]
+    assert shown[1:] == [shown[0] + 1, shown[0] + 2]
+
+
+def hang(connection: socket.socket, before: int) -> None:
+    connection.recv(1 << 20)
+    time.sleep(0.01)
+    with contextlib.suppress(OSError):
+        while connection.recv(4096):
+            pass
+
+
+def hang_after(text: bytes) -> Callable[[socket.socket, int], None]:
+    def serve(connection: socket.socket, before: int) -> None:
+        request(connection)
+        connection.sendall(text)
+        hang(connection, before)
+
+    return serve
+
+
+def trickle(connection: socket.socket, before: int) -> None:
+    request(connection)
+    connection.sendall(HEAD)
+    for byte in part(3):
+        connection.sendall(bytes([byte]))
+        time.sleep(0.05)
+
+
+BAD = {
+    "hangs": hang,
+    "hangs after its head": hang_after(HEAD),
+    "hangs in a picture": hang_after(HEAD + part(1) + part(2)[:200]),
+    "trickles": trickle,
+    "cuts": lambda connection, before: request(connection) and None,
+    "cuts after a picture": lambda connection, before: (request(connection), connection.sendall(HEAD + part(1)))[1],
+    "answers an error": lambda c, b: (request(c), c.sendall(b"HTTP/1.0 503 Busy\r\n\r\n"))[1],
+    "is no web server": lambda c, b: (request(c), c.sendall(b"\0\xff" * 999))[1],
+    "sends no boundaries": lambda c, b: (request(c), c.sendall(HEAD + bytes(200_000)))[1],
+    "sends no JPEGs": lambda c, b: (
+        request(c),
+        c.sendall(HEAD + b"--frame\r\nContent-Length: 5\r\n\r\nhello\r\n" * 50),
+    )[1],
+}
+
+
+SLOW = {"hangs", "hangs after its head", "trickles"}  # seconds of waiting each; the others are enough for every day
+
+
+@pytest.mark.parametrize("fault", [pytest.param(f, marks=[pytest.mark.slow] if f in SLOW else []) for f in BAD])
+def test_a_server_that_fails_is_asked_again_until_it_works_and_both_are_said_once(
+    serving, reading, caplog, monkeypatch, fault: str
+) -> None:
+    monkeypatch.setattr("handflow.capture.reader.LOST_S", 0.5)
+    monkeypatch.setattr("handflow.capture.reader.OPENING_S", 0.5)
+
+    def serve(connection: socket.socket, before: int) -> None:
+        (BAD[fault] if before < 2 else live)(connection, before)
+
+    server = serving(serve)
+    found = arrived(reading(server.url), 6)
+    assert len(server.came) == 3
+    assert number(found[-1].image) != number(found[-2].image)
+    assert caplog.text.count("camera lost: ") == 1
+    assert caplog.text.count("camera back: ") == 1
+
+
+def test_a_server_that_is_not_there_is_asked_after_growing_pauses(serving, reading, caplog) -> None:
+    server = serving(lambda connection, before: None)
+    reader = reading(server.url, pauses_s=(0.05, 0.2, 0.6))
+    until(lambda: len(server.came) >= 5, "it gives up")
+    reader.close()
+    gaps = [b - a for a, b in itertools.pairwise(server.came)]
+    assert gaps[0] < gaps[2] + 0.2
+    assert gaps[2] > 0.5
+    assert gaps[3] > 0.5
+    assert caplog.text.count("camera lost: ") == 1
+
+
+@pytest.mark.parametrize(
+    ("serve", "line"),
+    [
+        (lambda c, b: (request(c), c.sendall(b"HTTP/1.0 404 Not Found\r\n\r\n")), "the server answers 404 Not Found"),
+        (lambda c, b: (request(c), c.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n")),
+         r"text/html found, a stream of JPEGs \(multipart/x-mixed-replace\) expected"),
+        (lambda c, b: (request(c), c.sendall(b"SSH-2.0-OpenSSH\r\n")), "no HTTP: "),
+    ],
+)  # fmt: skip
+def test_why_a_stream_does_not_open_is_said(serving, serve, line: str) -> None:
+    with pytest.raises(OSError, match=f"http://127.0.0.1:[0-9]+/live: {line}"):
+        open_stream(serving(serve).url)
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_nobody_there_is_said_as_it_is(scheme: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as once:
+        port = once.getsockname()[1]
+    with pytest.raises(OSError, match=rf"{scheme}://\*\*\*@127.0.0.1:{port}/x: Connection refused"):
+        open_stream(f"{scheme}://me:secret@127.0.0.1:{port}/x")
+
+
+def asks_for(kind: str) -> Callable[[socket.socket, int], None]:
+    def serve(connection: socket.socket, before: int) -> None:
+        for _ in range(2):
+            asked = request(connection).decode()
+            login = re.search(r"Authorization: (.*)\r", asked)
+            good = base64.b64encode(b"me:s:cr t").decode()
+            if login and ((kind == "Digest" and 'username="me"' in login[1]) or login[1] == f"Basic {good}"):
+                connection.sendall(HEAD)
+                paced(connection, itertools.count())
+            realm = 'realm="cam", nonce="abc", qop="auth"' if kind == "Digest" else 'realm="cam"'
+            answer = f"HTTP/1.0 401 No\r\nWWW-Authenticate: {kind} {realm}\r\nContent-Length: 0\r\n\r\n"
+            connection.sendall(answer.encode())
+            return
+
+    return serve
+
+
+@pytest.mark.parametrize("kind", ["Basic", "Digest"])
+def test_a_name_and_a_password_in_the_url_are_given_as_the_server_asks(serving, reading, kind: str) -> None:
+    server = serving(asks_for(kind))
+    assert arrived(reading(server.url.replace("//", "//me:s%3Acr%20t@")), 2)
+
+
+def test_a_missing_or_wrong_password_is_said_and_never_shown(serving, reading, caplog) -> None:
+    server = serving(asks_for("Basic"))
+    with pytest.raises(OSError, match="the server wants a user name and password"):
+        open_stream(server.url)
+    reader = reading(server.url.replace("//", "//me:wrongword@"))
+    until(lambda: "the server wants another user name or password" in caplog.text, "it is not said")
+    reader.close()
+    assert "wrongword" not in caplog.text
+    assert f"http://***@127.0.0.1:{server.port}/live" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("rtsp://me:secret@cam/1", "rtsp://***@cam/1"),
+        ("at rtsp://me:se@cr/et@cam:554/1: it is gone", "at rtsp://***@cam:554/1: it is gone"),
+        ("http://cam/v?user=me&password=secret&fps=9", "http://cam/v?user=me&password=***&fps=9"),
+        ("http://cam/v?api_key=secret", "http://cam/v?api_key=***"),
+        ("http://cam/v and me@example.org", "http://cam/v and me@example.org"),
+    ],
+)
+def test_secrets_in_urls_are_hidden(text: str, shown: str) -> None:
+    assert masked(text) == shown
+
+
+def test_a_recording_does_not_hold_the_camera_s_password() -> None:
+    source = {"source": "rtsp://me:secretword@cam/1", "fps": 30}
+    graph = {"file": "/tmp/g.yaml", "nodes": {"camera": {"run": "camera", "in": {}, "with": source}}}
+    facts = facts_of(graph, Pictures())
+    assert "secretword" not in str(facts)
+    assert facts.graph["nodes"]["camera"]["with"] == {"source": "rtsp://***@cam/1", "fps": 30}
+
+
+def test_lateness_is_told_from_the_quickest_picture() -> None:
+    lateness = Lateness()
+    backlog = [lateness.see(n / 30, 10 + n * 0.005) for n in range(1, 31)]  # a second of pictures kept for us
+    assert backlog == [None] * 30
+    steady = [lateness.see(1 + n / 30, 10.15 + n / 30) for n in range(1, 31)]
+    assert steady == pytest.approx([0] * 30, abs=0.01)
+    assert lateness.see(2.1, 12.25) == pytest.approx(1, abs=0.01)  # held up
+    assert lateness.see(2.6, 12.26) == pytest.approx(0.51, abs=0.01)
+
+
+def test_a_clock_that_goes_wrong_does_not_make_pictures_late() -> None:
+    lateness = Lateness()
+    late = [lateness.see(n / 30 * (1 - 3e-4), n / 30) for n in range(1, 30 * 3600)]
+    assert max(each or 0 for each in late) < 0.01
+
+
+def test_a_stream_without_times_is_taken_as_it_comes() -> None:
+    lateness = Lateness()
+    assert [lateness.see(0, n / 30) for n in range(5)][1:] == [0.0] * 4
+
+
+def sdp(port: int) -> bytes:
+    return b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=t\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=control:track\r\n"
+
+
+def rtp(image: bytes, seq: int, t_s: float) -> Iterator[bytes]:
+    """A JPEG as RTP packets (RFC 2435: quantisation tables in the head, the standard Huffman tables left out)."""
+    tables, at = b"", 2
+    while image[at + 1] != 0xDA:
+        marker, length = image[at + 1], struct.unpack_from(">H", image, at + 2)[0]
+        if marker == 0xDB:
+            tables += b"".join(image[at + 5 + i : at + 69 + i] for i in range(0, length - 2, 65))
+        if marker == 0xC0:
+            height, width = struct.unpack_from(">HH", image, at + 5)
+            kind = 1 if image[at + 11] == 0x22 else 0
+        at += 2 + length
+    scan = image[at + 2 + struct.unpack_from(">H", image, at + 2)[0] : -2]
+    for offset in range(0, len(scan), 1200):
+        last = offset + 1200 >= len(scan)
+        head = struct.pack(">BBHII", 0x80, 26 | 0x80 * last, seq & 0xFFFF, round(t_s * 90000) & 0xFFFFFFFF, 7)
+        head += struct.pack(">I", offset) + bytes([kind, 255, width // 8, height // 8])
+        if offset == 0:
+            head += struct.pack(">BBH", 0, 0, len(tables)) + tables
+        packet = head + scan[offset : offset + 1200]
+        yield b"$\0" + struct.pack(">H", len(packet)) + packet
+        seq += 1
+
+
+def rtsp(play: Callable[[socket.socket, int], None]) -> Callable[[socket.socket, int], None]:
+    """Answers as an RTSP server does until the client wants to see something. A connection without a word is a look."""
+
+    def serve(connection: socket.socket, before: int) -> None:
+        while asked := connection.recv(4096):
+            verb, count = asked.split()[0], re.search(rb"(?i)CSeq: *(\d+)", asked)[1]  # type: ignore[index]
+            head, body = b"RTSP/1.0 200 OK\r\nCSeq: %s\r\n" % count, b""
+            if verb == b"OPTIONS":
+                head += b"Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n"
+            if verb == b"DESCRIBE":
+                body = sdp(0)
+                head += b"Content-Type: application/sdp\r\nContent-Length: %d\r\n" % len(body)
+            if verb == b"SETUP":
+                head += b"Session: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
+            if verb == b"PLAY":
+                head += b"Session: 1\r\n"
+            connection.sendall(head + b"\r\n" + body)
+            if verb == b"PLAY":
+                play(connection, before)
+
+    return serve
+
+
+def rtp_live(connection: socket.socket, before: int) -> None:
+    begun, seq = time.monotonic(), 0
+    for each in itertools.count():
+        for packet in rtp(jpeg(each, (320, 240)), seq, 100 + time.monotonic() - begun):
+            connection.sendall(packet)
+            seq += 1
+        time.sleep(0.04)
+
+
+def test_rtsp_is_read_as_it_comes(serving, reading) -> None:
+    found = arrived(reading(serving(rtsp(rtp_live), "rtsp").url), 10)
+    shown = [number(picture.image) for picture in found]
+    assert all(1 <= (b - a) % SHADES <= 4 for a, b in itertools.pairwise(shown[2:]))
+
+
+def test_rtsp_does_not_show_what_the_server_had_kept(serving, reading) -> None:
+    """Two seconds of old pictures come first, as from a camera that buffers."""
+
+    def play(connection: socket.socket, before: int) -> None:
+        begun, seq = time.monotonic(), 0
+        for each in range(50):
+            for packet in rtp(jpeg(3, (320, 240)), seq, 100 + each * 0.04):
+                connection.sendall(packet)
+                seq += 1
+        while True:
+            for packet in rtp(jpeg(12, (320, 240)), seq, 102 + time.monotonic() - begun):
+                connection.sendall(packet)
+                seq += 1
+            time.sleep(0.04)
+
+    shown = [number(picture.image) for picture in arrived(reading(serving(rtsp(play), "rtsp").url), 10)]
+    assert shown.count(3) <= 1
+    assert shown[-1] == 12
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        pytest.param(hang, id="hangs"),
+        pytest.param(rtsp(hang), id="hangs at play", marks=pytest.mark.slow),
+        pytest.param(lambda connection, before: None, id="cuts"),
+    ],
+)
+def test_an_rtsp_server_that_fails_is_asked_again(serving, reading, monkeypatch, caplog, fault) -> None:
+    monkeypatch.setattr(streams, "OPEN_S", 1.0)
+    looks = itertools.count()
+
+    def serve(connection: socket.socket, before: int) -> None:
+        (fault if next(looks) < 2 else rtsp(rtp_live))(connection, before)
+
+    assert len(arrived(reading(serving(serve, "rtsp").url), 4)) == 4
+    assert caplog.text.count("camera lost: ") <= 1
+
+
+@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+def test_a_stage_whose_server_hangs_stops_at_once(
+    serving, run: Callable[..., Run], tmp_path: Path, scheme: str
+) -> None:
+    server = serving(hang, scheme)
+    (tmp_path / "g.yaml").write_text("nodes:\n  camera: {run: camera}\n  publish: {run: flow, in: camera}\n")
+    url = server.url.replace("//", "//me:secretword@")
+    started = run("run", tmp_path / "g.yaml", "--source", url)
+    until(lambda: len(server.came) >= (1 if scheme == "http" else 2), "it does not connect")
+    time.sleep(0.3)
+    begun = time.monotonic()
+    assert started.stop() == 0
+    assert time.monotonic() - begun < 1.9  # at 2 s it would have been killed
+    assert not any("did not stop" in line for line in started.err)
+    assert not any("secretword" in line for line in started.out + started.err)
+
+
+def test_the_camera_stage_sends_a_stream_s_pictures_mirrored_and_in_its_size(serving) -> None:
+    def serve(connection: socket.socket, before: int) -> None:
+        request(connection)
+        connection.sendall(HEAD)
+        paced(connection, itertools.count())
+
+    node = Camera(source=serving(serve).url, size=(32, 24))
+    node.start()
+    frames = [frame for frame in itertools.islice(node.process(), 40) if frame is not None][:3]
+    node.stop()
+    assert [frame.image.shape for frame in frames] == [(24, 32, 3)] * 3
+
+
+def test_check_takes_streams_and_says_which_there_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph = tmp_path / "g.yaml"
+    for good in ("rtsp://cam/1", "rtsps://me:secretword@cam/1", "http://cam:8080/video", "HTTPS://cam/video"):
+        graph.write_text(f"nodes:\n  camera: {{run: camera, with: {{source: '{good}'}}}}\n")
+        assert main(["check", str(graph)]) == 0
+    graph.write_text("nodes:\n  camera: {run: camera, with: {source: 'ftp://me:secretword@cam/1'}}\n")
+    assert main(["check", str(graph)]) == 2
+    line = capsys.readouterr().err
+    assert "g.yaml:2:" in line
+    assert "source ftp://***@cam/1: http:// or https:// or rtsp:// or rtsps:// expected" in line
+
+
+def test_a_password_on_the_command_line_is_not_repeated_in_what_is_wrong_with_it(tmp_path: Path) -> None:
+    graph = tmp_path / "g.yaml"
+    graph.write_text("nodes:\n  a: {run: camera}\n  b: {run: camera}\n")
+    for arguments in (["--source", "rtsp://me:secretword@cam/1"], ["--set", "c.source=rtsp://me:secretword@cam/1"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "handflow", "run", graph, *arguments], capture_output=True, text=True
+        )
+        assert done.returncode == 2
+        assert "rtsp://***@cam/1" in done.stderr
+        assert "secretword" not in done.stderr + done.stdout

@@ -1,0 +1,496 @@
+"""The annotate page: what it writes and refuses, and, in a real browser without a screen, what one draws on it."""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from support.graphs import Run, until
+from support.moving import SIZE, box, place, scene
+from support.pages import ask
+
+from handflow import SetupError
+from handflow.__main__ import main
+from handflow.commands.network.annotate import serve
+from handflow.training.annotation.key_frames import Marks
+from handflow.training.annotation.session import Session, opened
+from handflow.training.labels.data import read_labels
+from handflow.training.labels.images import Clip
+from handflow.training.targets import OPEN, OTHER
+
+FRAMES = 20
+
+
+@pytest.fixture(scope="session")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A clip in which a textured square moves as `place` says."""
+    file = tmp_path_factory.mktemp("clips") / "square.mp4"
+    write(file, [scene(*place(n)) for n in range(FRAMES)])
+    return file
+
+
+def write(file: Path, pictures: list[np.ndarray]) -> None:
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), 30, pictures[0].shape[1::-1])
+    for picture in pictures:
+        writer.write(np.repeat(picture[..., None], 3, axis=2))
+    writer.release()
+
+
+@pytest.fixture
+def clip(rendered: Path, tmp_path: Path) -> Path:
+    """The same, to be moved about."""
+    file = tmp_path / "square.mp4"
+    file.write_bytes(rendered.read_bytes())
+    return file
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "labels"
+
+
+def lines(file: Path) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in file.read_text().splitlines()]
+
+
+def hand(frame: int, id_: int = 1, kind: str = "open") -> dict[str, Any]:
+    return {"id": id_, "box": box(*place(frame)), "kind": kind}
+
+
+def begun(paths: list[str], folder: Path) -> Session:
+    return Session(*opened(paths), folder)
+
+
+def label(session: Session, frame: int, *hands: dict[str, Any], clip: int = 0) -> dict[str, Any]:
+    session.show({"clip": clip, "frame": frame})
+    return session.edit({"clip": clip, "frame": frame, "hands": list(hands)})
+
+
+# What is written
+
+
+def test_training_reads_what_was_labelled_and_nothing_that_was_not_looked_at(clip: Path, folder: Path) -> None:
+    session = begun([str(clip)], folder)
+    label(session, 2, hand(2), hand(2, 2, "other") | {"box": [5, 5, 40, 40]})
+    for frame in (3, 4, 9):
+        session.show({"clip": 0, "frame": frame})
+    label(session, 6)
+    written = lines(folder / "clips" / "square.jsonl")
+    assert [line["frame"] for line in written] == list(range(FRAMES))
+    assert [line["frame"] for line in written if line["labelled"]] == [2, 3, 4, 6, 9]
+    assert [line["frame"] for line in written if line["exact"]] == [2, 6]
+    assert written[4]["hands"][0].keys() == {"box", "kind", "labelled_by", "id"}
+    pictures = read_labels([folder])
+    assert [picture.frame for picture in pictures] == [2, 3, 4, 6, 9]
+    first, _, carried, empty, after = pictures
+    assert first.kinds.tolist() == [OPEN, OTHER]
+    assert first.ids == ["1", "2"]
+    assert (first.source, first.group) == ("clips/square", "square")
+    np.testing.assert_allclose(first.boxes[0], box(*place(2)), atol=0.1)
+    np.testing.assert_allclose(carried.boxes[0, :2] + carried.boxes[0, 2:] / 2, place(4), atol=1)
+    assert len(empty.boxes) == len(after.boxes) == 0
+    assert (first.read() == Clip(clip)[2]).all(), "the clip itself is read where it lies"
+
+
+def test_every_change_is_on_the_disk_at_once_and_gone_on_from(clip: Path, folder: Path) -> None:
+    session = begun([str(clip)], folder)
+    label(session, 0, hand(0))
+    for frame in range(1, 6):
+        session.show({"clip": 0, "frame": frame})
+    before = (folder / "clips" / "square.jsonl").read_text()
+    again = begun([str(clip)], folder)  # the first one was never closed: it might as well have been killed
+    assert again.state()["clips"][0]["at"] == 5
+    assert (folder / "clips" / "square.jsonl").read_text() == before
+    told = again.show({"clip": 0, "frame": 6})
+    assert told["states"] == "kcccccc" + "." * (FRAMES - 7)
+    assert told["fresh"] == 2
+    x, y, w, h = told["hands"][0]["box"]
+    np.testing.assert_allclose((x + w / 2, y + h / 2), place(6), atol=1)
+    assert not list(folder.rglob("*.part"))
+
+
+def test_a_clip_that_was_moved_keeps_its_labels(clip: Path, folder: Path, tmp_path: Path) -> None:
+    label(begun([str(clip)], folder), 0, hand(0))
+    (tmp_path / "elsewhere").mkdir()
+    moved = clip.rename(tmp_path / "elsewhere" / "square.mp4")
+    assert begun([str(moved)], folder).show({"clip": 0, "frame": 0})["states"][0] == "k"
+    assert read_labels([folder])[0].path.resolve() == moved.resolve()
+
+
+def test_labels_and_clip_move_together(clip: Path, folder: Path, tmp_path: Path) -> None:
+    label(begun([str(clip)], folder), 0, hand(0))
+    (tmp_path / "there").mkdir()
+    clip.rename(tmp_path / "there" / "square.mp4")
+    folder.rename(tmp_path / "there" / "labels")
+    assert len(read_labels([tmp_path / "there" / "labels"])) == 1
+
+
+def test_two_clips_of_one_name_have_labels_of_their_own(clip: Path, folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other" / "square.mp4"
+    other.parent.mkdir()
+    write(other, [scene(200, 100)] * 3)
+    session = begun([str(clip), str(other)], folder)
+    label(session, 1, hand(1))
+    label(session, 2, hand(2), clip=1)
+    assert [(p.path.resolve(), p.frame) for p in read_labels([folder])] == [(clip, 1), (other, 2)]
+    assert len(lines(folder / "clips" / "square-2.jsonl")) == 3
+    again = begun([str(other), str(clip)], folder)
+    assert [again.show({"clip": n, "frame": 0})["states"].count("k") for n in (0, 1)] == [1, 1]
+
+
+def test_pictures_are_labelled_each_by_itself(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "square").mkdir()
+    for n in (10, 9, 8):
+        cv2.imwrite(str(tmp_path / "square" / f"{n}.png"), scene(*place(n), size=(640 + n, 360)))
+    session = begun([str(tmp_path / "square")], folder)
+    told = label(session, 1, hand(9))
+    assert (told["title"], told["width"]) == ("9.png", 649)
+    assert session.show({"clip": 0, "frame": 2})["hands"] == []
+    (picture,) = read_labels([folder])
+    assert (picture.path.name, picture.frame, picture.source) == ("9.png", None, "square")
+    assert picture.read().shape[1] == 649
+    again = begun([str(tmp_path / "square")], folder)
+    assert again.show({"clip": 0, "frame": 1})["exact"]
+    again.edit({"clip": 0, "frame": 0, "hands": []})  # nobody waves: that is a label too
+    assert len(read_labels([folder])) == 2
+
+
+def test_what_others_wrote_about_a_hand_stays_where_it_is_not_touched(folder: Path, tmp_path: Path) -> None:
+    folder.mkdir()
+    cv2.imwrite(str(folder / "a.png"), scene(300, 180))
+    known = {"box": [1, 2, 30, 40], "kind": "open", "kind_by": "landmarks", "labelled_by": "class"}
+    line = {
+        "image": "a.png",
+        "width": 640,
+        "height": 360,
+        "hands": [known],
+        "source": "s",
+        "group": "g",
+        "licence": "MIT",
+    }
+    (folder / "labels.jsonl").write_text(json.dumps(line))
+    label(begun([str(folder)], folder), 0, {"id": 1, **known}, hand(0, 2))
+    (told,) = lines(folder / "labels.jsonl")
+    assert told["hands"][0] == known | {"id": 1}
+    assert (told["group"], told["licence"], told["hands"][1]["labelled_by"]) == ("g", "MIT", "eye")
+
+
+# What is refused
+
+
+def test_labels_of_another_clip_are_not_written_over(clip: Path, folder: Path) -> None:
+    label(begun([str(clip)], folder), 0, hand(0))
+    before = (folder / "clips" / "square.jsonl").read_text()
+    write(clip, [scene(200, 100)] * 5)
+    with pytest.raises(SetupError, match=r"with 20 frames of 640x360, but .*square.mp4 has 5 of 640x360: another clip"):
+        begun([str(clip)], folder)
+    write(clip, [scene(200, 100, size=(320, 240))] * FRAMES)
+    with pytest.raises(SetupError, match=r"640x360, but .* 320x240: another clip; give another folder .* -o"):
+        begun([str(clip)], folder)
+    assert (folder / "clips" / "square.jsonl").read_text() == before
+
+
+FRAME = {"frame": 0, "width": 640, "height": 360, "hands": []}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{", r"square\.jsonl:1: not JSON"),
+        ("[]", r"square\.jsonl:1: an object was expected"),
+        (json.dumps({"image": "a.png"}), r"square\.jsonl:1: no 'frame' in this line"),
+        (json.dumps(FRAME | {"width": 320}), r"square\.jsonl:1: labels of a clip of 320x360, but"),
+        (json.dumps(FRAME | {"frame": 20}), r"square\.jsonl:1: labels frame 20, but .* has 20 frames"),
+        (json.dumps(FRAME), r"square\.jsonl: labels of 1 frames, but .* has 20"),
+        (
+            json.dumps(FRAME | {"hands": [{"box": [1, 1, 9, 9], "kind": "mano"}]}),
+            r"square\.jsonl:1: unknown kind 'mano'",
+        ),
+        (json.dumps(FRAME | {"labelled": "no"}), r"square\.jsonl:1: labelled and exact must be true or false"),
+    ],
+)
+def test_labels_that_cannot_be_ours_are_refused_with_their_line(clip: Path, folder: Path, text: str, said: str) -> None:
+    begun([str(clip)], folder)
+    (folder / "clips" / "square.jsonl").write_text(text)
+    with pytest.raises(SetupError, match=said) as refused:
+        begun([str(clip)], folder)
+    assert "\n" not in str(refused.value)
+    assert (folder / "clips" / "square.jsonl").read_text() == text
+
+
+def test_labels_that_no_list_names_are_not_written_over(clip: Path, folder: Path) -> None:
+    (folder / "clips").mkdir(parents=True)
+    (folder / "clips" / "square.jsonl").write_text("")
+    with pytest.raises(SetupError, match=r"square\.jsonl: labels that clips\.jsonl does not list: whose are they\?"):
+        begun([str(clip)], folder)
+
+
+def test_what_cannot_be_opened_or_written_is_one_line(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "text.mp4").write_text("no clip")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    for arguments, said in {
+        (str(tmp_path / "none.mp4"),): "none.mp4: no such file or folder",
+        (str(tmp_path / "text.mp4"),): "text.mp4: no such clip, or not one OpenCV can read",
+        (str(tmp_path / "empty"),): "empty: no pictures in this folder",
+        (str(clip), "-o", str(tmp_path / "file")): "cannot be written: ",
+        (str(clip), "-o", str(tmp_path / "out"), "--model", "paws"): "there is no paws.onnx",
+    }.items():
+        assert main(["annotate", *arguments]) == 1
+        told = capsys.readouterr().err
+        assert said in told
+        assert told.count("\n") == 1
+    assert not (tmp_path / "labels").exists(), "nothing is made for what cannot be labelled"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"hands": 3}, "hands must be a list"),
+        ({"hands": [{"id": 1, "box": [0, 0, 9, 9], "kind": "paw"}]}, "kind 'paw' found"),
+        ({"hands": [{"id": 1, "box": [0, 0, 9], "kind": "open"}]}, r"box \[0, 0, 9\] found"),
+        ({"hands": [{"id": 1, "box": [0, 0, 0.2, 9], "kind": "open"}]}, "a box in the picture of 640x360 expected"),
+        ({"hands": [{"id": 1, "box": [640, 0, 9, 9], "kind": "open"}]}, "a box in the picture of 640x360 expected"),
+        ({"hands": [{"id": 1, "box": [0, 0, 9, float("nan")], "kind": "open"}]}, "expected"),
+        ({"hands": [{"id": 1, "box": [0, 0, 9, 9], "kind": "open"}] * 2}, "one for each hand expected"),
+        ({"frame": 20, "hands": []}, "frame 20 found; there are 20"),
+        ({"frame": "x", "hands": []}, "frame 'x' found"),
+        ({"clip": 1, "hands": []}, "clip 1 found; there are 1"),
+    ],
+)
+def test_what_a_page_may_not_send_is_refused_and_not_written(
+    rendered: Path, folder: Path, given: dict[str, Any], said: str
+) -> None:
+    session = begun([str(rendered)], folder)
+    with pytest.raises(ValueError, match=said):
+        session.edit({"clip": 0, "frame": 0} | given)
+    assert read_none(folder)
+
+
+def read_none(folder: Path) -> bool:
+    return not any(line["labelled"] for line in lines(folder / "clips" / "square.jsonl"))
+
+
+def test_a_disk_that_takes_no_more_is_told_to_the_page(clip: Path, folder: Path) -> None:
+    session = begun([str(clip)], folder)
+    web = serve(session)
+    web.start()
+    try:
+        (folder / "clips" / ".square.jsonl.part").mkdir()  # what root cannot write to either
+        status, text, _ = ask(
+            web, "POST", "/edit", json.dumps({"clip": 0, "frame": 0, "hands": []}), Content_Type="application/json"
+        )
+        assert (status, "cannot be written" in json.loads(text)["error"]) == (400, True)
+        assert ask(web, "GET", "/picture/0/99")[0] == 400
+    finally:
+        web.close()
+
+
+def test_the_command_serves_the_page_and_stops_with_everything_saved(
+    run: Callable[..., Run], clip: Path, folder: Path
+) -> None:
+    started = run("annotate", clip, "-o", folder, "--port", 0, "--model", "none")
+    until(lambda: any("the page is at" in line for line in started.out), "no page")
+    assert "square: 20 frames of 640x360" in started.out[0]
+    second = run("annotate", clip, "-o", folder, "--port", 0, "--model", "none")
+    assert second.end() == 1
+    assert [line.split("labels: ")[1] for line in second.err] == [
+        "another annotate labels into this folder; give another folder for the labels with -o\n"
+    ]
+    assert started.stop(signal.SIGTERM) == 0
+    assert started.err == []
+    assert read_none(folder)
+
+
+# The page
+
+
+class Shown:
+    """The page of some clips, open in the browser."""
+
+    def __init__(self, browser: Any, session: Session) -> None:
+        self.session = session
+        self.web = serve(session)
+        self.web.start()
+        self.page = browser.new_page(viewport={"width": 1400, "height": 800})
+        self.wrong: list[str] = []
+        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
+        self.page.on("console", lambda said: said.type == "error" and self.wrong.append(said.text))
+        self.page.goto(self.web.url)
+        self.at_frame(0)
+
+    def at_frame(self, frame: int) -> None:
+        self.page.wait_for_selector(f'html[data-frame="{frame}"]')
+
+    def on(self, x: float, y: float) -> tuple[float, float]:
+        """The place of the screen where a pixel of the picture is."""
+        there = self.page.locator("#picture canvas").bounding_box()
+        return there["x"] + x * there["width"] / SIZE[0], there["y"] + y * there["height"] / SIZE[1]
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        self.page.mouse.move(*self.on(*start))
+        self.page.mouse.down()
+        self.page.mouse.move(*self.on(*end), steps=4)
+        self.page.mouse.up()
+
+    def saved(self) -> list[dict[str, Any]]:
+        return lines(self.session.items[0].sheet.file)
+
+    def close(self) -> None:
+        self.page.close()
+        self.web.close()
+        assert not self.wrong
+
+
+@pytest.fixture
+def shown(browser: Any, rendered: Path, folder: Path) -> Iterator[Callable[..., Shown]]:
+    made: list[Shown] = []
+
+    def show(**changed: Any) -> Shown:
+        session = begun([str(rendered)], folder)
+        for name, value in changed.items():
+            setattr(session, name, value)
+        made.append(Shown(browser, session))
+        return made[-1]
+
+    yield show
+    for each in made:
+        each.close()
+
+
+def test_a_box_is_drawn_carried_along_corrected_and_saved(shown: Callable[..., Shown], folder: Path) -> None:
+    it = shown()
+    x, y, w, h = box(*place(0))
+    it.drag((x, y), (x + w, y + h))
+    until(lambda: it.saved()[0]["exact"], "the box is not saved")
+    for frame in range(1, 5):
+        it.page.keyboard.press("ArrowRight")
+        it.at_frame(frame)
+    until(lambda: it.saved()[4]["labelled"], "the carried box is not saved")
+    drawn = it.page.locator(".hand .box").bounding_box()
+    middle = drawn["x"] + drawn["width"] / 2, drawn["y"] + drawn["height"] / 2
+    np.testing.assert_allclose(middle, it.on(*place(4)), atol=3)
+    it.page.keyboard.press("2")  # no box is chosen: of the next one
+    x, y = place(4)
+    it.drag((x, y), (x + 20, y))  # takes hold of it
+    it.page.keyboard.press("4")
+    until(lambda: it.saved()[4]["hands"][0]["kind"] == "ignore", "the kind is not saved")
+    written = it.saved()
+    assert [line["exact"] for line in written[:6]] == [True, False, False, False, True, False]
+    assert [line["labelled"] for line in written[:6]] == [True] * 5 + [False]
+    np.testing.assert_allclose(written[0]["hands"][0]["box"], box(*place(0)), atol=1.5)
+    got = written[4]["hands"][0]
+    assert got["labelled_by"] == "eye"
+    np.testing.assert_allclose(got["box"][0] + got["box"][2] / 2, x + 20, atol=2)
+    between = written[2]["hands"][0]["box"]  # half of the correction has come here
+    np.testing.assert_allclose(between[0] + between[2] / 2, place(2)[0] + 10, atol=2)
+    assert [picture.frame for picture in read_labels([folder])] == [0, 1, 2, 3, 4]
+
+
+def test_corners_resize_delete_removes_and_undo_brings_back(shown: Callable[..., Shown]) -> None:
+    it = shown()
+    it.drag((100, 100), (200, 160))
+    it.page.wait_for_selector(".corner")
+    it.drag((200, 160), (260, 220))
+    until(lambda: np.allclose(it.saved()[0]["hands"][0]["box"], [100, 100, 160, 120], atol=1), "not resized")
+    it.drag((100, 220), (60, 200))  # its other corners stay
+    until(lambda: np.allclose(it.saved()[0]["hands"][0]["box"], [60, 100, 200, 100], atol=2), "not resized")
+    it.page.keyboard.press("Control+ArrowDown")
+    until(lambda: it.saved()[0]["hands"][0]["box"][1] == pytest.approx(101, abs=1), "not moved")
+    it.page.keyboard.press("Delete")
+    until(lambda: it.saved()[0]["hands"] == [], "not deleted")
+    it.page.keyboard.press("Control+z")
+    until(lambda: len(it.saved()[0]["hands"]) == 1, "not brought back")
+    for _ in range(4):
+        it.page.keyboard.press("Control+z")
+    until(lambda: it.page.locator(".hand").count() == 0, "not taken back")
+    until(lambda: not lines(it.session.items[0].sheet.file)[0]["labelled"], "still a label")
+
+
+def test_what_the_model_finds_is_dashed_until_it_is_taken(shown: Callable[..., Shown]) -> None:
+    def find(_: np.ndarray) -> list[dict[str, Any]]:
+        return [
+            {"box": box(300, 180), "kind": "other", "score": 0.8},
+            {"box": box(100, 80), "kind": "open", "score": 0.5},
+        ]
+
+    it = shown(find=find)
+    it.page.wait_for_selector(".found")
+    assert it.page.locator(".found").count() == 2
+    it.page.mouse.click(*it.on(300, 180))
+    until(lambda: len(it.saved()[0]["hands"]) == 1, "not taken")
+    assert it.saved()[0]["hands"][0] == {"box": box(300, 180), "kind": "other", "labelled_by": "model", "id": 1}
+    assert it.page.locator(".found").count() == 1
+    it.page.keyboard.press("a")
+    until(lambda: len(it.saved()[0]["hands"]) == 2, "not taken")
+    assert it.page.locator(".found").count() == 0
+
+
+def test_a_lost_hand_stays_lost_while_others_are_put_right_and_is_found_again_by_the_model(
+    shown: Callable[..., Shown],
+) -> None:
+    it = shown(find=lambda _: [{"box": box(330, 200), "kind": "other", "score": 0.8}])
+    item = it.session.items[0]
+    lost = {"box": box(300, 180), "kind": "open", "labelled_by": "flow", "id": 1, "lost": True}
+    item.keyed.marks[1] = Marks([lost])
+    it.page.keyboard.press("ArrowRight")
+    it.page.wait_for_selector(".hand.lost")
+    it.drag((20, 20), (60, 70))
+    until(lambda: len(it.saved()[1]["hands"]) == 2, "not saved")
+    line = it.saved()[1]
+    assert (line["hands"][0], line["exact"], line["labelled"]) == (lost, True, False)
+    assert begun([str(item.clip.path)], it.session.folder).items[0].keyed.marks[1].hands[0] == lost
+    it.page.keyboard.press("a")
+    until(lambda: it.saved()[1]["labelled"], "not found again")
+    assert it.saved()[1]["hands"][0] == {"box": box(330, 200), "kind": "open", "labelled_by": "model", "id": 1}
+    assert len(it.saved()[1]["hands"]) == 2
+
+
+def test_a_frame_without_hands_is_confirmed_played_on_from_and_left_at_any_place(shown: Callable[..., Shown]) -> None:
+    it = shown()
+    it.page.keyboard.press("Enter")
+    until(lambda: it.saved()[0]["exact"], "not confirmed")
+    it.page.keyboard.press("Space")
+    it.at_frame(FRAMES - 1)
+    until(lambda: all(line["labelled"] for line in it.saved()), "what was played is not saved")
+    there = it.page.locator("#line").bounding_box()
+    it.page.mouse.click(there["x"] + there["width"] * 7.5 / FRAMES, there["y"] + 10)
+    it.at_frame(7)
+    it.page.reload()
+    it.at_frame(7)
+    assert it.page.text_content("#state") == "carried"
+
+
+def test_a_picture_that_cannot_be_read_is_said_and_passed_over(browser: Any, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "square").mkdir()
+    for n in range(3):
+        cv2.imwrite(str(tmp_path / "square" / f"{n}.png"), scene(*place(n)))
+    (tmp_path / "square" / "1.png").write_text("no picture")
+    it = Shown(browser, begun([str(tmp_path / "square")], folder))
+    it.page.keyboard.press("ArrowRight")
+    until(lambda: "1.png: not a picture" in it.page.text_content("#said"), "nothing is said")
+    it.page.keyboard.press("ArrowRight")
+    it.at_frame(2)
+    until(lambda: it.page.is_hidden("#said"), "it is still said")
+    it.wrong = [line for line in it.wrong if "400" not in line]  # the browser's own words for it
+    it.close()
+
+
+def test_the_page_is_served_from_the_package_alone(rendered: Path, folder: Path) -> None:
+    web = serve(begun([str(rendered)], folder))
+    web.start()
+    try:
+        for name in ("", "annotate.js", "annotate.css", "icon.svg"):
+            status, text, _ = ask(web, "GET", f"/{name}")
+            assert status == 200
+            assert "http://" not in text.replace("http://www.w3.org", "")
+            assert "https://" not in text
+    finally:
+        web.close()

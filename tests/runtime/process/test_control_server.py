@@ -1,0 +1,160 @@
+"""A running graph is asked and changed: set, get, save; what is wrong changes nothing."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.graphs import Run, until
+
+from handflow.__main__ import main
+from handflow.runtime.graph.parse import read
+
+SOURCE = """
+from collections.abc import Iterator
+from handflow import Hands, Node, ticks
+
+class Source(Node):
+    height: int = 7
+
+    def start(self):
+        self.started_with = self.height
+
+    def process(self) -> Iterator[Hands]:
+        for number, _ in enumerate(ticks(50)):
+            yield Hands(width=number, height=self.started_with)
+"""
+GAIN = """
+from typing import Annotated
+from handflow import Hands, Node, Range, SetupError
+
+class Gain(Node):
+    \"\"\"Counts what it has seen, from its start on.\"\"\"
+    gain: Annotated[int, Range(0, 9), "of everything"] = 1
+    lot: str = "fine"
+
+    def __post_init__(self):
+        if self.lot == "never":
+            raise SetupError("lot never cannot be")
+
+    def start(self):
+        self.count = 0
+        if self.lot == "broken":
+            raise OSError("the lot is broken")
+
+    def changed(self, name: str) -> bool:
+        return name == "lot"
+
+    def process(self, hands: Hands) -> Hands:
+        self.count += 1
+        return Hands(width=self.gain, height=hands.height, zones=[str(self.count)])
+"""
+TAP = """
+from handflow import Hands, Node
+
+class Tap(Node):
+    def start(self):
+        self.out = open("out", "a", buffering=1)
+
+    def process(self, hands: Hands) -> None:
+        print(hands.width, hands.height, *hands.zones, file=self.out)
+"""
+GRAPH = """# what somebody wrote
+nodes:
+  source: {run: source.py}
+  gain:          # in the middle
+    run: gain.py
+    in: source
+    with:
+      gain: 2    # twice
+  tap: {run: tap.py, in: gain}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in (("source.py", SOURCE), ("gain.py", GAIN), ("tap.py", TAP), ("graph.yaml", GRAPH)):
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def started(run: Callable[..., Run], folder: Path) -> Run:
+    running = run("run", "graph.yaml", cwd=folder)
+    until(lambda: last(folder), "nothing is delivered")
+    return running
+
+
+def last(folder: Path) -> list[int]:
+    """The gain, the source's height and how many messages the gain has seen."""
+    file = folder / "out"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [int(word) for word in lines[-1].split()] if lines else []
+
+
+def asked(run: Callable[..., Run], folder: Path, *arguments: str) -> list[str]:
+    command = run(*arguments, "--graph", "graph.yaml", cwd=folder)
+    assert command.end() == 0, command.err
+    return [line.rstrip("\n") for line in command.out]
+
+
+@pytest.fixture
+def refused(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+    """Says a command that cannot be carried out; the line that comes of it."""
+    monkeypatch.chdir(folder)
+
+    def say(*arguments: str, status: int = 1) -> str:
+        try:
+            got: object = main([*arguments, "--graph", "graph.yaml"])
+        except SystemExit as error:  # argparse's
+            got = error.code
+        assert got == status
+        (line,) = capsys.readouterr().err.splitlines()
+        return line
+
+    return say
+
+
+def test_settings_are_set_shown_and_saved(run: Callable[..., Run], folder: Path, started: Run) -> None:
+    assert asked(run, folder, "get") == ["source.height=7", "gain.gain=2", "gain.lot=fine"]
+    before = last(folder)[2]
+    asked(run, folder, "set", "gain.gain=5")
+    until(lambda: last(folder)[0] == 5, "it has no effect")
+    assert last(folder)[2] > before  # and what the node had gathered is still there
+    asked(run, folder, "set", "source.height=9")  # takes a stop and a start
+    until(lambda: last(folder)[1] == 9, "it has no effect")
+    assert asked(run, folder, "get", "gain.gain") == ["5"]
+    assert json.loads(asked(run, folder, "get", "source", "--json")[0]) == {"source": {"height": 9}}
+
+    started.kill("gain")  # what was set outlives a crash
+    until(lambda: last(folder)[2] < before, "it does not come back")
+    assert last(folder)[:2] == [5, 9]
+
+    (folder / "elsewhere").mkdir()
+    asked(run, folder, "save", "elsewhere/saved.yaml")
+    text = (folder / "elsewhere" / "saved.yaml").read_text()
+    assert "# what somebody wrote\n" in text
+    assert "      gain: 5    # twice\n" in text
+    saved = read(folder / "elsewhere" / "saved.yaml").entries
+    assert (saved["source"].settings, saved["gain"].run) == ({"height": 9}, "../gain.py")
+    assert run("check", folder / "elsewhere" / "saved.yaml").end() == 0
+    assert (folder / "graph.yaml").read_text() == GRAPH
+    assert started.stop() == 0
+
+
+def test_what_is_wrong_changes_nothing_and_is_one_line(
+    run: Callable[..., Run], folder: Path, started: Run, refused: Callable[..., str]
+) -> None:
+    assert refused("set", "gain.gain=12") == "gain: gain is 12; int <= 9 expected"
+    assert "gain is '3'; int expected" in refused("set", "gain.gain='3'")
+    assert "did you mean 'gain'" in refused("set", "gain.gian=3")
+    assert "there is no node 'gian'; did you mean 'gain'?" in refused("set", "gian.gain=3")
+    assert "NODE.KEY=VALUE expected" in refused("set", "gain", status=2)
+    assert refused("set", "gain.lot=never") == "gain: lot never cannot be"
+    assert refused("set", "gain.lot=broken") == "gain: the lot is broken; lot stays 'fine'"
+    assert "no setting 'lots'; did you mean 'lot'?" in refused("get", "gain.lots")
+    assert "cannot be written" in refused("save", "nowhere/graph.yaml")
+    count = last(folder)[2]
+    until(lambda: last(folder)[2] > count, "it does not go on")
+    assert asked(run, folder, "get", "gain.lot") == ["fine"]
+    assert started.err == []

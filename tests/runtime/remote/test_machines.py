@@ -1,0 +1,383 @@
+"""A graph on several machines: what is wrong with its faults in one line; two supervisors on loopback."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgpack
+import pytest
+import zmq
+from support.graphs import Run, free_ports, until
+from support.two_machines import NODES
+
+from handflow.__main__ import main
+from handflow.errors import GraphError
+from handflow.messages import Clock
+from handflow.runtime.graph.graph import copied, described, resolve, write
+from handflow.runtime.graph.parse import read
+from handflow.runtime.graph.schema import schema
+from handflow.runtime.profile import Profile
+from handflow.runtime.remote.edge import FarListener
+from handflow.runtime.remote.peer_link import Gate
+from handflow.runtime.topology import Crossing, Machine
+from handflow.runtime.transport.shared_memory import Rings
+
+GRAPH = """\
+machines:
+  eye: {host: 127.0.0.1, port: 5600}
+  play: {host: 127.0.0.1, port: 5620}
+nodes:
+  ticker: {run: ticker.py}
+  passer: {run: passer.py, in: ticker}
+  far: {run: passer.py, in: {frame: {from: ticker, jpeg: 95, size: [160, 160]}}, on: play}
+  tap: {run: tap.py, in: {frame: far, other: passer}, on: play, with: {file: out}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, text in NODES.items():
+        (tmp_path / name).write_text(text)
+    return tmp_path
+
+
+def graph(folder: Path, text: str = GRAPH) -> Path:
+    file = folder / "graph.yaml"
+    file.write_text(text)
+    return file
+
+
+def test_nodes_stand_on_the_first_machine_unless_the_graph_says_otherwise(folder: Path) -> None:
+    stages = resolve(read(graph(folder)))
+    assert {name: stage.on for name, stage in stages.items()} == {
+        "ticker": "eye",
+        "passer": "eye",
+        "far": "play",
+        "tap": "play",
+    }
+
+
+def test_nodes_that_are_read_across_take_the_ports_after_the_machines_own(folder: Path) -> None:
+    loaded = read(graph(folder))
+    stages = resolve(loaded)
+    assert loaded.ports() == {"ticker": 5601, "passer": 5602}
+    assert stages["far"].edges[0].crossing == Crossing("tcp://127.0.0.1:5601", 95, (160, 160))
+    assert [edge.crossing and edge.crossing.endpoint for edge in stages["tap"].edges] == [None, "tcp://127.0.0.1:5602"]
+    assert stages["ticker"].crossings == [Crossing("tcp://127.0.0.1:5601", 95, (160, 160))]
+    assert stages["far"].crossings == []
+
+
+def test_the_copy_that_processes_read_says_the_same(folder: Path) -> None:
+    loaded = read(graph(folder))
+    loaded.place_on("play")
+    stages = resolve(loaded)
+    write(loaded, stages, folder / "graph.json")
+    again = copied(folder / "graph.json")
+    assert again.on == "play"
+    assert resolve(again)["far"].edges == stages["far"].edges
+    assert described(again, resolve(again)) == described(loaded, stages)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("on: play}", "on: plai}", "graph.yaml:7:86: far: on 'plai' is not a machine; did you mean 'play'?; "
+         "machines: has eye, play"),
+        ("on: play}", "on: 7}", "graph.yaml:7:86: far: on is 7; the name of a machine expected"),
+        (GRAPH[: GRAPH.index("nodes:")], "", "graph.yaml:4:86: far: on 'play': the graph has no 'machines:'"),
+        ("eye: {host: 127.0.0.1,", "eye: {host: 10.0.0.5,", "graph.yaml:2:15: machine eye: whoever reaches 10.0.0.5 "
+         "could read and feed this graph, for nothing is encrypted; beside 'machines:' a key: FILE (made by handflow "
+         "key FILE) expected, or insecure: true if the network is yours alone"),
+        ("eye: {host: 127.0.0.1,", "eye: {host: g.local,", "graph.yaml:2:15: machine eye: whoever reaches g.local "
+         "could read and feed this graph, for nothing is encrypted; beside 'machines:' a key: FILE (made by handflow "
+         "key FILE) expected, or insecure: true if the network is yours alone"),
+        ("machines:", "key: no.key\nmachines:", "graph.yaml:1:6: key no.key: No such file or directory; make one with: "
+         "handflow key no.key"),
+        ("machines:", "key: 7\nmachines:", "graph.yaml:1:6: key is 7; the name of a file beside the graph expected"),
+        ("machines:", "insecure: sure\nmachines:", "graph.yaml:1:11: insecure is 'sure'; true or false expected"),
+        ("host: 127.0.0.1, port: 5600", "host: 127.0.0.1", "graph.yaml:2:3: machine eye: port is nothing; "
+         "a number from 1024 to 65000 expected"),
+        ("port: 5600", "port: 80", "graph.yaml:2:32: machine eye: port is 80; a number from 1024 to 65000 expected"),
+        ("host: 127.0.0.1, port: 5600", "host: 'a b', port: 5600", "graph.yaml:2:15: machine eye: host is 'a b'; "
+         "an IPv4 address or a name expected"),
+        ("eye: {host: 127.0.0.1, port: 5600}", "eye: 127.0.0.1", "graph.yaml:2:3: machine eye: '127.0.0.1' found, "
+         "{host: ADDRESS, port: N} expected"),
+        ("eye: {host:", "eye: {hots: 1, host:", "graph.yaml:2:9: machine eye: no key 'hots'; did you mean 'host'?; "
+         "it has host, port"),
+        ("  eye: {", "  Eye: {", "graph.yaml:2:3: 'Eye' is no name for a machine; small letters, digits, - and _ "
+         "expected"),
+        ("port: 5620", "port: 5601", "graph.yaml: machines: eye's ticker and play both listen on 127.0.0.1:5601; "
+         "ports farther apart expected"),
+        ("jpeg: 95", "jpeg: 101", "graph.yaml:7:37: far: jpeg is 101; a quality from 1 to 100 expected"),
+        ("jpeg: 95", "jpeg: 9.5", "graph.yaml:7:37: far: jpeg is 9.5; a quality from 1 to 100 expected"),
+        ("[160, 160]", "[160]", "graph.yaml:7:37: far: size is [160]; [width, height] from 16 to 8192 expected"),
+        ("[160, 160]", "[160, big]", "graph.yaml:7:37: far: size is [160, 'big']; [width, height] from 16 to 8192 "
+         "expected"),
+        ("jpeg: 95", "keep: all", "graph.yaml:7:37: far: keep: all does not cross from one machine to another; "
+         "put both nodes on one"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_in_one_line(folder: Path, old: str, new: str, expected: str) -> None:
+    assert old in GRAPH
+    with pytest.raises(GraphError) as error:
+        resolve(read(graph(folder, GRAPH.replace(old, new, 1))))
+    assert expected in [line.replace(f"{folder}/", "") for line in error.value.lines]
+
+
+def test_off_loopback_is_allowed_where_it_is_said_to_be_meant(folder: Path) -> None:
+    resolve(read(graph(folder, "insecure: true\n" + GRAPH.replace("127.0.0.1", "10.0.0.5"))))
+
+
+def test_the_schema_knows_machines() -> None:
+    whole: dict[str, Any] = {
+        "machines": {"eye": {"host": "10.0.0.5", "port": 5600}},
+        "insecure": True,
+        "nodes": {
+            "flow": {"run": "flow", "in": {"frame": {"from": "camera", "jpeg": 80, "size": [320, 180]}}, "on": "eye"}
+        },
+    }
+    jsonschema.validate(whole, schema())
+    whole["machines"]["eye"]["port"] = 80
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(whole, schema())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "has machines; say with --on which of them this is: eye, play"),
+        (["--on", "plai"], "did you mean 'play'?; it has eye, play"),
+    ],
+)
+def test_run_must_know_which_machine_this_is(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], expected: str
+) -> None:
+    assert main(["run", str(graph(folder)), *arguments]) == 2
+    assert expected in capsys.readouterr().err
+
+
+def test_check_says_which_ports_are_listened_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(graph(folder))]) == 0
+    assert "eye listens on 127.0.0.1: 5600 its supervisor, 5601 ticker, 5602 passer" in capsys.readouterr().out
+
+
+@pytest.fixture
+def gates() -> Iterator[tuple[Gate, Gate]]:
+    first = free_ports(2)
+    eye, play = Machine("eye", "127.0.0.1", first), Machine("play", "127.0.0.1", first + 1)
+    one = Gate(eye, [play], "same", lambda: {"rows": [{"node": "camera"}], "ended": ["camera"]})
+    two = Gate(play, [eye], "same", lambda: {"rows": [], "ended": []})
+    for gate in (one, two):
+        gate.start()
+    yield one, two
+    for gate in (one, two):
+        gate.close()
+
+
+def test_machines_hear_of_each_others_nodes_and_clocks(gates: tuple[Gate, Gate]) -> None:
+    peer = gates[1].peers["eye"]
+    until(peer.reachable, "it is not reached")
+    assert peer.rows == [{"node": "camera"}]
+    assert peer.ended == ["camera"]
+    assert peer.graph == "same"
+    until(lambda: peer.answers > 5, "it does not go on answering")
+    clock = peer.clock()
+    assert clock is not None
+    assert abs(clock.offset_ns - Clock.offset_ns) <= clock.delay_ns  # the same machine: no offset but the error
+    assert "play" in gates[0].knowing
+
+
+def test_garbage_at_the_gate_is_passed_over(gates: tuple[Gate, Gate]) -> None:
+    gate = gates[0]
+    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        socket.connect(f"tcp://127.0.0.1:{gate._here.port}")
+        for garbage in (
+            b"",
+            b"\xc1",
+            b"hello",
+            msgpack.packb([1]),
+            msgpack.packb([1, 2, 3]),
+            msgpack.packb([1, "x", "y"]),
+        ):
+            socket.send(garbage)
+        socket.send_multipart([b"a", b"b", b"c"])
+        socket.send(msgpack.packb([1, "stranger", 5]))
+        assert socket.poll(5000)
+        _, times = socket.recv_multipart()
+        assert msgpack.unpackb(times)[0] == 5
+    assert "stranger" not in gate.knowing
+    assert gate.is_alive()
+
+
+def test_answers_of_nonsense_are_passed_over() -> None:
+    port = free_ports(2)
+    gate = Gate(Machine("eye", "127.0.0.1", port), [Machine("play", "127.0.0.1", port + 1)], "", lambda: {})
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as liar:
+        liar.bind(f"tcp://127.0.0.1:{port + 1}")
+        gate.start()
+        try:
+            for answer in ([b"x"], [b"\xc0", b"\xc0"], [msgpack.packb({"run": 1}), msgpack.packb([1, 2])]):
+                assert liar.poll(5000)
+                who, _ = liar.recv_multipart()
+                liar.send_multipart([who, *answer])
+            time.sleep(0.2)
+            assert gate.is_alive()
+            assert not gate.peers["play"].reachable()
+        finally:
+            gate.close()
+
+
+def lines(folder: Path) -> list[Any]:
+    out = folder / "out"
+    return [eval(line) for line in out.read_text().splitlines()] if out.exists() else []
+
+
+@pytest.fixture
+def moved(folder: Path) -> Callable[[str], Path]:
+    """A graph of which both machines are this one, at free ports."""
+
+    def make(text: str = GRAPH) -> Path:
+        first = free_ports(8)
+        return graph(folder, text.replace("5600", str(first)).replace("5620", str(first + 4)))
+
+    return make
+
+
+def test_two_supervisors_make_one_graph(run: Callable[..., Run], folder: Path, moved: Callable[..., Path]) -> None:
+    file = moved()
+    started = [run("run", file, "--on", name, cwd=folder) for name in ("play", "eye")]
+    until(lambda: len(lines(folder)) > 10 and any(line[4] for line in lines(folder)), "nothing crosses")
+    for _, age, off, shape, _, hops in lines(folder)[5:]:
+        assert off < 3  # a JPEG of the picture that was sent, and not of another
+        assert shape == (90, 160, 3)
+        assert [node for node, _, _ in hops] == ["ticker", "far"]
+        assert -5 < age < 5000
+    until(lambda: any("machine eye" in line and "is there" in line for line in started[0].err), "it is not said")
+    both = run("top", "--json", "--graph", file)
+    assert both.end() == 1
+    assert "say which with --on" in both.err[0]
+    rows: list[dict[str, Any]] = []
+
+    def all_run() -> bool:
+        top = run("top", "--json", "--graph", file, "--on", "play")
+        assert top.end() == 0
+        rows[:] = json.loads("".join(top.out))
+        return all(row["state"] == "running" for row in rows)
+
+    until(all_run, "not all rows are there")
+    assert [(row["node"], row["on"]) for row in rows] == [
+        ("ticker", "eye"),
+        ("passer", "eye"),
+        ("far", "play"),
+        ("tap", "play"),
+    ]
+    assert abs(rows[0]["clock_ms"]) <= rows[0]["clock_error_ms"] * 2 + 0.1
+    assert rows[3]["clock_ms"] == 0
+    table = run("top", "--once", "--graph", file, "--on", "eye")
+    assert table.end() == 0
+    assert "play: clock" in "".join(table.out)
+    for each in started:
+        assert each.stop() == 0
+
+
+@pytest.mark.slow
+def test_with_a_key_what_crosses_is_encrypted_and_strangers_stay_outside(
+    run: Callable[..., Run], folder: Path, moved: Callable[..., Path]
+) -> None:
+    assert main(["key", str(folder / "game.key")]) == 0
+    file = moved("key: game.key\n" + GRAPH)
+    first = [run("run", file, "--on", name, cwd=folder) for name in ("play", "eye")]
+    until(lambda: len(lines(folder)) > 10 and any(line[4] for line in lines(folder)), "nothing crosses", 40)
+    until(lambda: any("is there" in line for line in first[0].err), "the other supervisor is not there")
+    copy = folder / "open.yaml"
+    copy.write_text(file.read_text().removeprefix("key: game.key\n"))
+    loaded = read(copy)
+    reader = FarListener(zmq.Context.instance(), resolve(loaded)["far"].edges[0], Rings(), Profile("x", 1))
+    gate = Gate(Machine("play", "127.0.0.1", free_ports(1)), [loaded.machines["eye"]], "", lambda: {})
+    gate.start()
+    try:
+        with pytest.raises(TimeoutError):
+            reader.next(2)
+        assert not gate.peers["eye"].reachable()
+    finally:
+        reader.close()
+        gate.close()
+    for each in first:
+        assert each.stop() == 0
+
+
+@pytest.mark.slow
+def test_a_finite_source_ends_the_graph_on_both_machines(
+    run: Callable[..., Run], folder: Path, moved: Callable[..., Path]
+) -> None:
+    file = moved(GRAPH.replace("ticker: {run: ticker.py}", "ticker: {run: ticker.py, with: {frames: 12}}"))
+    started = [run("run", file, "--on", name, cwd=folder) for name in ("play", "eye")]
+    assert [each.end(60) for each in started] == [0, 0]
+    assert [line[0] for line in lines(folder)][-1] == 12
+
+
+@pytest.mark.slow
+def test_a_node_that_is_read_on_another_machine_can_be_swapped(
+    run: Callable[..., Run], folder: Path, moved: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = moved()
+    elsewhere = tmp_path / "elsewhere"  # as if it were another machine: the same graph in another folder
+    elsewhere.mkdir()
+    for name in (*NODES, "graph.yaml"):
+        (elsewhere / name).write_text((folder / name).read_text())
+    started = [
+        run("run", elsewhere / "graph.yaml", "--on", "play", cwd=folder),
+        run("run", file, "--on", "eye", cwd=folder),
+    ]
+    until(lambda: len(lines(folder)) > 20 and lines(folder)[-1][4], "nothing crosses", 40)
+    for node in ("passer", "ticker"):
+        swap = run("swap", node, "--graph", file)
+        assert swap.end(60) == 0, swap.err
+        before = len(lines(folder))
+        until(
+            lambda before=before: len(lines(folder)) > before + 20 and lines(folder)[-1][4], f"{node} is not heard", 40
+        )
+    there = run("swap", "far", "--graph", file)
+    assert there.end() == 1
+    assert there.err == ["far runs on machine play; say it there\n"]
+    assert not any("another graph" in line for each in started for line in each.err)
+    assert not any("restart" in line for each in started for line in each.err)
+
+
+@pytest.mark.slow
+def test_a_machine_with_another_graph_is_told_of(
+    run: Callable[..., Run], folder: Path, moved: Callable[..., Path], tmp_path: Path
+) -> None:
+    file = moved()
+    other = tmp_path / "other.yaml"
+    other.write_text(file.read_text().replace("other: passer", "other: ticker"))
+    first = run("run", file, "--on", "eye", cwd=folder)
+    run("run", other, "--on", "play", cwd=folder)
+    until(lambda: any("machine play runs another graph" in line for line in first.err), "it is not noticed")
+
+
+def test_a_port_in_use_ends_the_run_with_one_line(
+    run: Callable[..., Run], folder: Path, moved: Callable[..., Path]
+) -> None:
+    file = moved()
+    run("run", file, "--on", "eye", cwd=folder)
+    copy = folder / "copy.yaml"
+    copy.write_text(file.read_text())
+    first = read(file).machines["eye"].port
+
+    def taken() -> bool:
+        with zmq.Context() as context, context.socket(zmq.PUB) as socket:
+            try:
+                socket.bind(f"tcp://127.0.0.1:{first}")
+            except zmq.ZMQError:
+                return True
+            return False
+
+    until(taken, "the first does not listen")
+    second = run("run", copy, "--on", "eye", cwd=folder)
+    assert second.end() == 1
+    assert second.err == [f"cannot listen on 127.0.0.1:{first}: the port is in use\n"]

@@ -1,0 +1,334 @@
+"""Recordings played: in their own time, in parts, over and over, frame by frame, in place of their nodes."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support.graphs import Run, until
+from support.recorded import STEP_NS, bad_files, frame, graph_in, hands, write
+from support.references import FOLDER
+from support.references import recorded as recorded_frames
+
+from handflow import Frame, Hands
+from handflow.__main__ import main
+from handflow.commands.graphs import graph_of
+from handflow.commands.recording.record import add_recorder
+from handflow.commands.recording.replay import changed_models
+from handflow.outputs.json_line import frame_line, listed
+from handflow.recording.metadata import Facts, Pictures, facts_of, models_of
+from handflow.recording.playback_clock import Conductor, Player, Tempo
+from handflow.recording.reader import Recording
+from handflow.recording.writer import Recorder, output_of, pack
+from handflow.runtime.graph.graph import Entry, Graph
+from handflow.runtime.inline import Inline, Wired
+from handflow.stages.flow import OpticalFlow
+from handflow.stages.heatmap import HeatmapNode
+from handflow.stages.replay import Replay
+from handflow.stages.tracker import Tracker
+
+
+def played(file: Path, limit: int = 1000, **settings: object) -> list[Frame | Hands]:
+    node = Replay(file=str(file), **settings)  # type: ignore[arg-type]
+    node.start()
+    got = []
+    for message in node.process():
+        if message is not None:
+            got.append(message)
+        if len(got) == limit:
+            break
+    return got  # type: ignore[return-value]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return write(tmp_path / "a.mcap")
+
+
+def test_all_messages_come_in_order_with_their_frames_numbers(file: Path) -> None:
+    got = played(file, output="camera", rate=0)
+    assert [message.seq for message in got] == list(range(1, 31))
+    assert {message.stream for message in got} == {7}
+    assert Replay(file=str(file), output="camera").gives() is Frame
+    assert Replay(file=str(file), output="tracker").gives() is Hands
+
+
+def test_what_is_played_happens_now_in_the_steps_of_then(file: Path) -> None:
+    got = played(file, output="tracker", rate=0)
+    assert abs(got[0].captured_ns / 1e9 - time.time()) < 5
+    assert set(np.diff([message.captured_ns for message in got]).tolist()) == {STEP_NS}
+    assert [hop.node for hop in got[0].hops] == ["camera"]  # its own is written by the runtime
+    assert got[0].hops[0].received_ns == got[0].captured_ns
+
+
+def test_in_an_exact_graph_the_times_stay_what_they_were(file: Path) -> None:
+    node = Replay(file=str(file), output="tracker", rate=0)
+    node.exact = True
+    node.start()
+    assert [message.captured_ns for message in node.process() if message] == [n * STEP_NS for n in range(1, 31)]
+
+
+def test_a_part_is_played_by_the_times_of_its_frames(file: Path) -> None:
+    got = played(file, output="camera", rate=0, begin=0.5, end=0.7)
+    assert [message.seq for message in got] == [n for n in range(1, 31) if 0.5 <= (n - 1) * STEP_NS / 1e9 <= 0.7]
+
+
+def test_in_a_loop_time_goes_on_and_frame_numbers_start_again(file: Path) -> None:
+    got = played(file, 75, output="camera", rate=0, loop=True)
+    assert [message.seq for message in got] == [*range(1, 31), *range(1, 31), *range(1, 16)]
+    assert [message.stream for message in got] == [7] * 30 + [8] * 30 + [9] * 15
+    assert set(np.diff([message.captured_ns for message in got]).tolist()) == {STEP_NS}
+
+
+@pytest.mark.parametrize("rate", [1.0, 3.0])
+def test_messages_come_when_they_are_due(file: Path, rate: float) -> None:
+    node = Replay(file=str(file), output="tracker", rate=rate)
+    node.start()
+    at = [time.monotonic() for message in node.process() if message is not None]
+    late_ms = (np.array(at) - at[0] - np.arange(30) * STEP_NS / 1e9 / rate) * 1e3
+    assert np.abs(np.median(late_ms)) < 20  # 0.2; this machine may be busy
+
+
+def test_a_replay_alone_begins_at_once_and_several_wait_for_each_other(tmp_path: Path) -> None:
+    assert Player(None, "camera", 1, 0).wait(0, 0)
+    player = Player(tmp_path, "camera", 1, 0)
+    assert not player.wait(0, 0)
+    assert (tmp_path / "camera.ready").exists()
+
+
+def conductor(folder: Path, said: list[str], steps: list[float], paused: bool = False) -> Conductor:
+    after = lambda position: next((step for step in steps if step > position), None)  # noqa: E731
+    return Conductor(folder, ["a", "b"], 1.0, 0.0, after, said.append, paused)
+
+
+def test_the_conductor_steps_frame_by_frame_and_plays_on(tmp_path: Path) -> None:
+    said: list[str] = []
+    for node in "ab":
+        (tmp_path / f"{node}.ready").touch()
+    seen: list[tuple[bool, bool, bool]] = []
+    players = [Player(tmp_path, node, 1.0, 0.0) for node in "ab"]
+    keys = iter("nn ")
+
+    def read() -> str:
+        told = [player.wait(0.0, 0.0) and player.wait(0.1, 0.1) for player in players], players[0].wait(0.2, 0.2)
+        seen.append((told[0][0], told[0][1], told[1]))
+        return next(keys, "")
+
+    conductor(tmp_path, said, [0.0, 0.1, 0.2], paused=True).conduct(read, lambda: None, threading.Event())
+    assert seen[:3] == [(False, False, False), (True, True, False), (True, True, True)]
+    assert said == ["at 0.100 s", "at 0.200 s"]
+    until(lambda: players[0].wait(0.3, 0.3), "it does not play on")
+
+
+def test_the_end_of_the_keys_lets_a_paused_replay_go_on(tmp_path: Path) -> None:
+    (tmp_path / "a.ready").touch()
+    (tmp_path / "b.ready").touch()
+    conductor(tmp_path, [], [0.0], paused=True).conduct(lambda: "", lambda: None, threading.Event())
+    until(lambda: Player(tmp_path, "a", 1.0, 0.0).wait(5.0, 0.0), "it stays paused for ever")
+
+
+def test_a_replay_that_is_started_again_goes_on_where_the_others_are(tmp_path: Path) -> None:
+    (tmp_path / "a.ready").touch()
+    (tmp_path / "b.ready").touch()
+    conductor(tmp_path, [], []).conduct(None, lambda: None, threading.Event())
+    time.sleep(0.3)
+    assert 0.2 < Player(tmp_path, "a", 1.0, 0.0).resume_s < 30
+    assert isinstance(Player(tmp_path, "a", 1.0, 0.0).tempo, Tempo)
+
+
+def recorded(folder: Path, facts: Facts = Facts()) -> Path:  # noqa: B008 (immutable)
+    """What the graph of test_record may have sent, pictures and hands."""
+    recorder = Recorder(folder / "a.mcap", facts, [output_of("numbers", Frame), output_of("spot", Hands)])
+    for number in range(1, 31):
+        for name, message in (("numbers", frame(number)), ("spot", hands(number))):
+            recorder.add(name, pack(message), message.captured_ns, message.captured_ns, number)
+    recorder.close()
+    return folder / "a.mcap"
+
+
+def lines(file: Path) -> list[dict]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def test_a_recorded_camera_drives_the_rest_of_the_graph(run: Callable[..., Run], tmp_path: Path) -> None:
+    graph, out = graph_in(tmp_path), tmp_path / "out.jsonl"
+    file = recorded(tmp_path)
+    started = run("replay", file, graph, "--only", "numbers", "--exact", "--json", out)
+    assert started.end(60) == 0, started.err
+    got = lines(out)
+    assert [line["frame"] for line in got] == list(range(30))
+    assert [line["hands"][0]["x"] for line in got] == [pytest.approx((n + 1) / 100) for n in range(30)]  # made live
+    assert got[29]["t"] == pytest.approx(29 * STEP_NS / 1e9, abs=1e-4)
+    assert {line["source"] for line in got} == {str(file)}
+
+
+def test_recorded_hands_need_no_camera(run: Callable[..., Run], tmp_path: Path) -> None:
+    graph = graph_in(tmp_path)
+    file = recorded(tmp_path)
+    started = run("replay", file, graph, "--only", "spot", "--json", "-", "--rate", "0")
+    assert started.end(60) == 0, started.err
+    assert [json.loads(line)["hands"][0]["x"] for line in started.out] == [0.5] * 30  # as recorded
+    assert started.err[0] == "left out, for nothing in the recording drives them: numbers\n"
+
+
+def test_without_a_graph_the_recorded_one_runs(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    graph = graph_of(str(graph_in(tmp_path)))
+    add_recorder(graph, ["numbers"], {"file": str(tmp_path / "a.mcap"), "overwrite": True})  # is not run again
+    file = recorded(tmp_path, facts_of(graph.plain(), Pictures()))
+    started = run("replay", file, "--only", "numbers", "--rate", "0", "--json", "-", cwd=tmp_path / "elsewhere")
+    assert started.end(60) == 0, started.err
+    assert json.loads(started.out[-1])["hands"][0]["x"] == pytest.approx(0.3)
+
+
+def test_a_paused_replay_goes_on_frame_by_frame(tmp_path: Path) -> None:
+    file = recorded(tmp_path)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "handflow", "replay", file, graph_in(tmp_path), "--only=spot", "--pause", "--json=-"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0,
+    )  # fmt: skip
+    assert process.stdin
+    assert process.stdout
+    assert json.loads(process.stdout.readline())["frame"] == 0
+    for number in (1, 2):
+        process.stdin.write(b"n")
+        assert json.loads(process.stdout.readline())["frame"] == number
+    process.stdin.write(b"q")
+    out, err = process.communicate(timeout=30)
+    assert out == b""
+    assert process.returncode == 0, err
+    assert b"n: next frame" in err
+
+
+def test_a_replay_ends_when_nobody_reads_its_lines_any_more(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "handflow", "replay", recorded(tmp_path), graph_in(tmp_path), "--loop", "--json=-"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdout
+    assert process.stderr
+    for _ in range(40):
+        json.loads(process.stdout.readline())
+    process.stdout.close()
+    assert process.wait(30) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+def test_what_cannot_be_played_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    graph = graph_in(tmp_path)
+    good = recorded(tmp_path)
+    data = bytearray(good.read_bytes())
+    chunk = Recording(good).chunks[0]
+    flipped, cut = tmp_path / "flipped.mcap", tmp_path / "cut.mcap"
+    data[chunk.start + 70] ^= 1
+    flipped.write_bytes(data)
+    cut.write_bytes(good.read_bytes()[: chunk.start + 100])
+    other = write(tmp_path / "other.mcap", 3)
+    (tmp_path / "bad").mkdir()
+    cases = [
+        (
+            (other, graph),
+            1,
+            "has the outputs camera, tracker; none of them is a node of the graph, which has numbers, spot",
+        ),
+        ((good, graph, "--only", "sptt"), 1, "no output 'sptt'; did you mean 'spot'?; it has numbers, spot"),
+        (
+            (good, graph, "--json", "x", "--only", "numbers", "--start", "3", "--end", "2"),
+            2,
+            "--end 2 lies before --start 3",
+        ),
+        ((good, graph, "--pause", "--rate", "0"), 2, "--pause needs a --rate above 0"),
+        ((flipped, graph), 1, f"damaged at byte {chunk.start} of {len(data)}; handflow recover"),
+        ((cut, graph), 1, "breaks off before the first message"),
+        *(((bad, graph), 1, words) for bad, words in bad_files(tmp_path / "bad").values()),
+    ]
+    for arguments, status, words in cases:
+        assert main(["replay", *map(str, arguments)]) == status, arguments
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1, err
+        assert words in err, err
+
+
+def test_a_graph_with_another_model_than_was_recorded_says_so(tmp_path: Path) -> None:
+    graph = {"file": "g.yaml", "nodes": {"heatmap": {"run": "heatmap", "in": {}, "with": {"precision": "fp32"}}}}
+    now = models_of(graph)
+    assert list(now) == ["heatmap"]
+    assert len(now["heatmap"]["hands.onnx"]) == 64
+    told = {}
+    for name, digest in (("same", now["heatmap"]["hands.onnx"]), ("other", "f00" * 21 + "f")):
+        facts = Facts(models={"heatmap": {"hands.onnx": digest}})
+        recorder = Recorder(tmp_path / name, facts, [output_of("camera", Frame)])
+        recorder.add("camera", pack(frame(1)), 1, 1, 1)
+        recorder.close()
+        entry = Entry("heatmap", "heatmap", {}, {"precision": "fp32"})
+        told[name] = changed_models(Graph(Path("g.yaml"), {"heatmap": entry}), Recording(tmp_path / name))
+    assert told["same"] == []
+    (line,) = told["other"]
+    is_ = f"heatmap: the model hands.onnx is {now['heatmap']['hands.onnx'][:12]}"
+    assert line == f"{is_}, recorded with hands.onnx f00f00f00f00: its hands may differ from those"
+
+
+GRAPH = """
+nodes:
+  camera: {run: camera}
+  flow: {run: flow, in: camera}
+  heatmap: {run: heatmap, in: {frame: camera, prior: tracker}, with: {precision: fp32, prior_gain: 0.5}}
+  tracker: {run: tracker, in: {heatmap: heatmap, flow: flow}}
+"""
+
+
+@contextlib.contextmanager
+def busy(processes: int) -> Iterator[None]:
+    """Keeps so many cores busy."""
+    others = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for other in others:
+            other.kill()
+            other.wait()
+
+
+def exactly(run: Callable[..., Run], folder: Path, name: str) -> list[dict]:
+    (folder / "graph.yaml").write_text(GRAPH)
+    started = run("replay", FOLDER / f"{name}.mcap", folder / "graph.yaml", "--exact", "--json", folder / "out.jsonl")
+    assert started.end(100) == 0, started.err
+    return lines(folder / "out.jsonl")
+
+
+def test_an_exact_replay_gives_the_hands_that_one_process_gives(run: Callable[..., Run], tmp_path: Path) -> None:
+    """Stages in processes of their own, and one after the other in this one: the same to the bit."""
+    got = exactly(run, tmp_path, "two-cross")
+    frames = recorded_frames("two-cross")
+    nodes = {
+        "flow": Wired(OpticalFlow(), {"frame": ""}),
+        "heatmap": Wired(HeatmapNode(precision="fp32", prior_gain=0.5), {"frame": "", "prior": "tracker"}),
+        "tracker": Wired(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
+    }
+    with Inline(nodes) as stages:
+        found = [stages.push(frame)["tracker"] for frame in frames]
+    times = [(frame.captured_ns - frames[0].captured_ns) / 1e9 for frame in frames]
+    expected = [
+        frame_line(str(FOLDER / "two-cross.mcap"), n, t, 384, 216, listed(hands))
+        for n, (t, hands) in enumerate(zip(times, found, strict=True))
+    ]
+    assert got == expected
+    assert len(got[-1]["hands"]) == 2
+
+
+@pytest.mark.slow
+def test_two_exact_replays_write_the_same_bytes_on_an_idle_and_a_busy_machine(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    exactly(run, tmp_path, "three-hands")
+    idle = (tmp_path / "out.jsonl").read_bytes()
+    with busy(3):
+        assert len(exactly(run, tmp_path, "three-hands")) == 42
+    assert (tmp_path / "out.jsonl").read_bytes() == idle
