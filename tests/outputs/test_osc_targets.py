@@ -44,9 +44,9 @@ def started() -> Iterator[Callable[..., Osc]]:
     """Starts stages with targets, and stops them."""
     made: list[Osc] = []
 
-    def start(*targets: dict[str, Any], kept: dict[str, Any] | None = None) -> Osc:
+    def start(*targets: dict[str, Any], persistent: dict[str, Any] | None = None) -> Osc:
         node = Osc(targets=[Target(**target) for target in targets])
-        node.kept.update(kept or {})
+        node.persistent.update(persistent or {})
         node.start()
         made.append(node)
         return node
@@ -373,7 +373,7 @@ def test_whom_a_crash_left_in_the_games_is_told_to_have_left(mailbox: Mailbox, s
         ears.hear(datagram, "the same", mailbox.port)
     (stream,) = ears
     assert set(stream.hands) == {7, 9}
-    started({"protocol": protocol, "port": mailbox.port}, kept=before.kept)  # the first one was killed
+    started({"protocol": protocol, "port": mailbox.port}, persistent=before.persistent)  # the first one was killed
     for datagram in mailbox.datagrams():
         ears.hear(datagram, "the same", mailbox.port)
     assert stream.hands == {}
@@ -384,7 +384,7 @@ def test_after_a_crash_hands_keep_their_slots(mailbox: Mailbox, started) -> None
     before = started({"protocol": "hands", "port": mailbox.port})
     before.process(some_hands([7, 8, 9]))
     before.process(some_hands([8, 9], seq=2))
-    again = started({"protocol": "hands", "port": mailbox.port}, kept=before.kept)
+    again = started({"protocol": "hands", "port": mailbox.port}, persistent=before.persistent)
     mailbox.datagrams()
     again.process(some_hands([10, 9, 8], seq=3))
     assert [hand[:2] for hand in values(mailbox.messages(), "/hands/hand")] == [(10, 0), (9, 2), (8, 1)]
@@ -402,10 +402,10 @@ class Source(Node):
 
     def process(self) -> Iterator[Hands]:
         crowd = Crowd("churn", 6)
-        crowd._last_id = self.kept.get("last", 0)
+        crowd._last_id = self.persistent.get("last", 0)
         for at_s in ticks(30):
             yield crowd.at(at_s)
-            self.kept["last"] = crowd._last_id
+            self.persistent["last"] = crowd._last_id
 '''
 
 

@@ -106,7 +106,7 @@ def test_what_has_grown_old_in_a_source_is_not_sent_but_counted() -> None:
     class Camera(Node):
         def process(self) -> Iterator[Frame]:
             for age_s in (0, 0.2, 0.05, 5):
-                self.oldest_s = 0.1
+                self.max_age_s = 0.1
                 yield Frame(image=np.zeros((2, 2, 3), np.uint8), captured_ns=now_ns() - round(age_s * 1e9))
 
     profile, outbox = Profile("camera", 1), Outbox()
@@ -135,7 +135,7 @@ def test_idle_is_called_when_nothing_comes() -> None:
 def test_what_a_node_keeps_is_stored_before_its_message_is_sent() -> None:
     class Counter(Node):
         def process(self, hands: Hands) -> Hands:
-            self.kept["last"] = hands.seq // 2
+            self.persistent["last"] = hands.seq // 2
             return hands
 
     order: list[str] = []

@@ -370,13 +370,13 @@ def test_auto_takes_the_first_camera_that_opens(monkeypatch, caplog) -> None:
     node = started()
     assert frames(node, count=3)[0].image.shape == (48, 64, 3)
     assert caplog.text.count("camera 2") == 1
-    assert node.kept == {"camera": True}
+    assert node.persistent == {"camera": True}
 
 
 def test_a_camera_that_was_there_in_this_run_is_waited_for(monkeypatch, caplog) -> None:
     monkeypatch.setattr(camera, "cameras", lambda: [])
     node = Camera()
-    node.kept["camera"] = True  # as after a crash of the process
+    node.persistent["camera"] = True  # as after a crash of the process
     node.start()
     stream = node.process()
     assert [next(stream) for _ in range(3)] == [None, None, None]

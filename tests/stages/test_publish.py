@@ -121,7 +121,7 @@ def test_times_go_on_from_the_same_frame_after_a_crash(started) -> None:
     node.process(hands(10))
     assert reader.line()["t"] == 1.0
     again, second = started()
-    again.kept.update(node.kept)
+    again.persistent.update(node.persistent)
     again.process(hands(40))
     assert second.line()["t"] == 4.0
     again.process(hands(1, stream=78))  # the camera was opened anew

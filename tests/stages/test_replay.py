@@ -55,8 +55,8 @@ def test_all_messages_come_in_order_with_their_frames_numbers(file: Path) -> Non
     got = played(file, output="camera", rate=0)
     assert [message.seq for message in got] == list(range(1, 31))
     assert {message.stream for message in got} == {7}
-    assert Replay(file=str(file), output="camera").gives() is Frame
-    assert Replay(file=str(file), output="tracker").gives() is Hands
+    assert Replay(file=str(file), output="camera").output_type() is Frame
+    assert Replay(file=str(file), output="tracker").output_type() is Hands
 
 
 def test_what_is_played_happens_now_in_the_steps_of_then(file: Path) -> None:

@@ -207,7 +207,7 @@ def test_ids_go_on_after_a_restart() -> None:
     first = surface(corners=HALF)
     first.process(hands_at((0.5, 0.5), (0.6, 0.6)))
     second = Surface(corners=HALF)
-    second.kept.update(first.kept)
+    second.persistent.update(first.persistent)
     second.start()
     assert second.process(hands_at((0.5, 0.5))).id.tolist() == [3]
 

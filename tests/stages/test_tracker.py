@@ -130,11 +130,11 @@ def test_a_hand_out_of_sight_is_found_again_in_a_weak_peak_only_if_that_lies_on_
 
 def test_ids_go_on_after_a_crash() -> None:
     node = Tracker()
-    node.kept["last_id"] = 41
+    node.persistent["last_id"] = 41
     node.start()
     assert ids(feed(node, [sure()])[0]) == [42]
-    assert node.kept == {"last_id": 42}
-    assert type(node.kept["last_id"]) is int
+    assert node.persistent == {"last_id": 42}
+    assert type(node.persistent["last_id"]) is int
 
 
 def test_a_restarted_source_goes_on_with_the_same_hand() -> None:

@@ -34,14 +34,15 @@ class Node:
 
     # What the runtime lends a node. Not settings: Node itself is no dataclass.
     log: logging.Logger  # one per node, with its name
-    kept: dict[str, Any]  # small values (numbers, text) that outlive a crash of this process within a run
+    persistent: dict[str, Any]  # small values (numbers, text) that outlive a crash of this process within a run
     note: str  # what the table shows beside this node: "3 hands"
     empty: Callable[..., np.ndarray]  # like numpy.empty, but in the shared slot that is sent next: no copy
     graph: dict[str, Any]  # the graph that it runs in, as plain values: file, nodes with run, in, with; {} without one
     process: Callable[..., Any]
 
     exact: bool  # whether this is an exact graph: every message counts, and no result may depend on the time it took
-    oldest_s: float  # a source's message that is older by the time it would be sent is not sent, but counted as skipped
+    # A source's message that is older by the time it would be sent is not sent, but counted as skipped.
+    max_age_s: float
     keep = "newest"  # how the driving input is read where the graph does not say: `newest`, or `all` of it
 
     def __init_subclass__(cls) -> None:
@@ -51,11 +52,11 @@ class Node:
     def __new__(cls, *_: object, **__: object) -> Self:
         node = super().__new__(cls)
         node.log = logging.getLogger(cls.__name__.lower())
-        node.kept, node.note, node.empty, node.graph, node.exact = {}, "", np.empty, {}, False
-        node.oldest_s = math.inf
+        node.persistent, node.note, node.empty, node.graph, node.exact = {}, "", np.empty, {}, False
+        node.max_age_s = math.inf
         return node
 
-    def gives(self) -> type[Message] | None:
+    def output_type(self) -> type[Message] | None:
         """What `process` returns, where that depends on the settings; None: what its annotation says. SetupError."""
         return None
 
@@ -103,10 +104,10 @@ def run_node(
     inbox: Iterable[Inputs | None],
     outbox: Sender,
     profile: Profile,
-    remember: Callable[[dict[str, Any]], None] = lambda kept: None,
+    remember: Callable[[dict[str, Any]], None] = lambda values: None,
     turn: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Drives a started node until its inbox ends. `remember` stores `node.kept` before what depends on it is sent.
+    """Drives a started node until its inbox ends. `remember` stores `persistent` before what depends on it is sent.
 
     `turn` is called between two messages, for what is to be done there; True ends a source's present `process`.
     """
@@ -135,7 +136,7 @@ class _Drive:
         self.node, self.name, self.outbox, self.profile = node, name, outbox, profile
         self.remember, self.turn = remember, turn
         self.stream, self.seq = 1 if node.exact else now_ns(), 0  # of a source's messages
-        self.kept = dict(node.kept)
+        self.persistent = dict(node.persistent)
 
     def work(self, inputs: Inputs, values: dict[str, Message | None]) -> None:
         """Calls `process` and sends what it gives."""
@@ -165,7 +166,7 @@ class _Drive:
             hops, received_ns = driving.hops, inputs.received_ns
         else:
             message.captured_ns = message.captured_ns or now_ns()
-            if now_ns() - message.captured_ns > self.node.oldest_s * 1e9:
+            if now_ns() - message.captured_ns > self.node.max_age_s * 1e9:
                 self.profile.skipped += 1
                 return
             self.seq += 1
@@ -178,9 +179,9 @@ class _Drive:
         self.profile.sent(message)
 
     def keep(self) -> None:
-        if self.node.kept != self.kept:
-            self.kept = dict(self.node.kept)
-            self.remember(self.kept)
+        if self.node.persistent != self.persistent:
+            self.persistent = dict(self.node.persistent)
+            self.remember(self.persistent)
 
 
 def each(result: Message | Iterable[Message | None] | None) -> Iterable[Message | None]:

@@ -65,7 +65,7 @@ class Camera(Node):
         cv2.setNumThreads(1)
         quiet()
         self.feed: Iterable[Picture | None] = ()
-        self.oldest_s = OLD_S  # a process that was held up must not show what was
+        self.max_age_s = OLD_S  # a process that was held up must not show what was
         self.reader: Reader | None = None
         self.player: Player | None = None
         source = str(self.source)
@@ -114,11 +114,11 @@ class Camera(Node):
             if opened[1] != told:
                 told = opened[1]
                 self.log.info("%s", told)
-            self.kept["camera"] = True
+            self.persistent["camera"] = True
             return opened[0]
 
         # A camera that was there once is waited for: nobody wants the demo in the middle of a show.
-        give_up = source == "auto" and not self.kept.get("camera")
+        give_up = source == "auto" and not self.persistent.get("camera")
         self.reader = Reader(connect, self.log, Health(self.frozen_s), give_up)
         self.feed = (picture and self._placed(picture) for picture in self.reader)
 
@@ -126,7 +126,7 @@ class Camera(Node):
         # A played file's pictures are placed ahead, by the player's thread: when one is due, it has only to be sent.
         found = map(self._placed, (looped if self.loop else pictures)(source, self.fps))
         if self.pace == "max" or self.exact:
-            self.oldest_s = math.inf
+            self.max_age_s = math.inf
             # The clip's own steps in time, however fast it is read: speeds stay what they were.
             start_ns = now_ns()
             self.feed = (picture._replace(captured_ns=start_ns + picture.captured_ns) for picture in found)
@@ -148,7 +148,7 @@ class Camera(Node):
         scene, grain = Scene(size=self.size), Grain(2.5, self.size)
         scene.paint()
         start_ns = now_ns()
-        self.oldest_s = math.inf if self.exact else OLD_S
+        self.max_age_s = math.inf if self.exact else OLD_S
         for t in ticks(self.fps, self.exact):
             image = self.empty((self.size[1], self.size[0], 3), "uint8")
             captured_ns = start_ns + round(t * 1e9) if self.exact else now_ns()

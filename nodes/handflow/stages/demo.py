@@ -33,7 +33,7 @@ class Demo(Node):
         self.grain = Grain(self.noise, self.size)
 
     def process(self) -> Iterator[Frame]:
-        self.oldest_s = math.inf if self.exact or self.pace == "max" else OLD_S
+        self.max_age_s = math.inf if self.exact or self.pace == "max" else OLD_S
         start_ns = now_ns()
         moments = ticks(self.fps, self.exact or self.pace == "max")
         for t in itertools.islice(moments, self.frames or None):

@@ -41,7 +41,7 @@ class Osc(Node):
         self.started_s = self.heard_s = self.second_s = time.monotonic()
         # Clients ignore frame numbers below the last they saw: a restart must go on above it.
         self.first = int(time.time() * 100) & 0x3FFFFFFF
-        pairs = self.kept.get("slots", [])
+        pairs = self.persistent.get("slots", [])
         slots = dict(zip(pairs[::2], pairs[1::2], strict=True))
         for outlet in self.outlets:
             outlet.number = self.first - 1
@@ -111,7 +111,7 @@ class Osc(Node):
             outlet.tell(sheet, changes[key], now_s, must, made)
         if self.register.slots is not self._kept:
             self._kept = self.register.slots
-            self.kept["slots"] = [number for pair in self._kept.items() for number in pair]
+            self.persistent["slots"] = [number for pair in self._kept.items() for number in pair]
         self._note()
 
     def _note(self) -> None:

@@ -58,10 +58,10 @@ class Publish(Node):
     def process(self, hands: Hands) -> None:
         self.heard_s = time.monotonic()
         if (
-            self.kept.get("stream") != hands.stream
+            self.persistent.get("stream") != hands.stream
         ):  # kept: after a crash of this process times go on from the same frame
-            self.kept.update(stream=hands.stream, first_ns=hands.captured_ns)
-        t = (hands.captured_ns - self.kept["first_ns"]) / 1e9
+            self.persistent.update(stream=hands.stream, first_ns=hands.captured_ns)
+        t = (hands.captured_ns - self.persistent["first_ns"]) / 1e9
         self.last = frame_line(self.name, hands.seq - 1, t, hands.width, hands.height, listed(hands))
         self._send(self.last)
 

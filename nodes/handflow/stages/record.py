@@ -48,7 +48,7 @@ class Record(Node):
         if not file.parent.is_dir():
             raise SetupError(f"file {self.file}: there is no folder {file.parent}")
         pictures = Pictures(self.pictures, self.quality)
-        again = bool(self.kept.get("began"))  # after a crash of this process what it had written is kept
+        again = bool(self.persistent.get("began"))  # after a crash of this process what it had written is kept
         plan = Plan(
             file=file,
             facts=facts_of(self.graph, pictures),
@@ -63,7 +63,7 @@ class Record(Node):
             overwrite=self.overwrite and not again,
         )
         self.tape = Tape(plan, self.log.warning)
-        self.kept["began"] = True
+        self.persistent["began"] = True
         self.snapshots: Snapshots | None = None
         if self.snapshot_s and self.graph:
             self.snapshots = Snapshots(RunDir(Path(self.graph["file"]), on=self.graph["on"]).path, self.log.name)
@@ -91,7 +91,7 @@ class Record(Node):
         tape = self.tape
         self.note = f"stopped: {tape.stopped}" if tape.stopped else f"{tape.written / 1e6:.1f} MB"
         if tape.stopped:
-            self.kept["stopped"] = tape.stopped
+            self.persistent["stopped"] = tape.stopped
         if self.snapshots is not None and self.snapshots.asked():
             tape.trigger(self.snapshots.answer)
 

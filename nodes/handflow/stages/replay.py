@@ -36,7 +36,7 @@ class Replay(Node):
     end: Annotated[float, Range(0, 1e9), "seconds from the first frame; 0: to the end"] = 0.0
     conductor: Annotated[str, "the folder through which replays keep time together; empty: alone"] = ""
 
-    def gives(self) -> type[Message]:
+    def output_type(self) -> type[Message]:
         return kind_of(Recording(Path(self.file)).output(self.output))
 
     def start(self) -> None:

@@ -159,8 +159,8 @@ class Surface(Node):
         return then_ns == now_ns or abs(now_ns - then_ns) < self.linger_s * 1e9  # a replay's clock may start again
 
     def _new_id(self) -> int:
-        self.kept["last_id"] = self.kept.get("last_id", 0) + 1
-        return self.kept["last_id"]
+        self.persistent["last_id"] = self.persistent.get("last_id", 0) + 1
+        return self.persistent["last_id"]
 
 
 def _with_leaving(there: Hands, before: Hands) -> Hands:

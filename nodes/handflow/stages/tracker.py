@@ -134,7 +134,7 @@ class Tracker(Node):
         if track.id:
             track.state = State.TRACKED if track.seen else State.PREDICTED
         elif track.score >= self.sure_score or track.age_s >= self.confirm_s:
-            track.id = self.kept["last_id"] = self.kept.get("last_id", 0) + 1
+            track.id = self.persistent["last_id"] = self.persistent.get("last_id", 0) + 1
 
     def forget(self, tracks: list[Track]) -> list[Track]:
         """Follows `tracks` no longer; they are told once more, as leaving."""

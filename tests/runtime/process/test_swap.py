@@ -36,8 +36,8 @@ class Passer(Node):
         time.sleep(0.3)  # a network is loaded
 
     def process(self, frame: Frame) -> Hands:
-        self.kept["last"] = self.kept.get("last", 0) + 1
-        return Hands(width=self.gain, height=self.kept["last"], zones=[str(int(frame.image[0, 0, 0]))])
+        self.persistent["last"] = self.persistent.get("last", 0) + 1
+        return Hands(width=self.gain, height=self.persistent["last"], zones=[str(int(frame.image[0, 0, 0]))])
 """,
     "other.py": """
 from handflow import Frame, Hands, Node

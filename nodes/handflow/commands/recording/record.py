@@ -81,7 +81,7 @@ def record_graph(
     if graph.clock_offset_ns is None:
         supervise(graph)(for_s)
     else:
-        directory.kept(name).unlink(missing_ok=True)  # of a recorder before this one
+        directory.persistent(name).unlink(missing_ok=True)  # of a recorder before this one
         done = threading.Event()
         threading.Thread(target=_watch, args=(directory, name, for_s, done), daemon=True).start()
         if run_process(graph, name):
@@ -148,6 +148,6 @@ def _watch(directory: RunDir, name: str, for_s: float | None, done: threading.Ev
 def _stopped(directory: RunDir, name: str) -> str:
     """Why a recorder has stopped before its time."""
     try:
-        return str(msgpack.unpackb(directory.kept(name).read_bytes()).get("stopped", ""))
+        return str(msgpack.unpackb(directory.persistent(name).read_bytes()).get("stopped", ""))
     except FileNotFoundError:
         return ""

@@ -192,7 +192,7 @@ def add_lines(graph: Graph, wish: Wish) -> None:
     for entry in graph.entries.values():
         with contextlib.suppress(StageError):
             node = load(entry.run, graph.file.parent)
-            output = node(**entry.settings).gives() if entry.run == "replay" else declared(node).output
+            output = node(**entry.settings).output_type() if entry.run == "replay" else declared(node).output
             if output is not None and issubclass(output, Hands):
                 giving.append(entry.name)
     if not giving:

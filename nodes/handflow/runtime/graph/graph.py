@@ -164,7 +164,7 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
         faults += [f"{entry.place('with', key)}: {entry.name}: {line}" for key, line in wrong.items()]
         if not wrong:
             try:
-                what = replace(what, output=node(**good).gives() or what.output)
+                what = replace(what, output=node(**good).output_type() or what.output)
             except (ValueError, TypeError, SetupError) as error:  # what does not go together
                 faults.append(f"{entry.place('with')}: {entry.name}: {error}")
         run = str((graph.file.parent / entry.run).resolve()) if entry.run.endswith(".py") else entry.run

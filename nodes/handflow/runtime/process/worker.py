@@ -191,11 +191,11 @@ class Work:
     def _remembered(self) -> None:
         """What the processes before this one kept."""
         with contextlib.suppress(FileNotFoundError):
-            self.node.kept.update(msgpack.unpackb(self.directory.kept(self.stage.name).read_bytes()))
+            self.node.persistent.update(msgpack.unpackb(self.directory.persistent(self.stage.name).read_bytes()))
 
     def _remember(self, values: dict[str, object]) -> None:
         """Written beside and renamed: a kill in the middle leaves what was there."""
-        file = self.directory.kept(self.stage.name)
+        file = self.directory.persistent(self.stage.name)
         part = file.with_suffix(".part")
         part.write_bytes(msgpack.packb(values))
         part.replace(file)

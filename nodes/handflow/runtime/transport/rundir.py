@@ -74,9 +74,9 @@ class RunDir:
         """Where a node's big arrays lie."""
         return MappedFiles(self.path) if self.portable else Memfd()
 
-    def kept(self, node: str) -> Path:
+    def persistent(self, node: str) -> Path:
         """What outlives a crash of the node."""
-        return self.path / f"{node}.kept"
+        return self.path / f"{node}.persistent"
 
     def lock(self, name: str, wait_s: float = 0) -> locks.Lock | None:
         """Takes the lock `name` until this process ends; None: somebody else holds it."""
@@ -111,7 +111,7 @@ class RunDir:
         lock = locks.take(self.path, ASKED_S)
         if lock is not None:
             (self.path / "pid").write_text(str(os.getpid()), "utf-8")
-            for file in (*self.path.glob("*.kept"), *self.path.glob("*.port")):
+            for file in (*self.path.glob("*.persistent"), *self.path.glob("*.port")):
                 file.unlink()  # of an earlier run: ids start again, and its ports may be somebody else's
             for folder in _base().iterdir() if self.portable else ():
                 sweep(folder)  # of other graphs too: they may never be started again
