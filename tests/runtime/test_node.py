@@ -10,11 +10,11 @@ import pytest
 
 from handflow import Frame, Hands, Node, Range, now_ns
 from handflow.messages import Hop, Message
-from handflow.runtime.node import Inputs, run_node
+from handflow.runtime.node import Call, run_node
 from handflow.runtime.profile import Profile
 
 
-class Outbox(list[Message]):
+class Published(list[Message]):
     send = list.append
 
     def ready(self, done: Message | None = None) -> None: ...
@@ -31,15 +31,15 @@ class Twice(Node):
         yield replace(hands, width=2)
 
 
-def drive(node: Node, *inputs: Inputs | None) -> Outbox:
-    outbox = Outbox()
-    run_node(node, "twice", inputs, outbox, Profile("twice", 1))
-    return outbox
+def drive(node: Node, *calls: Call | None) -> Published:
+    publisher = Published()
+    run_node(node, "twice", calls, publisher, Profile("twice", 1))
+    return publisher
 
 
-def given(**header: int) -> Inputs:
+def given(**header: int) -> Call:
     hands = Hands(**header, hops=[Hop("tracker", 1, 2)])
-    return Inputs({"hands": hands}, hands, received_ns=77)
+    return Call({"hands": hands}, hands, received_ns=77)
 
 
 def test_a_subclass_becomes_a_dataclass_of_its_settings() -> None:
@@ -63,20 +63,20 @@ def test_a_message_passed_on_unchanged_does_not_gather_hops_in_its_input() -> No
         def process(self, hands: Hands) -> Hands:
             return hands
 
-    inputs = given(seq=1)
-    before = list(inputs.driving.hops)  # type: ignore[union-attr]
-    hops_object = inputs.driving.hops  # type: ignore[union-attr]
-    drive(Same(), inputs)
+    call = given(seq=1)
+    before = list(call.driving.hops)  # type: ignore[union-attr]
+    hops_object = call.driving.hops  # type: ignore[union-attr]
+    drive(Same(), call)
     assert hops_object == before
 
 
 def test_work_on_an_overwritten_picture_is_not_sent() -> None:
-    inputs = given(seq=1)
-    inputs.intact = lambda: False
+    call = given(seq=1)
+    call.intact = lambda: False
     profile = Profile("twice", 1)
-    outbox = Outbox()
-    run_node(Twice(), "twice", [inputs], outbox, profile)
-    assert outbox == []
+    publisher = Published()
+    run_node(Twice(), "twice", [call], publisher, profile)
+    assert publisher == []
     assert profile.lost == 1
 
 
@@ -86,7 +86,7 @@ def test_a_source_is_numbered_and_stamped_by_the_runtime() -> None:
             for _ in range(3):
                 yield Frame(image=np.zeros((2, 2, 3), np.uint8))
 
-    messages = drive(Source(), Inputs({}))
+    messages = drive(Source(), Call({}))
     assert [message.seq for message in messages] == [1, 2, 3]
     assert len({message.stream for message in messages}) == 1
     assert messages[0].stream > 0
@@ -98,7 +98,7 @@ def test_a_source_that_numbers_its_own_frames_is_left_alone() -> None:
         def process(self) -> Iterator[Frame]:
             yield Frame(image=np.zeros((2, 2, 3), np.uint8), stream=8, seq=41, captured_ns=5)
 
-    (message,) = drive(Replay(), Inputs({}))
+    (message,) = drive(Replay(), Call({}))
     assert (message.stream, message.seq, message.captured_ns) == (8, 41, 5)
 
 
@@ -109,9 +109,9 @@ def test_what_has_grown_old_in_a_source_is_not_sent_but_counted() -> None:
                 self.max_age_s = 0.1
                 yield Frame(image=np.zeros((2, 2, 3), np.uint8), captured_ns=now_ns() - round(age_s * 1e9))
 
-    profile, outbox = Profile("camera", 1), Outbox()
-    run_node(Camera(), "camera", [Inputs({})], outbox, profile)
-    assert [message.seq for message in outbox] == [1, 2]
+    profile, publisher = Profile("camera", 1), Published()
+    run_node(Camera(), "camera", [Call({})], publisher, profile)
+    assert [message.seq for message in publisher] == [1, 2]
     assert profile.skipped == 2
 
 
@@ -140,12 +140,12 @@ def test_what_a_node_keeps_is_stored_before_its_message_is_sent() -> None:
 
     order: list[str] = []
 
-    class Watched(Outbox):
+    class Watched(Published):
         def send(self, message: Message) -> None:  # type: ignore[override]
             order.append(f"sent {message.seq}")
 
-    inputs = [given(seq=seq) for seq in (2, 3, 4)]
-    run_node(Counter(), "c", inputs, Watched(), Profile("c", 1), lambda kept: order.append(f"kept {kept['last']}"))
+    calls = [given(seq=seq) for seq in (2, 3, 4)]
+    run_node(Counter(), "c", calls, Watched(), Profile("c", 1), lambda kept: order.append(f"kept {kept['last']}"))
     assert order == ["kept 1", "sent 2", "sent 3", "kept 2", "sent 4"]
 
 

@@ -82,7 +82,7 @@ class Stopped(BaseException):
 
 
 @dataclass
-class Inputs:
+class Call:
     """What one call of `process` is given. A source is given none, once."""
 
     values: dict[str, Message | None] | None  # None: an exact graph has nothing for this frame
@@ -91,7 +91,7 @@ class Inputs:
     intact: Callable[[], bool] = lambda: True  # whether the arrays are still what was sent
 
 
-class Sender(Protocol):
+class Downstream(Protocol):
     def send(self, message: Message) -> None: ...
 
     def ready(self, done: Message | None = None) -> None:
@@ -101,23 +101,23 @@ class Sender(Protocol):
 def run_node(
     node: Node,
     name: str,
-    inbox: Iterable[Inputs | None],
-    outbox: Sender,
+    inputs: Iterable[Call | None],
+    publisher: Downstream,
     profile: Profile,
     remember: Callable[[dict[str, Any]], None] = lambda values: None,
     turn: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Drives a started node until its inbox ends. `remember` stores `persistent` before what depends on it is sent.
+    """Drives a started node until its inputs end. `remember` stores `persistent` before what depends on it is sent.
 
     `turn` is called between two messages, for what is to be done there; True ends a source's present `process`.
     """
-    drive = _Drive(node, name, outbox, profile, remember, turn)
-    for inputs in inbox:
-        if inputs is None:
+    drive = _Drive(node, name, publisher, profile, remember, turn)
+    for call in inputs:
+        if call is None:
             node.idle()
-        elif inputs.values is not None:
-            drive.work(inputs, inputs.values)
-        outbox.ready(inputs.driving if inputs else None)
+        elif call.values is not None:
+            drive.work(call, call.values)
+        publisher.ready(call.driving if call else None)
         turn()
 
 
@@ -128,42 +128,42 @@ class _Drive:
         self,
         node: Node,
         name: str,
-        outbox: Sender,
+        publisher: Downstream,
         profile: Profile,
         remember: Callable[[dict[str, Any]], None],
         turn: Callable[[], bool],
     ) -> None:
-        self.node, self.name, self.outbox, self.profile = node, name, outbox, profile
+        self.node, self.name, self.publisher, self.profile = node, name, publisher, profile
         self.remember, self.turn = remember, turn
         self.stream, self.seq = 1 if node.exact else now_ns(), 0  # of a source's messages
         self.persistent = dict(node.persistent)
 
-    def work(self, inputs: Inputs, values: dict[str, Message | None]) -> None:
+    def work(self, call: Call, values: dict[str, Message | None]) -> None:
         """Calls `process` and sends what it gives."""
         node, profile = self.node, self.profile
-        profile.begin(inputs.received_ns)
+        profile.begin(call.received_ns)
         whole: bool | None = None
         for message in each(node.process(**values)):
             if message is not None:
-                if inputs.driving is not None and not (whole := inputs.intact()):
+                if call.driving is not None and not (whole := call.intact()):
                     break
-                self.send(message, inputs)
+                self.send(message, call)
             profile.note = node.note
-            if inputs.driving is None:
+            if call.driving is None:
                 # Before the next picture is taken: it must not grow old while a reader is waited for.
-                self.outbox.ready()
+                self.publisher.ready()
                 if self.turn():
                     break
         self.keep()
         profile.note = node.note
-        profile.end(inputs.driving, inputs.intact() if whole is None else whole)
+        profile.end(call.driving, call.intact() if whole is None else whole)
 
-    def send(self, message: Message, inputs: Inputs) -> None:
+    def send(self, message: Message, call: Call) -> None:
         """Sends with the header of what it was made of."""
-        driving = inputs.driving
+        driving = call.driving
         if driving is not None:
             message.stream, message.seq, message.captured_ns = driving.stream, driving.seq, driving.captured_ns
-            hops, received_ns = driving.hops, inputs.received_ns
+            hops, received_ns = driving.hops, call.received_ns
         else:
             message.captured_ns = message.captured_ns or now_ns()
             if now_ns() - message.captured_ns > self.node.max_age_s * 1e9:
@@ -175,7 +175,7 @@ class _Drive:
             hops, received_ns = message.hops, message.captured_ns
         self.keep()
         message.hops = [*hops, Hop(self.name, received_ns, now_ns())]
-        self.outbox.send(message)
+        self.publisher.send(message)
         self.profile.sent(message)
 
     def keep(self) -> None:

@@ -15,7 +15,7 @@ class Spread(TypedDict):
     p99: float
 
 
-class Status(TypedDict):
+class NodeStatus(TypedDict):
     """What a node tells its supervisor once a second."""
 
     node: str
@@ -91,13 +91,13 @@ class Profile:
         self.lost += not whole
         self._began_ns = 0
 
-    def status(self) -> Status:
+    def status(self) -> NodeStatus:
         now, came, went = time.monotonic_ns(), self._in, self._out
         since, came_before, went_before = self._told
         self._told = (now, came, went)
         seconds = max(1e-3, (now - since) / 1e9)
         began = self._began_ns
-        return Status(
+        return NodeStatus(
             node=self.node,
             pid=self.pid,
             state=self.state,

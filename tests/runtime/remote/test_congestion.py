@@ -2,13 +2,13 @@
 
 import pytest
 
-from handflow.runtime.remote.congestion import MOST, SILENT_S, Window
+from handflow.runtime.remote.congestion import MOST, SILENT_S, CongestionWindow
 
 
 def played(per_message_s: float, trip_s: float, fps: float = 30, seconds: float = 60) -> tuple[float, list[float]]:
     """A link that carries one message in `per_message_s`, and takes `trip_s` each way: frames a second, and the ages of
     those that arrived in the last half."""
-    window, free, acks, ages = Window(), 0.0, [], []
+    window, free, acks, ages = CongestionWindow(), 0.0, [], []
     for number in range(1, int(seconds * fps) + 1):
         now = number / fps
         for ack in [a for a in acks if a[0] <= now]:
@@ -44,11 +44,11 @@ def test_a_slow_link_is_used_and_its_frames_are_new(per_message_s: float) -> Non
 
 
 def test_before_anybody_has_acknowledged_messages_go_out() -> None:
-    assert Window().open(0)
+    assert CongestionWindow().open(0)
 
 
 def test_a_reader_that_is_gone_stops_nobody_for_long() -> None:
-    window = Window()
+    window = CongestionWindow()
     window.sent(1, 0)
     window.arrived(b"reader", 1, 0.01)
     number = 1
@@ -61,7 +61,7 @@ def test_a_reader_that_is_gone_stops_nobody_for_long() -> None:
 
 
 def test_a_slow_reader_does_not_hold_up_a_fast_one() -> None:
-    window = Window()
+    window = CongestionWindow()
     for number in range(1, 200):
         now = number / 30
         assert window.open(now)
@@ -72,7 +72,7 @@ def test_a_slow_reader_does_not_hold_up_a_fast_one() -> None:
 
 
 def test_acknowledgements_of_what_was_never_sent_are_nothing() -> None:
-    window = Window()
+    window = CongestionWindow()
     window.sent(1, 0)
     window.arrived(b"liar", 99, 1)
     assert window.readers == {}

@@ -17,16 +17,16 @@ from handflow import Frame, Hands, Heatmap
 from handflow.errors import SetupError, WireError
 from handflow.runtime import keys
 from handflow.runtime.profile import Profile
-from handflow.runtime.remote.edge import FarListener, FarOutbox, Lateness
+from handflow.runtime.remote.edge import FarListener, Lateness, RemotePublisher
 from handflow.runtime.topology import Crossing
 from handflow.runtime.transport.endpoint import Fixed
-from handflow.runtime.transport.publisher import Outbox
+from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.shared_memory import Rings
 from handflow.runtime.transport.wire import Edge, decode, encode
 
 
 class Ends(NamedTuple):
-    out: FarOutbox
+    out: RemotePublisher
     readers: list[FarListener]
     profile: Profile
 
@@ -37,9 +37,9 @@ def ends(tmp_path: Path) -> Iterator[Callable[..., Ends]]:
 
         def make(*edges: Edge) -> Ends:
             profile = Profile("test", 1)
-            near = Outbox(context, Fixed(f"ipc://{tmp_path}/near"), Rings(), profile)
+            near = Publisher(context, Fixed(f"ipc://{tmp_path}/near"), Rings(), profile)
             close.callback(near.close)
-            out = FarOutbox(context, near, [edge.crossing for edge in edges if edge.crossing])
+            out = RemotePublisher(context, near, [edge.crossing for edge in edges if edge.crossing])
             close.callback(out.close)
             readers = [FarListener(context, edge, Rings(), profile) for edge in edges]
             for reader in readers:
@@ -189,9 +189,9 @@ def test_an_address_that_cannot_be_had_is_one_line(tmp_path: Path, endpoint: str
     with zmq.Context() as context, context.socket(zmq.PUB) as taken:
         port = free_ports(1)
         taken.bind(f"tcp://127.0.0.1:{port}")
-        near = Outbox(context, Fixed(f"ipc://{tmp_path}/near"), Rings(), Profile("x", 1))
+        near = Publisher(context, Fixed(f"ipc://{tmp_path}/near"), Rings(), Profile("x", 1))
         try:
             with pytest.raises(SetupError, match=expected):
-                FarOutbox(context, near, [Crossing(endpoint or f"tcp://127.0.0.1:{port}")])
+                RemotePublisher(context, near, [Crossing(endpoint or f"tcp://127.0.0.1:{port}")])
         finally:
             near.close()

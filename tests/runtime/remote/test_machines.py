@@ -21,7 +21,7 @@ from handflow.runtime.graph.parse import read
 from handflow.runtime.graph.schema import schema
 from handflow.runtime.profile import Profile
 from handflow.runtime.remote.edge import FarListener
-from handflow.runtime.remote.peer_link import Gate
+from handflow.runtime.remote.peer_link import PeerLink
 from handflow.runtime.topology import Crossing, Machine
 from handflow.runtime.transport.shared_memory import Rings
 
@@ -165,20 +165,20 @@ def test_check_says_which_ports_are_listened_on(folder: Path, capsys: pytest.Cap
 
 
 @pytest.fixture
-def gates() -> Iterator[tuple[Gate, Gate]]:
+def links() -> Iterator[tuple[PeerLink, PeerLink]]:
     first = free_ports(2)
     eye, play = Machine("eye", "127.0.0.1", first), Machine("play", "127.0.0.1", first + 1)
-    one = Gate(eye, [play], "same", lambda: {"rows": [{"node": "camera"}], "ended": ["camera"]})
-    two = Gate(play, [eye], "same", lambda: {"rows": [], "ended": []})
-    for gate in (one, two):
-        gate.start()
+    one = PeerLink(eye, [play], "same", lambda: {"rows": [{"node": "camera"}], "ended": ["camera"]})
+    two = PeerLink(play, [eye], "same", lambda: {"rows": [], "ended": []})
+    for link in (one, two):
+        link.start()
     yield one, two
-    for gate in (one, two):
-        gate.close()
+    for link in (one, two):
+        link.close()
 
 
-def test_machines_hear_of_each_others_nodes_and_clocks(gates: tuple[Gate, Gate]) -> None:
-    peer = gates[1].peers["eye"]
+def test_machines_hear_of_each_others_nodes_and_clocks(links: tuple[PeerLink, PeerLink]) -> None:
+    peer = links[1].peers["eye"]
     until(peer.reachable, "it is not reached")
     assert peer.rows == [{"node": "camera"}]
     assert peer.ended == ["camera"]
@@ -187,14 +187,14 @@ def test_machines_hear_of_each_others_nodes_and_clocks(gates: tuple[Gate, Gate])
     clock = peer.clock()
     assert clock is not None
     assert abs(clock.offset_ns - Clock.offset_ns) <= clock.delay_ns  # the same machine: no offset but the error
-    assert "play" in gates[0].knowing
+    assert "play" in links[0].knowing
 
 
-def test_garbage_at_the_gate_is_passed_over(gates: tuple[Gate, Gate]) -> None:
-    gate = gates[0]
+def test_garbage_at_the_link_is_passed_over(links: tuple[PeerLink, PeerLink]) -> None:
+    link = links[0]
     with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
         socket.setsockopt(zmq.LINGER, 0)
-        socket.connect(f"tcp://127.0.0.1:{gate._here.port}")
+        socket.connect(f"tcp://127.0.0.1:{link._here.port}")
         for garbage in (
             b"",
             b"\xc1",
@@ -209,26 +209,26 @@ def test_garbage_at_the_gate_is_passed_over(gates: tuple[Gate, Gate]) -> None:
         assert socket.poll(5000)
         _, times = socket.recv_multipart()
         assert msgpack.unpackb(times)[0] == 5
-    assert "stranger" not in gate.knowing
-    assert gate.is_alive()
+    assert "stranger" not in link.knowing
+    assert link.is_alive()
 
 
 def test_answers_of_nonsense_are_passed_over() -> None:
     port = free_ports(2)
-    gate = Gate(Machine("eye", "127.0.0.1", port), [Machine("play", "127.0.0.1", port + 1)], "", lambda: {})
+    link = PeerLink(Machine("eye", "127.0.0.1", port), [Machine("play", "127.0.0.1", port + 1)], "", lambda: {})
     with zmq.Context() as context, context.socket(zmq.ROUTER) as liar:
         liar.bind(f"tcp://127.0.0.1:{port + 1}")
-        gate.start()
+        link.start()
         try:
             for answer in ([b"x"], [b"\xc0", b"\xc0"], [msgpack.packb({"run": 1}), msgpack.packb([1, 2])]):
                 assert liar.poll(5000)
                 who, _ = liar.recv_multipart()
                 liar.send_multipart([who, *answer])
             time.sleep(0.2)
-            assert gate.is_alive()
-            assert not gate.peers["play"].reachable()
+            assert link.is_alive()
+            assert not link.peers["play"].reachable()
         finally:
-            gate.close()
+            link.close()
 
 
 def lines(folder: Path) -> list[Any]:
@@ -297,15 +297,15 @@ def test_with_a_key_what_crosses_is_encrypted_and_strangers_stay_outside(
     copy.write_text(file.read_text().removeprefix("key: game.key\n"))
     loaded = read(copy)
     reader = FarListener(zmq.Context.instance(), resolve(loaded)["far"].edges[0], Rings(), Profile("x", 1))
-    gate = Gate(Machine("play", "127.0.0.1", free_ports(1)), [loaded.machines["eye"]], "", lambda: {})
-    gate.start()
+    link = PeerLink(Machine("play", "127.0.0.1", free_ports(1)), [loaded.machines["eye"]], "", lambda: {})
+    link.start()
     try:
         with pytest.raises(TimeoutError):
             reader.next(2)
-        assert not gate.peers["eye"].reachable()
+        assert not link.peers["eye"].reachable()
     finally:
         reader.close()
-        gate.close()
+        link.close()
     for each in first:
         assert each.stop() == 0
 

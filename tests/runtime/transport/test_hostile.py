@@ -23,8 +23,8 @@ from handflow.runtime.process.control_client import ask
 from handflow.runtime.profile import Profile
 from handflow.runtime.transport.endpoint import Fixed
 from handflow.runtime.transport.flow_control import Ack, packed_ack, reader_of, topic
-from handflow.runtime.transport.inputs import Inbox
-from handflow.runtime.transport.publisher import Outbox
+from handflow.runtime.transport.inputs import Inputs
+from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.shared_memory import Ref, Rings
 from handflow.runtime.transport.wire import Edge, decode, encode
@@ -199,10 +199,10 @@ class Wires:
         edge = Edge("frame", "camera", Frame, keep=keep, drives=True)
         self.profile = Profile("reader", 1)
         address = lambda node: Fixed(f"ipc://{folder}/{node}")  # noqa: E731
-        self.inbox = Inbox(context, "reader", [edge], (), address, Rings(), self.profile, ())
-        open_.callback(self.inbox.close)
+        self.inputs = Inputs(context, "reader", [edge], (), address, Rings(), self.profile, ())
+        open_.callback(self.inputs.close)
         assert self.socket.poll(5000)
-        self.read = iter(self.inbox)
+        self.read = iter(self.inputs)
 
 
 @pytest.mark.parametrize("keep", ["newest", "all"])
@@ -224,35 +224,35 @@ def test_a_reader_counts_what_it_refuses_and_reads_on(tmp_path: Path, keep: str)
 @FEW
 @given(st.lists(hostile | st.binary(max_size=40).map(lambda data: b"\x02" + data), max_size=5))
 def test_whatever_comes_against_the_stream_is_refused(said: list[bytes]) -> None:
-    with OUTBOX() as (outbox, socket, profile):
+    with OpenPublisher() as (publisher, socket, profile):
         for data in said:
             if data[:1] not in (b"\x00", b"\x01"):  # ZeroMQ's own: a subscription, which is nobody's loss
                 socket.send(data)
         deadline = time.monotonic() + 5
         expected = sum(data[:1] not in (b"\x00", b"\x01") for data in said)
         while profile.refused < expected and time.monotonic() < deadline:
-            outbox.ready()
+            publisher.ready()
         assert profile.refused == expected
-        assert not outbox._book.accounts
-        outbox.send(frame(side=4))
+        assert not publisher._book.accounts
+        publisher.send(frame(side=4))
 
 
-class OUTBOX:
-    """An outbox that somebody else is connected to."""
+class OpenPublisher:
+    """A publisher that somebody else is connected to."""
 
-    made: tuple[Outbox, zmq.Socket, Profile] | None = None
+    made: tuple[Publisher, zmq.Socket, Profile] | None = None
     path = f"/tmp/handflow-hostile-{os.getpid()}"
 
-    def __enter__(self) -> tuple[Outbox, zmq.Socket, Profile]:
-        if OUTBOX.made is None:
+    def __enter__(self) -> tuple[Publisher, zmq.Socket, Profile]:
+        if OpenPublisher.made is None:
             context = zmq.Context.instance()
             profile = Profile("camera", 1)
-            outbox = Outbox(context, Fixed(f"ipc://{self.path}"), Rings(), profile)
+            publisher = Publisher(context, Fixed(f"ipc://{self.path}"), Rings(), profile)
             socket = context.socket(zmq.XSUB)
             socket.connect(f"ipc://{self.path}")
-            OUTBOX.made = outbox, socket, profile
-        OUTBOX.made[2].refused = 0
-        return OUTBOX.made
+            OpenPublisher.made = publisher, socket, profile
+        OpenPublisher.made[2].refused = 0
+        return OpenPublisher.made
 
     def __exit__(self, *_: object) -> None: ...
 
@@ -260,24 +260,24 @@ class OUTBOX:
 @pytest.fixture(scope="module", autouse=True)
 def closed() -> Iterator[None]:
     yield
-    if OUTBOX.made is not None:
-        OUTBOX.made[0].close()
-        OUTBOX.made[1].close(0)
-        os.unlink(OUTBOX.path)
+    if OpenPublisher.made is not None:
+        OpenPublisher.made[0].close()
+        OpenPublisher.made[1].close(0)
+        os.unlink(OpenPublisher.path)
 
 
 def test_nobody_acknowledges_for_another_what_was_not_sent() -> None:
-    with OUTBOX() as (outbox, socket, profile):
+    with OpenPublisher() as (publisher, socket, profile):
         name = reader_of("reader")
         socket.send(b"\x01" + topic(name))
-        until(lambda: (outbox.ready(), outbox._book.accounts)[1], "the reader is not known")
-        outbox.send(frame(side=4))
-        for ack in (Ack(name, outbox._book.by, 10**9), Ack(name, outbox._book.by, -1)):
+        until(lambda: (publisher.ready(), publisher._book.accounts)[1], "the reader is not known")
+        publisher.send(frame(side=4))
+        for ack in (Ack(name, publisher._book.by, 10**9), Ack(name, publisher._book.by, -1)):
             socket.send(packed_ack(ack))
-        until(lambda: (outbox.ready(), profile.refused == 2)[1], "they are not refused")
-        assert outbox._book.owed()
+        until(lambda: (publisher.ready(), profile.refused == 2)[1], "they are not refused")
+        assert publisher._book.owed()
         socket.send(b"\x00" + topic(name))
-        until(lambda: (outbox.ready(), not outbox._book.accounts)[1], "it does not go")
+        until(lambda: (publisher.ready(), not publisher._book.accounts)[1], "it does not go")
 
 
 TICKER = """

@@ -19,9 +19,9 @@ from handflow.__main__ import main
 from handflow.runtime.profile import Profile
 from handflow.runtime.transport.endpoint import Address, Fixed, Loopback
 from handflow.runtime.transport.flow_control import CREDIT, SILENT_S, Ack, Book, packed_ack, reader_of, topic
-from handflow.runtime.transport.inputs import Inbox
+from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.mapped_files import MappedFiles
-from handflow.runtime.transport.publisher import Outbox
+from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.shared_memory import Memfd, Memory, Rings
 from handflow.runtime.transport.wire import Edge, Packed, decode, encode
 
@@ -41,7 +41,7 @@ class Ends:
         self.open = ExitStack()
         self.said: list[str] = []
         self.ended: set[str] = set()
-        self.outbox = self.producer()
+        self.publisher = self.producer()
 
     def address(self, node: str) -> Address:
         if self.portable:
@@ -51,24 +51,24 @@ class Ends:
     def memory(self) -> Memory:
         return MappedFiles(self.folder) if self.portable else Memfd()
 
-    def producer(self, **more: Any) -> Outbox:
+    def producer(self, **more: Any) -> Publisher:
         self.rings, self.sent = Rings(memory=self.memory()), Profile("camera", 1)
         self.count = 0  # of its readers
         self.own = zmq.Context()  # ended with its producer, as a process would
-        return Outbox(self.own, self.address("camera"), self.rings, self.sent, self.said.append, **more)
+        return Publisher(self.own, self.address("camera"), self.rings, self.sent, self.said.append, **more)
 
     def sent_exact(self, seq: int) -> None:
-        self.outbox.send(frame(seq))
-        self.outbox.ready()
+        self.publisher.send(frame(seq))
+        self.publisher.ready()
 
     def kill(self) -> None:
-        self.outbox.close()
+        self.publisher.close()
         self.own.term()
 
-    def reader(self, keep: Any = "all", kind: Any = Frame, name: str = "reader") -> Inbox:
+    def reader(self, keep: Any = "all", kind: Any = Frame, name: str = "reader") -> Inputs:
         edge = Edge("frame", "camera", kind, keep=keep, drives=True)
         profile = Profile(name, 1)
-        inbox = Inbox(
+        inputs = Inputs(
             self.context,
             name,
             [edge],
@@ -79,13 +79,13 @@ class Ends:
             self.ended,
             self.said.append,
         )
-        inbox.counts = profile  # type: ignore[attr-defined]
-        self.open.callback(inbox.close)
+        inputs.counts = profile  # type: ignore[attr-defined]
+        self.open.callback(inputs.close)
         self.count += 1
-        self.outbox.wait_for(self.count, 5)
+        self.publisher.wait_for(self.count, 5)
         if keep == "all":
-            self.outbox.wait_for_readers([name], 5)
-        return inbox
+            self.publisher.wait_for_readers([name], 5)
+        return inputs
 
 
 @pytest.fixture(params=["ipc", pytest.param("loopback", marks=pytest.mark.slow)])
@@ -97,16 +97,16 @@ def ends(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Ends]:
             made.kill()
 
 
-def seqs(inbox: Inbox, most: int) -> list[int]:
+def seqs(inputs: Inputs, most: int) -> list[int]:
     """The frames read, each whole."""
     got = []
-    for inputs in inbox:
-        if inputs is None:
+    for call in inputs:
+        if call is None:
             break
-        message = inputs.driving
+        message = call.driving
         assert isinstance(message, Frame)
         assert (message.image == message.seq % 251).all()
-        assert inputs.intact()
+        assert call.intact()
         got.append(message.seq)
         if len(got) == most:
             break
@@ -114,70 +114,70 @@ def seqs(inbox: Inbox, most: int) -> list[int]:
 
 
 def test_as_fast_as_it_goes_nothing_is_lost(ends: Ends) -> None:
-    inbox = ends.reader()
+    inputs = ends.reader()
 
     def send() -> None:
         for seq in range(1, 1001):
-            ends.outbox.send(frame(seq))
-            ends.outbox.ready()
+            ends.publisher.send(frame(seq))
+            ends.publisher.ready()
 
     sender = threading.Thread(target=send)
     sender.start()
-    assert seqs(inbox, 1000) == list(range(1, 1001))
-    next(iter(inbox), None)  # acknowledges the rest
+    assert seqs(inputs, 1000) == list(range(1, 1001))
+    next(iter(inputs), None)  # acknowledges the rest
     sender.join()
-    assert inbox.counts.lost == 0  # type: ignore[attr-defined]
+    assert inputs.counts.lost == 0  # type: ignore[attr-defined]
 
 
 def test_a_picture_stays_until_it_was_read(ends: Ends) -> None:
-    inbox = ends.reader()
+    inputs = ends.reader()
     for seq in range(1, CREDIT):  # four times the slots of a ring
-        ends.outbox.send(frame(seq))
-    assert seqs(inbox, CREDIT - 1) == list(range(1, CREDIT))
+        ends.publisher.send(frame(seq))
+    assert seqs(inputs, CREDIT - 1) == list(range(1, CREDIT))
 
 
 def test_other_readers_have_the_newest_meanwhile(ends: Ends) -> None:
     ends.reader()
     newest = ends.reader(keep="newest", name="other")
     for seq in range(1, CREDIT):
-        ends.outbox.send(frame(seq))
+        ends.publisher.send(frame(seq))
     time.sleep(0.05)
     assert seqs(newest, 1) == [CREDIT - 1]
 
 
 def test_a_picture_passed_on_is_copied_where_it_must_stay(ends: Ends) -> None:
-    inbox, camera = ends.reader(), Rings(memory=ends.memory())
+    inputs, camera = ends.reader(), Rings(memory=ends.memory())
     for seq in range(1, 21):
         data = encode(frame(seq), camera)  # twenty pictures go round a ring of eight
         passed, _ = decode(data, Frame, ends.rings)
-        ends.outbox.send(passed)
-    assert seqs(inbox, 20) == list(range(1, 21))
+        ends.publisher.send(passed)
+    assert seqs(inputs, 20) == list(range(1, 21))
 
 
 def test_a_picture_of_another_size_disturbs_none_before_it(ends: Ends) -> None:
-    inbox = ends.reader()
+    inputs = ends.reader()
     for seq in range(1, 5):
-        ends.outbox.send(frame(seq))
+        ends.publisher.send(frame(seq))
     for seq in range(5, 9):
-        ends.outbox.send(Frame(image=np.full((300, 400, 3), seq, np.uint8), stream=1, seq=seq))
-    assert seqs(inbox, 8) == list(range(1, 9))
+        ends.publisher.send(Frame(image=np.full((300, 400, 3), seq, np.uint8), stream=1, seq=seq))
+    assert seqs(inputs, 8) == list(range(1, 9))
 
 
 def test_a_silent_reader_loses_its_credit_with_one_line_and_comes_back(ends: Ends) -> None:
     silent, awake = ends.reader(name="silent"), ends.reader(keep="newest", name="awake")
     started = time.monotonic()
     for seq in range(1, 3 * CREDIT):
-        ends.outbox.send(frame(seq))
-        ends.outbox.ready()
+        ends.publisher.send(frame(seq))
+        ends.publisher.ready()
     assert SILENT_S - 0.1 < time.monotonic() - started < SILENT_S + 5  # waited for once, and no more
     assert ends.said == ["silent has read nothing for 1 s: it is waited for no more, and loses messages"]
     time.sleep(0.1)  # tcp is on its way for longer
     assert seqs(awake, 1) == [3 * CREDIT - 1]
-    for inputs in silent:
-        if inputs is None:
+    for call in silent:
+        if call is None:
             break
-    ends.outbox.send(frame(1000))
-    ends.outbox.ready()
+    ends.publisher.send(frame(1000))
+    ends.publisher.ready()
     assert "silent reads again" in ends.said
     assert seqs(silent, 1) == [1000]
     assert silent.counts.lost > 0  # type: ignore[attr-defined]
@@ -187,53 +187,53 @@ def test_a_silent_reader_loses_its_credit_with_one_line_and_comes_back(ends: End
 def test_a_dead_reader_is_waited_for_no_longer(ends: Ends) -> None:
     dead = ends.reader()
     dead.close()
-    until(lambda: (ends.outbox.ready(), not ends.outbox._book.accounts)[1], "its end is not noticed")
+    until(lambda: (ends.publisher.ready(), not ends.publisher._book.accounts)[1], "its end is not noticed")
     started = time.monotonic()
     for seq in range(1, 3 * CREDIT):
-        ends.outbox.send(frame(seq))
+        ends.publisher.send(frame(seq))
     assert time.monotonic() - started < SILENT_S
     assert ends.said == []
 
 
 def test_in_an_exact_graph_a_producer_waits_for_ever(ends: Ends) -> None:
     ends.kill()
-    ends.outbox = ends.producer(exact=True)
-    inbox = ends.reader()
+    ends.publisher = ends.producer(exact=True)
+    inputs = ends.reader()
     sender = threading.Thread(target=lambda: [ends.sent_exact(seq) for seq in range(1, CREDIT + 11)])
     sender.start()
     time.sleep(SILENT_S + 0.3)
     assert sender.is_alive()
-    assert seqs(inbox, CREDIT + 10) == list(range(1, CREDIT + 11))
+    assert seqs(inputs, CREDIT + 10) == list(range(1, CREDIT + 11))
     sender.join()
     assert ends.said == []
 
 
 def test_a_producer_that_was_started_again_is_read_from_its_first_message(ends: Ends) -> None:
-    inbox = ends.reader()
-    ends.outbox.send(frame(1))
-    assert seqs(inbox, 1) == [1]
+    inputs = ends.reader()
+    ends.publisher.send(frame(1))
+    assert seqs(inputs, 1) == [1]
     ends.kill()
-    ends.outbox = ends.producer()
-    waiting = threading.Thread(target=ends.outbox.wait_for_readers, args=(["reader"], 5))
+    ends.publisher = ends.producer()
+    waiting = threading.Thread(target=ends.publisher.wait_for_readers, args=(["reader"], 5))
     waiting.start()
-    assert next(iter(inbox)) is None  # a reader that waits is found
+    assert next(iter(inputs)) is None  # a reader that waits is found
     waiting.join()
     for seq in range(1, CREDIT):
-        ends.outbox.send(frame(seq))
-    assert seqs(inbox, CREDIT - 1) == list(range(1, CREDIT))
-    assert inbox.counts.lost == 0  # type: ignore[attr-defined]
+        ends.publisher.send(frame(seq))
+    assert seqs(inputs, CREDIT - 1) == list(range(1, CREDIT))
+    assert inputs.counts.lost == 0  # type: ignore[attr-defined]
 
 
 def test_whom_a_start_goes_on_without_is_said(ends: Ends) -> None:
-    ends.outbox.wait_for_readers(["recorder"], 0.1)
+    ends.publisher.wait_for_readers(["recorder"], 0.1)
     assert ends.said == ["goes on without recorder: not there after 0.1 s"]
 
 
 def test_a_message_of_any_type_is_read_without_its_class(ends: Ends) -> None:
-    inbox = ends.reader(kind=Packed)
-    ends.outbox.send(frame(7))
-    ends.outbox.send(Hands(seq=8))
-    read = iter(inbox)
+    inputs = ends.reader(kind=Packed)
+    ends.publisher.send(frame(7))
+    ends.publisher.send(Hands(seq=8))
+    read = iter(inputs)
     first = next(read).driving
     assert (first.type, first.seq, first.fields["image"].shape) == ("Frame", 7, (*SIZE, 3))
     flat = encode(first, None)  # all of it: what a file holds

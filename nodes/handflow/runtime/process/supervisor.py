@@ -21,8 +21,8 @@ from handflow.errors import RunError
 from handflow.messages import Clock
 from handflow.runtime.graph.graph import Graph, Stage, write
 from handflow.runtime.node import Stopped
-from handflow.runtime.profile import Status
-from handflow.runtime.remote.peers import Across
+from handflow.runtime.profile import NodeStatus
+from handflow.runtime.remote.peers import Peers
 from handflow.runtime.transport.rundir import RunDir
 
 from .control_server import MAX_BYTES, Desk
@@ -48,7 +48,7 @@ class Child:
     stage: Stage
     process: subprocess.Popen[bytes] | None = None
     watched: psutil.Process | None = None
-    status: Status | None = None
+    status: NodeStatus | None = None
     heard: float = 0.0  # monotonic seconds
     started: float = 0.0
     restarts: int = 0
@@ -89,7 +89,7 @@ class Supervisor:
         self.stages = stages  # of the whole graph; those of other machines are theirs to run
         self.children = {name: Child(stage) for name, stage in stages.items() if stage.on == graph.on}
         self.swaps = Swaps(self)
-        self.across: Across | None = None
+        self.peers: Peers | None = None
         self._own: list[Row] = []
         self._rowed = -ROWS_S
 
@@ -104,14 +104,14 @@ class Supervisor:
         with _signals_stop():
             try:
                 if self.graph.machines:
-                    self.across = Across(self.graph, self.stages, self.say)
+                    self.peers = Peers(self.graph, self.stages, self.say)
                 self._loop(context, for_s)
             except Stopped:
                 pass
             finally:
                 self._stop()
-                if self.across:
-                    self.across.close()
+                if self.peers:
+                    self.peers.close()
                 context.destroy(linger=0)
                 lock.release()
 
@@ -122,7 +122,7 @@ class Supervisor:
     def rows(self) -> list[Row]:
         """The table: a row per node, as `top --json` has it."""
         rows = self._own_rows()
-        return self.across.rows(rows, NO_ROW) if self.across else rows
+        return self.peers.rows(rows, NO_ROW) if self.peers else rows
 
     def _own_rows(self) -> list[Row]:
         """Made anew twice a second at most: the processor's share is what was used since the last time."""
@@ -157,8 +157,8 @@ class Supervisor:
                     )
                     told, told_s = desk.refused, now
                 self.show(self.rows())
-                if self.across:
-                    self._look_across()
+                if self.peers:
+                    self._exchange()
             poller = zmq.Poller()
             poller.register(control, zmq.POLLIN)
             poller.register(statuses, zmq.POLLIN)
@@ -171,23 +171,23 @@ class Supervisor:
             desk.tend(now)
             for child in self.children.values():
                 self.relay(child)
-        if self.across:
-            self._look_across()
-            self.across.wait_told()
+        if self.peers:
+            self._exchange()
+            self.peers.wait_told()
 
-    def _look_across(self) -> None:
+    def _exchange(self) -> None:
         """Once a second: tells the other machines of our nodes, and our nodes of what they feed them."""
-        assert self.across is not None
-        self.across.tell(self._own_rows(), [name for name, child in self.children.items() if child.ended])
+        assert self.peers is not None
+        self.peers.tell(self._own_rows(), [name for name, child in self.children.items() if child.ended])
         for child in self.children.values():
-            self._tell_across(child)
+            self._tell_of_peers(child)
 
-    def _tell_across(self, child: Child) -> None:
-        if self.across is None:
+    def _tell_of_peers(self, child: Child) -> None:
+        if self.peers is None:
             return
-        if (clock := self.across.clock(child.stage.name)) is not None:
+        if (clock := self.peers.clock(child.stage.name)) is not None:
             self.order(child, {"clock": clock})
-        for name in self.across.ended() & {edge.node for edge in child.stage.edges} - child.told:
+        for name in self.peers.ended() & {edge.node for edge in child.stage.edges} - child.told:
             child.told.add(name)
             self.order(child, {"ended": name})
 
@@ -243,7 +243,7 @@ class Supervisor:
         child.started = child.heard = now
         child.status, child.last, child.runs = None, "", False
         child.told.clear()
-        self._tell_across(child)
+        self._tell_of_peers(child)
         for producer in {edge.node for edge in child.stage.edges} & self.children.keys():
             if self.children[producer].ended:
                 self.order(child, {"ended": producer})
@@ -276,7 +276,7 @@ class Supervisor:
             while True:
                 data = statuses.recv(zmq.NOBLOCK)
                 try:
-                    status = msgspec.msgpack.decode(data, type=Status)
+                    status = msgspec.msgpack.decode(data, type=NodeStatus)
                 except (msgspec.DecodeError, RecursionError):
                     self.desk.refused += 1
                     continue

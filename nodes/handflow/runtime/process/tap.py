@@ -7,7 +7,7 @@ import zmq
 
 from handflow.messages import Message
 from handflow.runtime.profile import Profile
-from handflow.runtime.transport.inputs import Inbox
+from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.shared_memory import Rings
 from handflow.runtime.transport.wire import Edge
@@ -21,7 +21,7 @@ def watch(directory: RunDir, edges: Sequence[Edge]) -> Iterator[Mapping[str, Mes
     with (
         zmq.Context() as context,
         closing(Rings(memory=directory.memory())) as rings,
-        closing(Inbox(context, "watch", edges, (), directory.address, rings, Profile("watch", 0), ended=())) as inbox,
+        closing(Inputs(context, "watch", edges, (), directory.address, rings, Profile("watch", 0), ended=())) as inputs,
     ):
-        for inputs in inbox:
-            yield None if inputs is None else inputs.values
+        for call in inputs:
+            yield None if call is None else call.values

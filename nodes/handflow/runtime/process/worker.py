@@ -16,11 +16,11 @@ import zmq
 
 from handflow.errors import SetupError
 from handflow.runtime.graph.graph import Graph, Stage
-from handflow.runtime.node import Inputs, run_node
+from handflow.runtime.node import Call, run_node
 from handflow.runtime.profile import Profile
-from handflow.runtime.remote.edge import FarOutbox
-from handflow.runtime.transport.inputs import Inbox
-from handflow.runtime.transport.publisher import Outbox
+from handflow.runtime.remote.edge import RemotePublisher
+from handflow.runtime.transport.inputs import Inputs
+from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.shared_memory import Rings
 
@@ -52,7 +52,7 @@ class Work:
         self.node = stage.node(**stage.settings)
         self.node.log, self.node.exact = self.log, graph.exact
         self.node.empty, self.node.graph = rings.empty, graph.plain()
-        self.inbox: Inbox | None = None
+        self.inputs: Inputs | None = None
         self._started = False
         self._again = True  # a source's process is called (again)
         self._open = contextlib.ExitStack()
@@ -61,10 +61,10 @@ class Work:
         """Until the input has ended, or another process takes over."""
         with self._open:
             self._remembered()
-            near, outbox = self._outbox()
+            local, publisher = self._publishers()
             self._start()
-            self.inbox = self._inbox()
-            self._drive(near, outbox, 0 if restarted else LISTENERS_S, AGAIN_S if restarted else READERS_S)
+            self.inputs = self._open_inputs()
+            self._drive(local, publisher, 0 if restarted else LISTENERS_S, AGAIN_S if restarted else READERS_S)
 
     def take_over(self) -> None:
         """Starts beside the process that works, and goes on when that has left."""
@@ -73,50 +73,52 @@ class Work:
             alone = not (self.stage.edges and self.stage.what.output)
             if not alone:
                 self._start()
-            self.inbox = self._inbox()
+            self.inputs = self._open_inputs()
             self.profile.tell("standby")
-            while not self.orders.go.wait(0 if self.inbox else 1):
-                if self.inbox is not None:
-                    self.inbox.pass_by(LOOK_S)
+            while not self.orders.go.wait(0 if self.inputs else 1):
+                if self.inputs is not None:
+                    self.inputs.pass_by(LOOK_S)
             if self.directory.lock(self.stage.name, wait_s=3) is None:
                 raise SetupError("the process before this one has not left")
             self._remembered()
-            near, outbox = self._outbox()
+            local, publisher = self._publishers()
             if alone:
                 self._start()
-            if self.inbox is not None:
-                self.inbox.go_on_after(self.orders.last)
-            self._drive(near, outbox, SWAPPED_S, AGAIN_S)
+            if self.inputs is not None:
+                self.inputs.go_on_after(self.orders.last)
+            self._drive(local, publisher, SWAPPED_S, AGAIN_S)
 
-    def _drive(self, near: Outbox, outbox: Outbox | FarOutbox, listeners_s: float, readers_s: float) -> None:
+    def _drive(
+        self, local: Publisher, publisher: Publisher | RemotePublisher, listeners_s: float, readers_s: float
+    ) -> None:
         beside = [name for name in self.stage.listeners if self.graph.entries[name].on == self.stage.on]
-        look = self.inbox.look if self.inbox is not None else lambda: None
+        look = self.inputs.look if self.inputs is not None else lambda: None
         if self.graph.exact:
-            outbox.wait_for_readers(self.stage.readers, math.inf, look)
+            publisher.wait_for_readers(self.stage.readers, math.inf, look)
         else:
-            outbox.wait_for_readers(self.stage.readers, readers_s, look)
-            outbox.wait_for(len(beside), listeners_s)
+            publisher.wait_for_readers(self.stage.readers, readers_s, look)
+            publisher.wait_for(len(beside), listeners_s)
         self.profile.tell("running")
-        run_node(self.node, self.stage.name, self._inputs(), outbox, self.profile, self._remember, self._turn)
-        outbox.drain()
+        run_node(self.node, self.stage.name, self._calls(), publisher, self.profile, self._remember, self._turn)
+        publisher.drain()
         if self.orders.leave:
-            outbox.close()
-            near.close()
-            near.address.vanish()
+            publisher.close()
+            local.close()
+            local.address.vanish()
             if not (self.stage.edges and self.stage.what.output):
                 self._stop()
             self.directory.release(self.stage.name)
             self.profile.tell("left")
             self.profile.said.wait(1)  # the end of this process says it too, but takes longer
 
-    def _inputs(self) -> Iterator[Inputs | None]:
-        for inputs in self.inbox or ():
-            yield inputs
+    def _calls(self) -> Iterator[Call | None]:
+        for call in self.inputs or ():
+            yield call
             if self.orders.leave:  # after a message, not before one: that leaves the most time until the next
                 return
-        while self.inbox is None and self._again and not self.orders.leave:
+        while self.inputs is None and self._again and not self.orders.leave:
             self._again = False  # a source ends when its process does, unless it was started anew
-            yield Inputs({})
+            yield Call({})
 
     def _turn(self) -> bool:
         """What is to be done between two messages. True: a source's `process` must not go on."""
@@ -131,10 +133,10 @@ class Work:
                 self.profile.answer(number, str(error))
         return self._again or self.orders.leave
 
-    def _outbox(self) -> tuple[Outbox, Outbox | FarOutbox]:
+    def _publishers(self) -> tuple[Publisher, Publisher | RemotePublisher]:
         """The sending end, and the one that sends to other machines too."""
         stage = self.stage
-        near = Outbox(
+        local = Publisher(
             self.context,
             self.directory.address(stage.name),
             self.rings,
@@ -142,19 +144,19 @@ class Work:
             self.log.warning,
             self.graph.exact,
         )
-        self._open.callback(near.close)
+        self._open.callback(local.close)
         if not stage.crossings:
-            return near, near
-        far = FarOutbox(self.context, near, stage.crossings)
+            return local, local
+        far = RemotePublisher(self.context, local, stage.crossings)
         self._open.callback(far.close)
-        return near, far
+        return local, far
 
-    def _inbox(self) -> Inbox | None:
+    def _open_inputs(self) -> Inputs | None:
         stage = self.stage
         if not stage.edges:
             return None
         unwired = set(stage.what.inputs) - {edge.argument for edge in stage.edges}
-        inbox = Inbox(
+        inputs = Inputs(
             self.context,
             stage.name,
             stage.edges,
@@ -165,8 +167,8 @@ class Work:
             self.orders.ended,
             self.log.warning,
         )
-        self._open.callback(inbox.close)
-        return inbox
+        self._open.callback(inputs.close)
+        return inputs
 
     def _start(self) -> None:
         """Starts the node; whatever it cannot get (a file, a port, a device) is one line."""

@@ -7,18 +7,18 @@ SAMPLES = 64  # a minute at one exchange a second
 DRIFT = 15e-6  # how fast an old sample loses its worth, in seconds a second: RFC 5905's PHI
 
 
-class Sample(NamedTuple):
+class ClockSample(NamedTuple):
     offset_ns: int  # their clock less ours
     delay_ns: int  # there and back, without their thinking; half of it bounds the error
     at_ns: int  # our clock
 
 
-def sample(t0: int, t1: int, t2: int, t3: int) -> Sample:
+def sample(t0: int, t1: int, t2: int, t3: int) -> ClockSample:
     """One exchange: sent (our clock), received and answered (theirs), answer received (ours).
 
     RFC 5905, section 8: offset = ((t1 - t0) + (t2 - t3)) / 2, delay = (t3 - t0) - (t2 - t1).
     """
-    return Sample(((t1 - t0) + (t2 - t3)) // 2, max(0, (t3 - t0) - (t2 - t1)), t3)
+    return ClockSample(((t1 - t0) + (t2 - t3)) // 2, max(0, (t3 - t0) - (t2 - t1)), t3)
 
 
 class Offset:
@@ -28,14 +28,14 @@ class Offset:
     """
 
     def __init__(self) -> None:
-        self._samples: deque[Sample] = deque(maxlen=SAMPLES)
+        self._samples: deque[ClockSample] = deque(maxlen=SAMPLES)
 
-    def add(self, new: Sample) -> None:
+    def add(self, new: ClockSample) -> None:
         self._samples.append(new)
 
     def clear(self) -> None:
         """Their clock has been set anew."""
         self._samples.clear()
 
-    def best(self, now_ns: int) -> Sample | None:
+    def best(self, now_ns: int) -> ClockSample | None:
         return min(self._samples, key=lambda s: s.delay_ns / 2 + (now_ns - s.at_ns) * DRIFT, default=None)

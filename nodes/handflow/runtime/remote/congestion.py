@@ -17,7 +17,7 @@ CREEP = 0.05  # seconds a second by which the least delay is forgotten: routes c
 
 
 @dataclass
-class Reader:
+class RemoteReader:
     """One reading end on another machine."""
 
     acked: int  # number of the last message that has arrived
@@ -26,11 +26,11 @@ class Reader:
     window: float = FIRST  # how many may be on their way
 
 
-class Window:
+class CongestionWindow:
     """Of one form of one node's messages. Where several machines read it the fastest counts: none waits for another."""
 
     def __init__(self) -> None:
-        self.readers: dict[bytes, Reader] = {}
+        self.readers: dict[bytes, RemoteReader] = {}
         self._on_way: OrderedDict[int, float] = OrderedDict()  # number -> when it was sent, oldest first
 
     def open(self, now: float) -> bool:
@@ -58,10 +58,10 @@ class Window:
         least = min(delay, before.least + (now - before.heard) * CREEP) if before else delay
         window = before.window if before else FIRST
         window = min(window + MORE, MOST) if delay - least < QUEUE_S else max(window * LESS, 1)
-        self.readers[name] = Reader(max(number, before.acked if before else 0), now, least, window)
+        self.readers[name] = RemoteReader(max(number, before.acked if before else 0), now, least, window)
         done = min(reader.acked for reader in self.readers.values())
         while self._on_way and next(iter(self._on_way)) <= done - MOST:
             self._on_way.popitem(last=False)
 
-    def _behind(self, reader: Reader) -> int:
+    def _behind(self, reader: RemoteReader) -> int:
         return sum(number > reader.acked for number in self._on_way)

@@ -26,12 +26,12 @@ from handflow.runtime.profile import Profile
 from handflow.runtime.topology import TOPIC_BYTES, Crossing
 from handflow.runtime.transport import jpeg as picture
 from handflow.runtime.transport.endpoint import GONE_S, Fixed
-from handflow.runtime.transport.publisher import READABLE, Outbox
+from handflow.runtime.transport.publisher import READABLE, Publisher
 from handflow.runtime.transport.shared_memory import Rings
 from handflow.runtime.transport.subscriber import MAX_BYTES, Listener, Received
 from handflow.runtime.transport.wire import Edge, encode, message_in, unpack
 
-from .congestion import Window
+from .congestion import CongestionWindow
 
 HEARTBEAT_MS = 500
 DEAD_MS = 2000  # without an answer: the link is cut
@@ -162,14 +162,14 @@ class Lateness:
         return delay - self._least > LATE_S * 1e9
 
 
-class FarOutbox:
+class RemotePublisher:
     """The sending ends of a node that is read on other machines too: `near` (whose owner closes it) for this one, and
     one for the others."""
 
-    def __init__(self, context: zmq.Context, near: Outbox, crossings: Sequence[Crossing]) -> None:
+    def __init__(self, context: zmq.Context, near: Publisher, crossings: Sequence[Crossing]) -> None:
         self._near = near
         self._forms = {crossing.topic: crossing for crossing in crossings}
-        self._wanted: dict[bytes, Window] = {}  # the forms that somebody listens to: others are not made
+        self._wanted: dict[bytes, CongestionWindow] = {}  # the forms that somebody listens to: others are not made
         self._held: dict[bytes, tuple[int, bytes]] = {}  # the newest message in that form, not sent yet
         self._socket = context.socket(zmq.XPUB)
         tough(self._socket)
@@ -244,7 +244,7 @@ class FarOutbox:
             if topic not in self._forms:
                 continue
             if kind == SUBSCRIBE and not rest:
-                self._wanted[topic] = Window()
+                self._wanted[topic] = CongestionWindow()
             elif kind == UNSUBSCRIBE and not rest:
                 self._wanted.pop(topic, None)
                 self._held.pop(topic, None)

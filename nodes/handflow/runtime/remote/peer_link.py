@@ -19,7 +19,7 @@ from handflow.messages import now_ns
 from handflow.runtime.keys import Key, guarded, serve, visit
 from handflow.runtime.topology import Machine
 
-from .clock import Offset, Sample, sample
+from .clock import ClockSample, Offset, sample
 from .edge import bind, tough
 
 ASK_S = 1.0
@@ -48,11 +48,11 @@ class Peer:
     def reachable(self) -> bool:
         return time.monotonic() - self.heard < LOST_S
 
-    def clock(self) -> Sample | None:
+    def clock(self) -> ClockSample | None:
         return self.offset.best(time.monotonic_ns())
 
 
-class Gate(threading.Thread):
+class PeerLink(threading.Thread):
     """Runs beside the supervisor's loop, so that an answer waits for nothing. `told` says what ours are told."""
 
     def __init__(

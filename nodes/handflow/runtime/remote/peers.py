@@ -9,7 +9,7 @@ from handflow.messages import Clock
 from handflow.runtime import keys
 from handflow.runtime.graph.graph import Graph, Stage, described
 
-from .peer_link import Gate, Peer, digest
+from .peer_link import Peer, PeerLink, digest
 
 FIRST_S = 5.0  # after so long it is said that a machine has not been there yet
 TOLD_S = 3.0  # how long a machine whose nodes have all ended waits for the others to ask
@@ -18,7 +18,7 @@ UNREACHABLE = "unreachable"
 Row = dict[str, Any]
 
 
-class Across:
+class Peers:
     """The other machines of a graph that runs on several. `say` is given each line for the user."""
 
     def __init__(self, graph: Graph, stages: Mapping[str, Stage], say: Callable[[str], None]) -> None:
@@ -31,8 +31,8 @@ class Across:
             node["run"] = Path(node["run"]).name  # the graph may lie in another folder there
         self._graph = digest(same)
         key = keys.read(Path(graph.key)) if graph.key else None
-        self._gate = Gate(here, others, self._graph, lambda: {"rows": self._rows, "ended": self._ended}, key)
-        self._gate.start()
+        self._link = PeerLink(here, others, self._graph, lambda: {"rows": self._rows, "ended": self._ended}, key)
+        self._link.start()
         self._began = time.monotonic()
         self._was: dict[str, bool] = {}  # reachable, when last looked
         self._since: dict[str, float] = {}
@@ -40,13 +40,13 @@ class Across:
         self._strange: set[str] = set()  # machines that run another graph
 
     def close(self) -> None:
-        self._gate.close()
+        self._link.close()
 
     def tell(self, rows: list[Row], ended: Iterable[str]) -> None:
         """Sets what the other machines are told of this one, and says who has gone or is back."""
         self._rows, self._ended = rows, list(ended)
         now = time.monotonic()
-        for name, peer in self._gate.peers.items():
+        for name, peer in self._link.peers.items():
             there = peer.reachable()
             where = f"machine {name} ({peer.machine.host}:{peer.machine.port})"
             if not there and name not in self._was and now - self._began > FIRST_S:
@@ -74,14 +74,14 @@ class Across:
         """After the last of our nodes has ended: until those that are there have heard of it."""
         since = time.monotonic()
         while time.monotonic() - since < TOLD_S:
-            there = [name for name, peer in self._gate.peers.items() if peer.reachable()]
-            if all(self._gate.knowing.get(name, 0) > since for name in there):
+            there = [name for name, peer in self._link.peers.items() if peer.reachable()]
+            if all(self._link.knowing.get(name, 0) > since for name in there):
                 return
             time.sleep(0.05)
 
     def ended(self) -> set[str]:
         """Nodes of other machines that have sent their last message."""
-        return {name for peer in self._gate.peers.values() for name in peer.ended if self._is_of(name, peer)}
+        return {name for peer in self._link.peers.values() for name in peer.ended if self._is_of(name, peer)}
 
     def clock(self, name: str) -> int | None:
         """What `Clock.offset_ns` must be in a node that is fed from another machine; None: nothing to be said."""
@@ -90,7 +90,7 @@ class Across:
         while source.edges and source.edges[0].node not in seen:
             seen.add(source.edges[0].node)
             source = self.stages[source.edges[0].node]
-        peer = self._gate.peers.get(source.on)
+        peer = self._link.peers.get(source.on)
         sample = peer.clock() if peer else None
         return sample.offset_ns if sample else None
 
@@ -100,7 +100,7 @@ class Across:
         What another machine says is taken only as far as it looks like our own row.
         """
         found = {row["node"]: row | {"on": self.graph.on, "clock_ms": 0.0, "clock_error_ms": 0.0} for row in own}
-        for name, peer in self._gate.peers.items():
+        for name, peer in self._link.peers.items():
             sample = peer.clock()
             clock = {
                 "on": name,

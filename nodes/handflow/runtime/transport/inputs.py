@@ -8,7 +8,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 import zmq
 
 from handflow.messages import Message
-from handflow.runtime.node import Inputs
+from handflow.runtime.node import Call
 from handflow.runtime.profile import Profile
 from handflow.runtime.remote.edge import FarListener
 
@@ -23,7 +23,7 @@ LAST_S = 0.05  # after its sender has ended: what was sent has been read by then
 IDLE_S = 0.25  # how long a node waits for a message before it is told that there is none
 
 
-class Inbox:
+class Inputs:
     """The reading ends of a node, joined: iterate it for what `process` is called with, None when nothing comes.
 
     It ends when `ended` names all nodes that drive it and everything that they sent has been read.
@@ -64,7 +64,7 @@ class Inbox:
         for listener in self._driving:
             self._poller.register(listener.socket, zmq.POLLIN)
 
-    def __iter__(self) -> Iterator[Inputs | None]:
+    def __iter__(self) -> Iterator[Call | None]:
         while True:
             ending = all(listener.edge.node in self._ended for listener in self._driving)
             try:
@@ -76,9 +76,9 @@ class Inbox:
                     return
                 yield None
                 continue
-            inputs = self._joined(driving, first) if first is not None else None
-            if inputs is not None:
-                yield inputs
+            call = self._joined(driving, first) if first is not None else None
+            if call is not None:
+                yield call
             driving.done()
             if first is not None and first.last:
                 for other in self._others:
@@ -137,7 +137,7 @@ class Inbox:
                     return listener, listener.next(0)
         raise TimeoutError
 
-    def _joined(self, driving: Listener, first: Received) -> Inputs | None:
+    def _joined(self, driving: Listener, first: Received) -> Call | None:
         """The driving message and the others' for its frame; None if one that is needed is missing."""
         values: dict[str, Message | None] = {**self._unwired, driving.edge.argument: first.message}
         refs = list(first.refs)
@@ -153,8 +153,8 @@ class Inbox:
             refs += received.refs if received else []
         if nothing:
             # Those who wait for this node in an exact graph must be told; in any other they do not wait for long.
-            return Inputs(None, first.message) if first.last else None
-        return Inputs(values, first.message, first.received_ns, lambda: self._intact(refs))
+            return Call(None, first.message) if first.last else None
+        return Call(values, first.message, first.received_ns, lambda: self._intact(refs))
 
     def _beside(self, other: Listener, driving: Message) -> Received | None:
         """Another input's message for the driving one."""

@@ -22,7 +22,7 @@ WAIT_S = 0.02  # how often one that waits for a reader looks whether it has beco
 READABLE = int(zmq.POLLIN)  # arithmetic on pyzmq's enumerations costs microseconds
 
 
-class Outbox:
+class Publisher:
     """The sending end of a node: binds, so that listeners come and go as they like.
 
     `say` is told when a reader of every message loses its credit or has it back. In an `exact` graph none does, and the
