@@ -6,7 +6,8 @@ What `detect`, `evaluate`, `annotate` and the benchmark run: the same nodes as i
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from handflow.capture.files import SUFFIXES, Picture, pictures
+from handflow.capture.files import Picture, pictures
+from handflow.capture.images import images_in, is_image
 from handflow.messages import Frame
 from handflow.outputs.json_line import Line, frame_line, hand_line, listed
 from handflow.outputs.result_files import Seen
@@ -70,5 +71,5 @@ def _line(source: str, picture: Picture, hands: list[Line]) -> Line:
 def _stills(path: str) -> list[Path]:
     """The picture files of a path; none if it is a clip (or nothing: reading it says so)."""
     if Path(path).is_dir():
-        return sorted(file for file in Path(path).iterdir() if file.suffix.lower() in SUFFIXES)
-    return [Path(path)] if Path(path).suffix.lower() in SUFFIXES else []
+        return images_in(Path(path))
+    return [Path(path)] if is_image(path) else []

@@ -99,7 +99,7 @@ def test_a_video_becomes_a_recording_and_a_video_again(tmp_path: Path) -> None:
         (["pictures.mcap", "-o", "a.csv"], "one output with hands expected, it has none (it has camera)"),
         (["a.mcap", "-o", "a.mp4", "--output", "webcam"], "no pictures of 'webcam' in it; it has those of camera"),
         (["a.txt", "-o", "a.mp4"], "a video becomes a recording: a name that ends in .mcap expected"),
-        (["a.txt", "-o", "b.mcap"], "cannot be read as a video"),
+        (["a.txt", "-o", "b.mcap"], "expected a video"),
         (["absent.mcap", "-o", "a.mp4"], "No such file"),
         (["a.mcap", "-o", "no/a.mp4"], "No such file"),
     ],

@@ -5,7 +5,6 @@ Plain functions and classes without a node: the camera stage, `detect` and `eval
 
 import itertools
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -15,7 +14,8 @@ import numpy as np
 
 from handflow.errors import SetupError
 
-SUFFIXES = {".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"}
+from .images import images_in, is_image, read_image
+
 WAIT_S = 0.25  # a source says at least this often that nothing new has come
 
 
@@ -36,19 +36,18 @@ def pictures(path: str | Path, fps: float = 30.0) -> Iterator[Picture]:
     """Every picture of a video file, a folder (by name, at `fps`) or one picture file, in order. SetupError."""
     path = Path(path)
     if path.is_dir():
-        files = sorted((f for f in path.iterdir() if f.suffix.lower() in SUFFIXES), key=natural)
-        if not files:
-            raise SetupError(f"{path}: no pictures in this folder ({' '.join(sorted(SUFFIXES))})")
-        return _stills(files, fps)
+        return _stills(images_in(path), fps)
     if not path.is_file():
         raise SetupError(f"{path}: no such file or folder")
-    if path.suffix.lower() in SUFFIXES:
-        _read(path)
+    if is_image(path):
+        read_image(path)
         return _stills([path], fps)
     capture = cv2.VideoCapture(str(path))
     good, image = capture.read() if capture.isOpened() else (False, None)
     if not good or image is None:
-        raise SetupError(f"{path}: cannot be read as a video ({path.stat().st_size} bytes)")
+        raise SetupError(
+            f"{path}: expected a video that OpenCV can decode, got {path.stat().st_size} bytes of something else"
+        )
     return _video(capture, image)
 
 
@@ -64,22 +63,9 @@ def looped(path: str | Path, fps: float = 30.0) -> Iterator[Picture]:
         frame, t = frame + picture.frame + 1, now + step
 
 
-def natural(path: Path) -> list[tuple[int, str]]:
-    """hand2 before hand10."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", path.name)]
-
-
-def _read(file: Path) -> np.ndarray:
-    # Through numpy: imread cannot open names outside the code page on Windows, and cannot tell absent from broken.
-    image = cv2.imdecode(np.fromfile(file, np.uint8), cv2.IMREAD_COLOR) if file.stat().st_size else None
-    if image is None:
-        raise SetupError(f"{file}: cannot be read as a picture ({file.stat().st_size} bytes)")
-    return image
-
-
 def _stills(files: list[Path], fps: float) -> Iterator[Picture]:
     for frame, file in enumerate(files):
-        yield Picture(_read(file), round(frame / fps * 1e9), frame, frame / fps)
+        yield Picture(read_image(file), round(frame / fps * 1e9), frame, frame / fps)
 
 
 def _video(capture: cv2.VideoCapture, image: np.ndarray | None) -> Iterator[Picture]:

@@ -22,6 +22,7 @@ import numpy as np
 from handflow.runtime.address import masked
 
 from .devices import Capture
+from .images import decode_image
 
 OPEN_S = 5.0  # a server that has not answered by then is tried again
 SILENT_S = 3.0  # one that has stopped sending for so long too
@@ -82,7 +83,7 @@ class Jpegs:
             raise OSError(f"{masked(self.url)}: {_why(error)}") from error
 
     def retrieve(self) -> tuple[bool, np.ndarray | None]:
-        image = cv2.imdecode(np.frombuffer(self._jpeg, np.uint8), cv2.IMREAD_COLOR) if self._jpeg else None
+        image = decode_image(self._jpeg)
         return image is not None, image
 
     def get(self, propId: int) -> float:  # noqa: N803

@@ -17,6 +17,7 @@ import numpy as np
 from mcap.writer import CompressionType, Writer
 
 from handflow import __version__, messages
+from handflow.capture.images import decode_stored
 from handflow.errors import RecordingError, StageError
 from handflow.messages import Frame, Hop, Message, layout_of
 from handflow.runtime.graph.stage import declared, load
@@ -149,7 +150,7 @@ def _stored(image: np.ndarray, pictures: Pictures) -> bytes:
 def _array(dtype: str, shape: list[int], body: bytes, form: str = "") -> np.ndarray:
     if not form:
         return np.frombuffer(body, dtype).reshape(shape)
-    array = cv2.imdecode(np.frombuffer(body, np.uint8), cv2.IMREAD_UNCHANGED | cv2.IMREAD_IGNORE_ORIENTATION)
+    array = decode_stored(body)
     if array is None or list(array.shape) != list(shape):
         raise ValueError(f"a {form} of {len(body)} bytes is not the picture of shape {tuple(shape)} that it should be")
     array.flags.writeable = False

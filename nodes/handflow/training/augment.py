@@ -10,6 +10,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from handflow.capture.images import decode_image
 from handflow.synthetic.hand_model import PIXELS, Sprite, paint, solid
 from handflow.training.labels.data import Picture
 
@@ -396,5 +397,5 @@ def wear(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
         image = (image + noise).clip(0, 255).astype(np.uint8)
     if rng.random() < 0.35:
         _, code = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
-        image = np.asarray(cv2.imdecode(code, cv2.IMREAD_COLOR))
+        image = np.asarray(decode_image(code))
     return image

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import cv2
 import numpy as np
 
+from handflow.capture.images import read_image
 from handflow.errors import SetupError
 from handflow.messages import Hands, Heatmap, State
 from handflow.runtime.files import packaged
@@ -157,8 +158,7 @@ INT8_STRAYS = 0.03  # how far int8 maps may stray from fp32 where there is a han
 
 def check_pictures() -> np.ndarray:
     """Stored inputs (n, 3, 192, 320) uint8 to hold int8 against fp32: drawn hands, near and far, in bright light."""
-    sheet = cv2.imread(str(Path(__file__).with_name("int8-check.png")))
-    assert sheet is not None
+    sheet = read_image(Path(__file__).with_name("int8-check.png"))
     return np.ascontiguousarray(sheet.reshape(-1, 192, 320, 3).transpose(0, 3, 1, 2))
 
 

@@ -475,7 +475,7 @@ def test_a_picture_that_cannot_be_read_is_said_and_passed_over(browser: Any, fol
     (tmp_path / "square" / "1.png").write_text("no picture")
     it = Shown(browser, begun([str(tmp_path / "square")], folder))
     it.page.keyboard.press("ArrowRight")
-    until(lambda: "1.png: not a picture" in it.page.text_content("#said"), "nothing is said")
+    until(lambda: "1.png: expected a picture" in it.page.text_content("#said"), "nothing is said")
     it.page.keyboard.press("ArrowRight")
     it.at_frame(2)
     until(lambda: it.page.is_hidden("#said"), "it is still said")

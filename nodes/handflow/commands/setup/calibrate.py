@@ -14,7 +14,7 @@ from typing import Any
 
 import cv2
 
-from handflow.capture.files import SUFFIXES
+from handflow.capture.images import is_image
 from handflow.commands._arguments import port
 from handflow.commands.graphs import graph_of
 from handflow.errors import RunError, SetupError
@@ -156,7 +156,7 @@ def opened(stages: Mapping[str, Stage], pictures: str, image: str | None) -> Gen
     if image is not None:
         if "source" not in stages[source].what.settings:
             raise SetupError(f"--image {image}: node {source!r} has no setting 'source' that could take it")
-        values = values | {"source": image, "loop": Path(image).suffix.lower() not in SUFFIXES}
+        values = values | {"source": image, "loop": not is_image(image)}
     node = stages[source].node(**values)
     between = Inline({
         name: Wired(

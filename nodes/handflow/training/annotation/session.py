@@ -6,10 +6,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from handflow.capture.files import SUFFIXES, natural
+from handflow.capture.images import images_in, is_image, read_image
+from handflow.errors import SetupError
 from handflow.outputs.jpeg import jpeg
 from handflow.training.labels.data import LabelError
 from handflow.training.labels.images import Clip
@@ -64,9 +64,10 @@ class Item:
             raise ValueError(f"frame {frame} found; there are {self.count}, from 0")
         if self.clip is not None:
             return self.clip[frame]
-        image = cv2.imread(str(self._files[frame]), cv2.IMREAD_COLOR)
-        if image is None:
-            raise ValueError(f"{self._files[frame]}: not a picture that OpenCV can read")
+        try:
+            image = read_image(self._files[frame])
+        except SetupError as error:
+            raise ValueError(str(error)) from error
         size = image.shape[1], image.shape[0]
         if (labelled := self.sheet.size(frame)) not in (None, size):
             raise ValueError(f"{self._files[frame]}: is {size}, its labels say {labelled}: of another picture")
@@ -218,13 +219,13 @@ def opened(paths: Sequence[str]) -> tuple[list[Clip], list[tuple[str, list[Path]
     folders: list[tuple[str, list[Path]]] = []
     for path in dict.fromkeys(Path(given).resolve() for given in paths):
         if path.is_dir():
-            files = sorted((file for file in path.iterdir() if file.suffix.lower() in SUFFIXES), key=natural)
-            if not files:
-                raise LabelError(f"{path}: no pictures in this folder ({' '.join(sorted(SUFFIXES))})")
-            folders.append((path.name, files))
+            try:
+                folders.append((path.name, images_in(path)))
+            except SetupError as error:
+                raise LabelError(str(error)) from error
         elif not path.is_file():
             raise LabelError(f"{path}: no such file or folder")
-        elif path.suffix.lower() in SUFFIXES:
+        elif is_image(path):
             single.append(path)
         else:
             clips.append(path)

@@ -9,7 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from handflow.errors import LabelError
+from handflow.capture import images
+from handflow.errors import LabelError, SetupError
 
 KEPT_BYTES = 1 << 30  # of a clip's decoded frames; 12 s at 720p
 NEAR = 32  # frames that are rather decoded than jumped over
@@ -18,12 +19,11 @@ BEHIND = 12  # frames that are decoded, and kept, before one that is sought: who
 
 @lru_cache(maxsize=8000)  # decoding costs more than anything else in making a sample; 8000 pictures are about 3 GB
 def read_image(path: Path) -> np.ndarray:
-    if not path.is_file():
-        raise LabelError(f"{path}: no such picture")
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise LabelError(f"{path}: not a picture that OpenCV can read")
-    return np.asarray(image)
+    """A labelled picture, kept. LabelError."""
+    try:
+        return images.read_image(path)
+    except SetupError as error:
+        raise LabelError(str(error)) from error
 
 
 class Clip:

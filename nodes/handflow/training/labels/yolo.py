@@ -11,7 +11,7 @@ import numpy as np
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from handflow.capture.files import SUFFIXES
+from handflow.capture.images import is_image
 from handflow.errors import LabelError
 
 from .foreign import NONE, Kinds, Labels, group_of
@@ -44,7 +44,7 @@ def yolo(folder: Path) -> Iterator[Labels]:
     names, kinds = yolo_names(folder) or {}, Kinds(folder.resolve())
     lists = {*CLASSES, "train.txt", "valid.txt", "val.txt", "test.txt"}
     texts = {file for file in folder.rglob("*.txt") if file.name not in lists and not file.name.startswith("README")}
-    for picture in sorted(file for file in folder.rglob("*") if file.suffix.lower() in SUFFIXES):
+    for picture in sorted(filter(is_image, folder.rglob("*"))):
         text = labels_of(picture)
         texts.discard(text)
         height, width = read_image(picture.resolve()).shape[:2]

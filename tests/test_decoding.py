@@ -1,0 +1,89 @@
+"""One way to decode an image: what a file may hold and be called, and what is said where it holds none."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from handflow import SetupError
+from handflow.capture.images import decode_image, decode_stored, images_in, is_image, read_image
+
+RNG = np.random.default_rng(4)
+COLOUR = RNG.integers(0, 256, (6, 8, 3), dtype=np.uint8)
+
+
+def stored(path: Path, image: np.ndarray) -> Path:
+    path.write_bytes(cv2.imencode(path.suffix, image)[1].tobytes())
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff", ".ppm"])
+def test_an_ordinary_picture_comes_out_as_it_was(tmp_path: Path, suffix: str) -> None:
+    assert (read_image(stored(tmp_path / f"a{suffix}", COLOUR)) == COLOUR).all()
+
+
+def test_a_jpeg_comes_out_as_opencv_reads_it(tmp_path: Path) -> None:
+    file = stored(tmp_path / "a.jpg", COLOUR)
+    assert (read_image(file) == cv2.imread(str(file))).all()
+    assert (decode_image(file.read_bytes()) == cv2.imread(str(file))).all()
+
+
+def test_names_may_have_any_characters(tmp_path: Path) -> None:
+    assert read_image(stored(tmp_path / "Hände 手 #1.png", COLOUR)).shape == (6, 8, 3)
+
+
+def test_grey_is_spread_over_three_channels(tmp_path: Path) -> None:
+    found = read_image(stored(tmp_path / "a.png", COLOUR[..., 0]))
+    assert (found == COLOUR[..., :1]).all()
+    assert found.shape == (6, 8, 3)
+
+
+def test_alpha_is_dropped(tmp_path: Path) -> None:
+    assert (read_image(stored(tmp_path / "a.png", np.dstack([COLOUR, COLOUR[..., 0]]))) == COLOUR).all()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tiff"])
+def test_of_16_bits_the_upper_8_are_kept(tmp_path: Path, suffix: str) -> None:
+    deep = RNG.integers(0, 1 << 16, (6, 8, 3), dtype=np.uint16)
+    assert abs(read_image(stored(tmp_path / f"a{suffix}", deep)).astype(float) - deep / 257).max() <= 1
+
+
+def test_exif_orientation_is_applied_unless_the_stored_array_is_wanted(tmp_path: Path) -> None:
+    plain = cv2.imencode(".jpg", COLOUR)[1].tobytes()
+    # An APP1 segment after SOI: TIFF header, one entry, tag 0x0112 (orientation) = 6: turn clockwise by 90 degrees.
+    exif = bytes.fromhex("4578696600004d4d002a00000008000101120003000000010006000000000000")
+    turned = plain[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + plain[2:]
+    upright = decode_image(plain)
+    assert upright is not None
+    assert (decode_image(turned) == np.rot90(upright, -1)).all()
+    assert (decode_stored(turned) == upright).all()
+
+
+def test_a_stored_array_keeps_its_depth_and_channels() -> None:
+    deep = RNG.integers(0, 1 << 16, (6, 8), dtype=np.uint16)
+    found = decode_stored(cv2.imencode(".png", deep)[1].tobytes())
+    assert found is not None
+    assert found.dtype == np.uint16
+    assert (found == deep).all()
+
+
+@pytest.mark.parametrize("data", [b"", b"hello", b"\xff\xd8\xff\xe0", cv2.imencode(".png", COLOUR)[1].tobytes()[:20]])
+def test_bytes_that_are_no_image_give_none(data: bytes) -> None:
+    assert decode_image(data) is None
+    assert decode_stored(data) is None
+
+
+def test_what_is_wrong_with_a_file_is_one_line_with_its_path(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_bytes(b"hello")
+    for name, line in (("text.png", r"text\.png: expected a picture .* got 5 bytes"), ("none.png", "no such picture")):
+        with pytest.raises(SetupError, match=line) as error:
+            read_image(tmp_path / name)
+        assert "\n" not in str(error.value)
+
+
+def test_a_folders_pictures_are_listed_by_number_and_without_the_rest(tmp_path: Path) -> None:
+    for name in ("hand10.png", "hand2.PNG", "Hand1.jpg", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [file.name for file in images_in(tmp_path)] == ["Hand1.jpg", "hand2.PNG", "hand10.png"]
+    assert [is_image(name) for name in ("a.JPG", "a.mp4", "jpg")] == [True, False, False]
