@@ -15,7 +15,7 @@ from support.references import FOLDER, recorded
 from handflow import Flow, Frame, Hands, Heatmap, Hop, Message
 from handflow.errors import RecordingError
 from handflow.messages import layout_of
-from handflow.recording.metadata import Facts, Pictures
+from handflow.recording.metadata import PictureFormat, RecordingMetadata
 from handflow.recording.reader import Recording
 from handflow.recording.writer import Recorder, output_of, pack
 from handflow.runtime.inline import Inline, Wired
@@ -186,10 +186,10 @@ def test_the_recordings_are_small() -> None:
 
 def write(file: Path, outputs: list[tuple[str, Message]]) -> None:
     kinds = {output: type(message) for output, message in outputs}
-    recorder = Recorder(file, Facts(), [output_of(output, kind) for output, kind in kinds.items()])
+    recorder = Recorder(file, RecordingMetadata(), [output_of(output, kind) for output, kind in kinds.items()])
     for number, (output, message) in enumerate(outputs, 1):
         message.hops = [Hop(output, message.captured_ns, message.captured_ns)]
-        recorder.add(output, pack(message, Pictures("jpeg", 80)), message.captured_ns, message.captured_ns, number)
+        recorder.add(output, pack(message, PictureFormat("jpeg", 80)), message.captured_ns, message.captured_ns, number)
     recorder.close()
 
 

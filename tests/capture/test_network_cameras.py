@@ -25,7 +25,7 @@ from handflow.capture import network as streams
 from handflow.capture.files import Picture
 from handflow.capture.network import Lateness, open_stream
 from handflow.capture.reader import Health, Reader
-from handflow.recording.metadata import Pictures, facts_of
+from handflow.recording.metadata import PictureFormat, metadata_of
 from handflow.runtime.address import masked
 from handflow.stages.camera import Camera
 
@@ -389,7 +389,7 @@ def test_secrets_in_urls_are_hidden(text: str, shown: str) -> None:
 def test_a_recording_does_not_hold_the_camera_s_password() -> None:
     source = {"source": "rtsp://me:secretword@cam/1", "fps": 30}
     graph = {"file": "/tmp/g.yaml", "nodes": {"camera": {"run": "camera", "in": {}, "with": source}}}
-    facts = facts_of(graph, Pictures())
+    facts = metadata_of(graph, PictureFormat())
     assert "secretword" not in str(facts)
     assert facts.graph["nodes"]["camera"]["with"] == {"source": "rtsp://***@cam/1", "fps": 30}
 

@@ -17,7 +17,7 @@ from support.recorded import STEP_NS, frame, hands, write
 
 from handflow import Frame, Hands
 from handflow.__main__ import main
-from handflow.recording.metadata import Facts
+from handflow.recording.metadata import RecordingMetadata
 from handflow.recording.reader import Recording
 from handflow.recording.writer import Recorder, output_of, pack
 
@@ -115,7 +115,7 @@ def test_what_cannot_be_converted_is_one_line(
     monkeypatch.chdir(tmp_path)
     Path("a.txt").write_text("no video")
     write(tmp_path / "hands.mcap", messages=3, pictures=False)
-    recorder = Recorder(tmp_path / "pictures.mcap", Facts(), [output_of("camera", Frame)])
+    recorder = Recorder(tmp_path / "pictures.mcap", RecordingMetadata(), [output_of("camera", Frame)])
     recorder.add("camera", pack(frame(1)), 1, 1, 1)
     recorder.close()
     before = set(Path().iterdir())
@@ -155,7 +155,7 @@ def test_rerun_loads_the_converted_file_and_its_pictures_are_there(recorded: Pat
 def test_hands_keep_their_frames_when_they_come_late(tmp_path: Path) -> None:
     """Hands are recorded after their picture; shown, they lie on it."""
     file = tmp_path / "a.mcap"
-    recorder = Recorder(file, Facts(), [output_of("camera", Frame), output_of("tracker", Hands)])
+    recorder = Recorder(file, RecordingMetadata(), [output_of("camera", Frame), output_of("tracker", Hands)])
     recorder.add("camera", pack(frame(1)), STEP_NS, STEP_NS, 1)
     recorder.add("camera", pack(frame(2)), 2 * STEP_NS, 2 * STEP_NS, 2)
     recorder.add("tracker", pack(hands(1)), 2 * STEP_NS + 1, 2 * STEP_NS + 1, 1)

@@ -9,23 +9,23 @@ from support.recorded import hands, write
 
 from handflow.__main__ import main
 from handflow.messages import Hands
-from handflow.recording.difference import Seen, compare, load
-from handflow.recording.metadata import Facts
+from handflow.recording.difference import FrameHands, compare, load
+from handflow.recording.metadata import RecordingMetadata
 from handflow.recording.writer import Recorder, output_of, pack
 
 
-def seen(frame: int, places: dict[int, tuple[float, float]], stream: int = 1, t: float | None = None) -> Seen:
+def seen(frame: int, places: dict[int, tuple[float, float]], stream: int = 1, t: float | None = None) -> FrameHands:
     """A frame with hands at the places, by identity."""
     xy = np.reshape(list(places.values()), (-1, 2))
     more = np.tile([0.1, 0.9, 0.2], (len(places), 1))
-    return Seen((stream, frame), frame / 30 if t is None else t, np.array(list(places), np.int64), xy, more)
+    return FrameHands((stream, frame), frame / 30 if t is None else t, np.array(list(places), np.int64), xy, more)
 
 
-def found(a: list[Seen], b: list[Seen]) -> dict[str, float]:
+def found(a: list[FrameHands], b: list[FrameHands]) -> dict[str, float]:
     return {line.what.split(",")[0]: line.found for line in compare(a, b) if "99" not in line.what}
 
 
-def past(a: list[Seen], b: list[Seen]) -> list[str]:
+def past(a: list[FrameHands], b: list[FrameHands]) -> list[str]:
     return [line.what.split(",")[0] for line in compare(a, b) if line.past]
 
 
@@ -73,7 +73,7 @@ def test_frames_that_one_has_not_are_counted() -> None:
 
 
 def recorded(file: Path, x: float) -> Path:
-    recorder = Recorder(file, Facts(), [output_of("tracker", Hands)])
+    recorder = Recorder(file, RecordingMetadata(), [output_of("tracker", Hands)])
     for number in range(1, 20):
         recorder.add("tracker", pack(hands(number, x)), number, number, number)
     recorder.close()

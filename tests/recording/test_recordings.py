@@ -15,11 +15,11 @@ from handflow import Frame, Hands, Message
 from handflow.__main__ import main
 from handflow.errors import RecordingError
 from handflow.recording.mcap_scan import walk
-from handflow.recording.metadata import Facts, Pictures
+from handflow.recording.metadata import PictureFormat, RecordingMetadata
 from handflow.recording.reader import Recording
 from handflow.recording.recovery import recover
 from handflow.recording.summary import summary
-from handflow.recording.writer import Output, Recorder, kind_of, output_of, pack, unpack
+from handflow.recording.writer import RecordedOutput, Recorder, kind_of, output_of, pack, unpack
 
 
 def handflow(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -41,14 +41,14 @@ def test_a_message_comes_back_as_it_was(tmp_path: Path) -> None:
 
 def test_png_pictures_come_back_bit_by_bit() -> None:
     sent = frame(3, (37, 51))
-    got = unpack(pack(sent, Pictures("png")), Frame)
+    got = unpack(pack(sent, PictureFormat("png")), Frame)
     assert isinstance(got, Frame)
     assert np.array_equal(got.image, sent.image)
 
 
 def test_jpeg_pictures_are_smaller_with_less_quality() -> None:
     noise = Frame(image=np.repeat(np.random.default_rng(0).integers(0, 255, (90, 160, 1), np.uint8), 3, axis=2))
-    fine, coarse = pack(noise, Pictures("jpeg", 95)), pack(noise, Pictures("jpeg", 30))
+    fine, coarse = pack(noise, PictureFormat("jpeg", 95)), pack(noise, PictureFormat("jpeg", 30))
     assert len(coarse) < len(fine) / 2 < noise.image.nbytes
     got = unpack(fine, Frame)
     assert isinstance(got, Frame)
@@ -58,7 +58,7 @@ def test_jpeg_pictures_are_smaller_with_less_quality() -> None:
 @pytest.mark.parametrize("compression", ["zstd", "lz4", "none"])
 def test_the_mcap_library_reads_every_message(tmp_path: Path, compression: str) -> None:
     file = tmp_path / "a.mcap"
-    recorder = Recorder(file, Facts(started="now"), [output_of("tracker", Hands)], compression)  # type: ignore[arg-type]
+    recorder = Recorder(file, RecordingMetadata(started="now"), [output_of("tracker", Hands)], compression)  # type: ignore[arg-type]
     for number in range(10):
         recorder.add("tracker", pack(hands(number)), number, number, number)
     recorder.close()
@@ -166,7 +166,7 @@ def test_damage_is_said_in_one_line_where_it_is_read(tmp_path: Path) -> None:
 
 def test_info_says_rates_gaps_and_what_is_lost(tmp_path: Path) -> None:
     file = tmp_path / "a.mcap"
-    recorder = Recorder(file, Facts(), [output_of("tracker", Hands)])
+    recorder = Recorder(file, RecordingMetadata(), [output_of("tracker", Hands)])
     for number in [*range(1, 31), *range(41, 61)]:
         at = hands(number).captured_ns
         recorder.add("tracker", pack(hands(number)), at, at, number)
@@ -209,12 +209,12 @@ def test_a_message_type_of_a_users_own_is_found_where_it_was_made(tmp_path: Path
         "class Pose(Message):\n    angle: float = 0.0\n\n\n"
         "class Look(Node):\n    def process(self, hands: Hands) -> Pose:\n        return Pose()\n"
     )
-    kind = kind_of(Output("look", "Pose", str(tmp_path / "pose.py")))
+    kind = kind_of(RecordedOutput("look", "Pose", str(tmp_path / "pose.py")))
     assert issubclass(kind, Message)
     got = unpack(pack(kind(angle=0.5)), kind)  # type: ignore[call-arg]
     assert got.angle == 0.5  # type: ignore[attr-defined]
     with pytest.raises(RecordingError, match="gives Pose; Other was recorded"):
-        kind_of(Output("look", "Other", str(tmp_path / "pose.py")))
+        kind_of(RecordedOutput("look", "Other", str(tmp_path / "pose.py")))
 
 
 def test_walking_over_bytes_of_any_kind_ends(tmp_path: Path) -> None:
@@ -225,4 +225,4 @@ def test_walking_over_bytes_of_any_kind_ends(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_cannot_be_recorded_into(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="cannot be written: No such file"):
-        Recorder(tmp_path / "no" / "a.mcap", Facts(), [])
+        Recorder(tmp_path / "no" / "a.mcap", RecordingMetadata(), [])

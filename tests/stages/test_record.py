@@ -21,8 +21,8 @@ from handflow.__main__ import main
 from handflow.commands.graphs import graph_of
 from handflow.commands.recording.record import outputs
 from handflow.errors import GraphError
-from handflow.recording.background_writer import Plan, Tape
-from handflow.recording.metadata import Facts
+from handflow.recording.background_writer import BackgroundWriter, RecordingPlan
+from handflow.recording.metadata import RecordingMetadata
 from handflow.recording.reader import Recording
 from handflow.recording.writer import STATUS
 from handflow.runtime.graph.schema import schema
@@ -53,9 +53,9 @@ def test_every_message_of_a_graph_is_in_its_recording(run: Callable[..., Run], t
     assert [int(f.image.min()) for f in frames] == [int(f.image.max()) for f in frames] == list(range(1, 151))
     hands = [m for m in recording.messages("spot") if isinstance(m, Hands)]
     assert [[hop.node for hop in m.hops] for m in hands[:2]] == [["numbers", "spot"]] * 2
-    assert recording.facts is not None
-    assert recording.facts.graph["nodes"]["spot"]["in"]["frame"]["from"] == "numbers"
-    assert recording.facts.pictures == "png"
+    assert recording.metadata is not None
+    assert recording.metadata.graph["nodes"]["spot"]["in"]["frame"]["from"] == "numbers"
+    assert recording.metadata.pictures == "png"
 
 
 def test_a_running_graph_is_recorded_from_beside_it(run: Callable[..., Run], graph: Path, tmp_path: Path) -> None:
@@ -132,10 +132,10 @@ def test_a_full_disk_ends_the_recording_with_one_line(graph: Path, tmp_path: Pat
 
 def test_a_nearly_full_disk_ends_the_recording_in_time(tmp_path: Path) -> None:
     said: list[str] = []
-    tape = Tape(Plan(tmp_path / "a.mcap", Facts(), keep_free_mb=1e9), said.append)
-    tape.put(frame(1))
-    until(lambda: tape.stopped, "it is not stopped")
-    tape.close()
+    writer = BackgroundWriter(RecordingPlan(tmp_path / "a.mcap", RecordingMetadata(), keep_free_mb=1e9), said.append)
+    writer.put(frame(1))
+    until(lambda: writer.stopped, "it is not stopped")
+    writer.close()
     assert len(said) == 1
     assert "MB left; keep_free_mb is 1e+09" in said[0]
     assert Recording(tmp_path / "a.mcap").fault() == ""  # there was room for the index
@@ -147,24 +147,24 @@ def test_a_slow_disk_ends_the_recording_and_holds_nobody_up(tmp_path: Path) -> N
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     said: list[str] = []
-    tape = Tape(Plan(pipe, Facts(), waiting_mb=2), said.append)
+    writer = BackgroundWriter(RecordingPlan(pipe, RecordingMetadata(), waiting_mb=2), said.append)
     noise = np.random.default_rng(0).integers(0, 255, (90, 160, 3), np.uint8)
     longest = 0.0
     for number in range(1, 2000):
         picture = frame(number)
         picture.image = noise
         began = time.monotonic()
-        tape.put(picture)
+        writer.put(picture)
         longest = max(longest, time.monotonic() - began)
-        if tape.stopped:
+        if writer.stopped:
             break
         time.sleep(0.001)
-    assert "takes less than comes" in tape.stopped
+    assert "takes less than comes" in writer.stopped
     assert longest < 1  # a tenth of a millisecond, if the machine is not busy
-    assert said == [f"recording stopped: {tape.stopped}; {pipe} has what came before"]
+    assert said == [f"recording stopped: {writer.stopped}; {pipe} has what came before"]
     drain = threading.Thread(target=lambda: [time.sleep(0.01) for _ in iter(lambda: _some(reader), b"")])
     drain.start()
-    tape.close()
+    writer.close()
     drain.join(20)
     os.close(reader)
 
@@ -178,11 +178,11 @@ def _some(fd: int) -> bytes:
 
 def test_a_long_recording_is_split_into_files_that_follow_each_other(tmp_path: Path) -> None:
     said: list[str] = []
-    tape = Tape(Plan(tmp_path / "a.mcap", Facts(), split_mb=0.004), said.append)
+    writer = BackgroundWriter(RecordingPlan(tmp_path / "a.mcap", RecordingMetadata(), split_mb=0.004), said.append)
     for number in range(1, 61):
-        tape.put(frame(number))
+        writer.put(frame(number))
         time.sleep(0.015)
-    tape.close()
+    writer.close()
     files = [tmp_path / "a.mcap", *sorted(tmp_path.glob("a-*.mcap"))]
     assert len(files) > 2
     assert [n for file in files for n in sequence(Recording(file), "camera")] == list(range(1, 61))

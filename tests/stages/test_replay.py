@@ -22,7 +22,7 @@ from handflow.commands.graphs import graph_of
 from handflow.commands.recording.record import add_recorder
 from handflow.commands.recording.replay import changed_models
 from handflow.outputs.json_line import frame_line, listed
-from handflow.recording.metadata import Facts, Pictures, facts_of, models_of
+from handflow.recording.metadata import PictureFormat, RecordingMetadata, metadata_of, models_of
 from handflow.recording.playback_clock import Conductor, Player, Tempo
 from handflow.recording.reader import Recording
 from handflow.recording.writer import Recorder, output_of, pack
@@ -142,9 +142,9 @@ def test_a_replay_that_is_started_again_goes_on_where_the_others_are(tmp_path: P
     assert isinstance(Player(tmp_path, "a", 1.0, 0.0).tempo, Tempo)
 
 
-def recorded(folder: Path, facts: Facts = Facts()) -> Path:  # noqa: B008 (immutable)
+def recorded(folder: Path, metadata: RecordingMetadata = RecordingMetadata()) -> Path:  # noqa: B008 (immutable)
     """What the graph of test_record may have sent, pictures and hands."""
-    recorder = Recorder(folder / "a.mcap", facts, [output_of("numbers", Frame), output_of("spot", Hands)])
+    recorder = Recorder(folder / "a.mcap", metadata, [output_of("numbers", Frame), output_of("spot", Hands)])
     for number in range(1, 31):
         for name, message in (("numbers", frame(number)), ("spot", hands(number))):
             recorder.add(name, pack(message), message.captured_ns, message.captured_ns, number)
@@ -181,7 +181,7 @@ def test_without_a_graph_the_recorded_one_runs(run: Callable[..., Run], tmp_path
     (tmp_path / "elsewhere").mkdir()
     graph = graph_of(str(graph_in(tmp_path)))
     add_recorder(graph, ["numbers"], {"file": str(tmp_path / "a.mcap"), "overwrite": True})  # is not run again
-    file = recorded(tmp_path, facts_of(graph.plain(), Pictures()))
+    file = recorded(tmp_path, metadata_of(graph.plain(), PictureFormat()))
     started = run("replay", file, "--only", "numbers", "--rate", "0", "--json", "-", cwd=tmp_path / "elsewhere")
     assert started.end(60) == 0, started.err
     assert json.loads(started.out[-1])["hands"][0]["x"] == pytest.approx(0.3)
@@ -263,8 +263,8 @@ def test_a_graph_with_another_model_than_was_recorded_says_so(tmp_path: Path) ->
     assert len(now["heatmap"]["hands.onnx"]) == 64
     told = {}
     for name, digest in (("same", now["heatmap"]["hands.onnx"]), ("other", "f00" * 21 + "f")):
-        facts = Facts(models={"heatmap": {"hands.onnx": digest}})
-        recorder = Recorder(tmp_path / name, facts, [output_of("camera", Frame)])
+        metadata = RecordingMetadata(models={"heatmap": {"hands.onnx": digest}})
+        recorder = Recorder(tmp_path / name, metadata, [output_of("camera", Frame)])
         recorder.add("camera", pack(frame(1)), 1, 1, 1)
         recorder.close()
         entry = Entry("heatmap", "heatmap", {}, {"precision": "fp32"})

@@ -7,7 +7,7 @@ import numpy as np
 from mcap.writer import Writer
 
 from handflow import Frame, Hands, Hop
-from handflow.recording.metadata import Facts
+from handflow.recording.metadata import RecordingMetadata
 from handflow.recording.writer import Recorder, output_of, pack
 from handflow.runtime.transport.wire import VERSION
 
@@ -30,10 +30,16 @@ def hands(number: int, x: float = 0.5, id_: int = 1) -> Hands:
     )  # fmt: skip
 
 
-def write(file: Path, messages: int = 30, each_chunk: int = 5, facts: Facts = Facts(), pictures: bool = True) -> Path:  # noqa: B008
+def write(
+    file: Path,
+    messages: int = 30,
+    each_chunk: int = 5,
+    metadata: RecordingMetadata = RecordingMetadata(),  # noqa: B008 (immutable)
+    pictures: bool = True,
+) -> Path:
     """A recording of `camera` and `tracker`, `messages` of each."""
     outputs = [output_of("camera", Frame, "camera"), output_of("tracker", Hands, "tracker")]
-    recorder = Recorder(file, facts, outputs if pictures else outputs[1:])
+    recorder = Recorder(file, metadata, outputs if pictures else outputs[1:])
     for number in range(1, messages + 1):
         for name, message in (("camera", frame(number)), ("tracker", hands(number))):
             if pictures or name == "tracker":
@@ -45,7 +51,7 @@ def write(file: Path, messages: int = 30, each_chunk: int = 5, facts: Facts = Fa
 
 
 def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
-    other_version = write(folder / "version.mcap", facts=Facts(handflow="9.9", wire=VERSION + 70))
+    other_version = write(folder / "version.mcap", metadata=RecordingMetadata(handflow="9.9", wire=VERSION + 70))
     foreign = folder / "foreign.mcap"
     with open(foreign, "wb") as opened:
         writer = Writer(opened)

@@ -12,7 +12,7 @@ import torch
 
 from handflow import SetupError
 from handflow.commands.network import train as command
-from handflow.training.augment import Sample
+from handflow.training.augment import TrainingSample
 from handflow.training.losses import focal, loss_of, quality, settle
 from handflow.training.network import Network
 from handflow.training.settings import Settings
@@ -72,7 +72,9 @@ def test_the_loss_does_not_look_where_the_mask_is_zero(loss):
 
 
 def test_made_up_priors_are_mostly_near_their_hands_and_at_times_blank_or_wrong():
-    sample = Sample(np.zeros((192, 320, 3), np.uint8), np.array([[100, 80, 40, 40]], np.float32), np.array([OPEN]))
+    sample = TrainingSample(
+        np.zeros((192, 320, 3), np.uint8), np.array([[100, 80, 40, 40]], np.float32), np.array([OPEN])
+    )
     priors = [made_up_prior(np.random.default_rng(n), sample, 80, 48)[0] for n in range(200)]
     blank = np.mean([p.max() == 0 for p in priors])
     near = np.mean([p[18:32, 23:37].max() > 0.8 for p in priors])  # within half a hand of cell (25, 30)

@@ -21,15 +21,15 @@ from handflow.errors import RecordingError
 from handflow.messages import Message, now_ns
 from handflow.runtime.transport.wire import copied
 
-from .metadata import Facts, Pictures
-from .writer import FLUSH_S, Compression, Output, Recorder, pack, picture_of
+from .metadata import PictureFormat, RecordingMetadata
+from .writer import FLUSH_S, Compression, RecordedOutput, Recorder, pack, picture_of
 
 NICE = 5
 ENCODERS = 2  # a picture in PNG takes two frames' time
 CLOSE_S = 1.5  # the supervisor kills after 2 s
 
 
-class Entry(NamedTuple):
+class PendingMessage(NamedTuple):
     """A message on its way to the file."""
 
     output: str
@@ -40,13 +40,15 @@ class Entry(NamedTuple):
 
 
 @dataclass
-class Plan:
+class RecordingPlan:
     """What is to be recorded, and how."""
 
     file: Path
-    facts: Facts
-    outputs: list[Output] = field(default_factory=list)  # those that are known; others are told by their messages
-    pictures: Pictures = Pictures()
+    metadata: RecordingMetadata
+    outputs: list[RecordedOutput] = field(
+        default_factory=list
+    )  # those that are known; others are told by their messages
+    pictures: PictureFormat = PictureFormat()
     compression: Compression = "zstd"
     split_s: float = 0.0  # 0: never
     split_mb: float = 0.0
@@ -56,17 +58,17 @@ class Plan:
     overwrite: bool = True
 
 
-class Tape:
+class BackgroundWriter:
     """Records what it is given. `say` is told, once, why a recording ended early, and of every further file."""
 
-    def __init__(self, plan: Plan, say: Callable[[str], None]) -> None:
+    def __init__(self, plan: RecordingPlan, say: Callable[[str], None]) -> None:
         self.plan = plan
         self.stopped = ""  # why, if it has
         self.written = 0  # bytes
         self.messages = 0
         self._say = say
         self._waiting = 0  # bytes
-        self._entries: deque[Entry] = deque()
+        self._entries: deque[PendingMessage] = deque()
         self._changed = threading.Condition()
         self._closing = False
         self._triggers: list[Callable[[Path], None]] = []
@@ -74,7 +76,7 @@ class Tape:
         self.file = plan.file  # the newest
         self._recorder = None if plan.snapshot_s else self._next()
         self._encoders = ThreadPoolExecutor(ENCODERS, "encoder", give_way)
-        self._thread = threading.Thread(target=self._run, name="tape", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="background writer", daemon=True)
         self._thread.start()
 
     def put(self, message: Message) -> None:
@@ -90,14 +92,14 @@ class Tape:
             data = Future()
             data.set_result(pack(message, self.plan.pictures))
             size = len(data.result())
-        self._take(Entry(hop.node, now_ns(), hop.sent_ns, message.sent, data), size)
+        self._take(PendingMessage(hop.node, now_ns(), hop.sent_ns, message.sent, data), size)
 
     def put_text(self, output: str, text: str) -> None:
         """Takes a text of a channel that is no node's."""
         data: Future[bytes] = Future()
         data.set_result(text.encode())
         at = now_ns()
-        self._take(Entry(output, at, at, 0, data), len(text))
+        self._take(PendingMessage(output, at, at, 0, data), len(text))
 
     def trigger(self, done: Callable[[Path], None]) -> None:
         """Asks for the last seconds to be written; `done` is told the file."""
@@ -115,7 +117,7 @@ class Tape:
             self._stop(f"the disk has not taken the rest for {CLOSE_S:g} s: the last part of it is missing")
         self._encoders.shutdown(wait=False, cancel_futures=True)
 
-    def _take(self, entry: Entry, size: int) -> None:
+    def _take(self, entry: PendingMessage, size: int) -> None:
         with self._changed:
             self._waiting += size
             self._entries.append(entry)
@@ -170,7 +172,7 @@ class Tape:
 
     def _hold(self) -> None:
         """Keeps the last seconds, and writes them when asked."""
-        held: deque[tuple[Entry, int]] = deque()
+        held: deque[tuple[PendingMessage, int]] = deque()
         while (entry := self._entry(time.monotonic() + FLUSH_S)) is not None or not self._ended():
             if entry is not None:
                 held.append((entry, len(entry.data.result())))
@@ -192,7 +194,7 @@ class Tape:
                 self.written += recorder.size
                 done(recorder.file)
 
-    def _entry(self, until: float) -> Entry | None:
+    def _entry(self, until: float) -> PendingMessage | None:
         """The next message; None if none has come by then, or a snapshot is asked for."""
         with self._changed:
             self._changed.wait_for(
@@ -203,7 +205,7 @@ class Tape:
     def _ended(self) -> bool:
         return self._closing or bool(self.stopped)
 
-    def _add(self, recorder: Recorder, entry: Entry) -> None:
+    def _add(self, recorder: Recorder, entry: PendingMessage) -> None:
         data = entry.data.result()
         recorder.add(entry.output, data, entry.log_ns, entry.publish_ns, entry.sequence)
         self.messages += 1
@@ -221,7 +223,7 @@ class Tape:
                 break
         if self._files > 1:
             self._say(f"records into {self.file}")
-        return Recorder(self.file, plan.facts, plan.outputs, plan.compression)
+        return Recorder(self.file, plan.metadata, plan.outputs, plan.compression)
 
     def _free(self) -> None:
         folder = self.plan.file.parent

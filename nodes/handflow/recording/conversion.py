@@ -22,14 +22,14 @@ from handflow.outputs.result_files import Table
 
 from .difference import hands_output
 from .mcap_scan import MAGIC
-from .metadata import Pictures, facts_of
+from .metadata import PictureFormat, metadata_of
 from .reader import Recording
 from .writer import Recorder, output_of, pack, unpack
 
 TICKS = 90_000  # a second, of an MP4's clock
 
 
-def convert(file: Path, out: Path, output: str | None, drawn: bool, form: Pictures) -> int:
+def convert(file: Path, out: Path, output: str | None, drawn: bool, form: PictureFormat) -> int:
     """Converts by the names; how many pictures or lines were written. RecordingError, SetupError."""
     ending = out.suffix.lower()
     if is_recording(file):
@@ -64,12 +64,12 @@ def is_recording(file: Path) -> bool:
         raise RecordingError(f"{file}: cannot be read: {error.strerror}") from error
 
 
-def from_video(file: Path, out: Path, name: str, form: Pictures) -> int:
+def from_video(file: Path, out: Path, name: str, form: PictureFormat) -> int:
     """A clip, or a folder of pictures, as the output `name` of a camera that saw it."""
     base_ns = file.stat().st_mtime_ns  # a recording needs a time of day, and the same one at every conversion
     count = 0
     source = pictures_of(file)
-    recorder = Recorder(out, facts_of({}, form), [output_of(name, Frame, "camera")])
+    recorder = Recorder(out, metadata_of({}, form), [output_of(name, Frame, "camera")])
     for picture in source:
         at_ns = base_ns + picture.captured_ns
         header: dict[str, Any] = {"stream": base_ns, "seq": picture.frame + 1, "captured_ns": at_ns}

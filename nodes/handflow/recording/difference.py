@@ -20,7 +20,7 @@ from .reader import Recording
 REACH = 0.1  # of the width: hands farther apart than this are two hands
 
 
-class Seen(NamedTuple):
+class FrameHands(NamedTuple):
     """The hands of one frame."""
 
     frame: tuple[int | str, int]  # stream (or source) and number
@@ -30,7 +30,7 @@ class Seen(NamedTuple):
     more: np.ndarray  # (n, 3) radius, score, open
 
 
-class Line(NamedTuple):
+class Difference(NamedTuple):
     """One line of the table."""
 
     what: str
@@ -53,7 +53,7 @@ class Allowed(NamedTuple):
     identity: int = 0  # hands that go on under another identity
 
 
-def load(file: Path, output: str | None = None) -> list[Seen]:
+def load(file: Path, output: str | None = None) -> list[FrameHands]:
     """The hands of a recording, or of JSON lines, frame by frame. RecordingError."""
     try:
         with open(file, "rb") as opened:
@@ -72,7 +72,7 @@ def hands_output(recording: Recording, output: str | None = None) -> str:
     return recording.output(output or names[0]).name
 
 
-def _recorded(recording: Recording, output: str | None) -> Iterator[Seen]:
+def _recorded(recording: Recording, output: str | None) -> Iterator[FrameHands]:
     first_ns = None
     for hands in recording.messages(hands_output(recording, output)):
         if not isinstance(hands, Hands):
@@ -82,10 +82,10 @@ def _recorded(recording: Recording, output: str | None) -> Iterator[Seen]:
         aspect = hands.height / hands.width if hands.width else 1.0
         more = np.column_stack([hands.radius, hands.score, hands.open])
         t = (hands.captured_ns - first_ns) / 1e9
-        yield Seen((hands.stream, hands.seq), t, hands.id[there], (hands.xy * [1, aspect])[there], more[there])
+        yield FrameHands((hands.stream, hands.seq), t, hands.id[there], (hands.xy * [1, aspect])[there], more[there])
 
 
-def _lines(file: Path) -> Iterator[Seen]:
+def _lines(file: Path) -> Iterator[FrameHands]:
     with open(file, encoding="utf-8") as opened:
         for number, text in enumerate(opened, 1):
             try:
@@ -95,12 +95,12 @@ def _lines(file: Path) -> Iterator[Seen]:
                 xy = [[hand["x"], hand["y"] * aspect] for hand in hands]
                 more = [[hand[key] for key in ("radius", "score", "open")] for hand in hands]
                 arrays = np.array(ids, np.int64), np.reshape(xy, (-1, 2)), np.reshape(more, (-1, 3))
-                yield Seen((Path(line["source"]).name, line["frame"]), line["t"], *arrays)
+                yield FrameHands((Path(line["source"]).name, line["frame"]), line["t"], *arrays)
             except (ValueError, KeyError, TypeError) as error:
                 raise RecordingError(f"{file}:{number}: no line of `detect --json`: {error!r}") from error
 
 
-def compare(a: list[Seen], b: list[Seen], allowed: Allowed = Allowed()) -> list[Line]:  # noqa: B008 (immutable)
+def compare(a: list[FrameHands], b: list[FrameHands], allowed: Allowed = Allowed()) -> list[Difference]:  # noqa: B008 (immutable)
     """What differs, a line each, with what is allowed."""
     pairs = list(_paired(a, b))
     times, places = [0.0], [0.0]
@@ -119,15 +119,15 @@ def compare(a: list[Seen], b: list[Seen], allowed: Allowed = Allowed()) -> list[
     alone = len(a) + len(b) - 2 * len(pairs)
     radius, score, open_ = np.max(values, axis=0)
     return [
-        Line("frames that only one has, share", alone / max(1, len(a) + len(b) - len(pairs)), allowed.frames),
-        Line("time of paired frames, s", max(times), allowed.time_s),
-        Line("hands that only one has, share", only / max(1, total), allowed.hands),
-        Line("place, largest, widths", max(places), allowed.place),
-        Line("place, 99 of 100, widths", float(np.percentile(places, 99)), allowed.place),
-        Line("radius, largest, widths", float(radius), allowed.value),
-        Line("score, largest", float(score), allowed.value),
-        Line("open, largest", float(open_), allowed.value),
-        Line("hands that change identity", changes, allowed.identity),
+        Difference("frames that only one has, share", alone / max(1, len(a) + len(b) - len(pairs)), allowed.frames),
+        Difference("time of paired frames, s", max(times), allowed.time_s),
+        Difference("hands that only one has, share", only / max(1, total), allowed.hands),
+        Difference("place, largest, widths", max(places), allowed.place),
+        Difference("place, 99 of 100, widths", float(np.percentile(places, 99)), allowed.place),
+        Difference("radius, largest, widths", float(radius), allowed.value),
+        Difference("score, largest", float(score), allowed.value),
+        Difference("open, largest", float(open_), allowed.value),
+        Difference("hands that change identity", changes, allowed.identity),
     ]
 
 
@@ -140,7 +140,7 @@ def _changes(partner: dict[tuple[str, int], int], a: int, b: int) -> int:
     return int(before not in ((None, None), (b, a)))
 
 
-def _paired(a: list[Seen], b: list[Seen]) -> Iterator[tuple[Seen, Seen]]:
+def _paired(a: list[FrameHands], b: list[FrameHands]) -> Iterator[tuple[FrameHands, FrameHands]]:
     """Frames by stream and number where the two share them, else the nearest in time, each once, in order."""
     by_frame = {seen.frame: seen for seen in b}
     shared = [(seen, by_frame[seen.frame]) for seen in a if seen.frame in by_frame]

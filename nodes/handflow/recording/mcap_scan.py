@@ -35,7 +35,7 @@ class Span(NamedTuple):
     end: int
 
 
-class Found(NamedTuple):
+class McapRecord(NamedTuple):
     """One record of the file."""
 
     opcode: int
@@ -43,7 +43,7 @@ class Found(NamedTuple):
     end: int
 
 
-def walk(data: mmap.mmap | bytes) -> Iterator[Found | Span]:
+def walk(data: mmap.mmap | bytes) -> Iterator[McapRecord | Span]:
     """The records of the data section, in order, and what lies between them that is none. Ends with DataEnd."""
     at, size = len(MAGIC), len(data)
     if data[:at] != MAGIC:
@@ -56,18 +56,18 @@ def walk(data: mmap.mmap | bytes) -> Iterator[Found | Span]:
             yield Span(at, after)
             at = after
             continue
-        yield Found(data[at], at, end)
+        yield McapRecord(data[at], at, end)
         if data[at] == Opcode.DATA_END:
             return
         at = end
 
 
-def summary_of(data: mmap.mmap | bytes) -> Iterator[Found]:
+def summary_of(data: mmap.mmap | bytes) -> Iterator[McapRecord]:
     """The records behind the data section of a file whose index is whole."""
     start, _, _ = FOOTER.unpack_from(data, len(data) - len(MAGIC) - FOOTER.size)
     while data[start] != Opcode.FOOTER:
         opcode, length = HEAD.unpack_from(data, start)
-        yield Found(opcode, start, start + HEAD.size + length)
+        yield McapRecord(opcode, start, start + HEAD.size + length)
         start += HEAD.size + length
 
 
@@ -112,19 +112,19 @@ def _chunk_length(data: mmap.mmap | bytes, body: int, end: int) -> int:
     return CHUNK.size + word + 8 + records
 
 
-class ChunkAt(NamedTuple):
+class Chunk(NamedTuple):
     start: int
     end: int
     first_ns: int  # log times
     last_ns: int
 
 
-def chunk_at(data: mmap.mmap | bytes, found: Found) -> ChunkAt:
+def chunk_of(data: mmap.mmap | bytes, found: McapRecord) -> Chunk:
     first, last, *_ = CHUNK.unpack_from(data, found.start + HEAD.size)
-    return ChunkAt(found.start, found.end, first, last)
+    return Chunk(found.start, found.end, first, last)
 
 
-def records_of(data: mmap.mmap | bytes, chunk: ChunkAt) -> Iterator[tuple[int, memoryview]]:
+def records_of(data: mmap.mmap | bytes, chunk: Chunk) -> Iterator[tuple[int, memoryview]]:
     """(opcode, content) of each record in the chunk. Damaged."""
     body = chunk.start + HEAD.size
     _, _, size, crc, word = CHUNK.unpack_from(data, body)

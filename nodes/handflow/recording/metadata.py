@@ -17,14 +17,14 @@ from handflow.runtime.graph.stage import load
 from handflow.runtime.transport.wire import VERSION
 
 
-class Pictures(NamedTuple):
+class PictureFormat(NamedTuple):
     """How pictures are stored."""
 
     form: Literal["jpeg", "png"] = "jpeg"
     quality: int = 90  # of JPEG: 104 kB for a picture of the demo at 720p, 1.9 ms
 
 
-class Facts(NamedTuple):
+class RecordingMetadata(NamedTuple):
     """What a recording says of itself."""
 
     handflow: str = __version__
@@ -41,18 +41,18 @@ class Facts(NamedTuple):
         return values | {"crc": str(_crc(values))}
 
     @staticmethod
-    def read(values: Mapping[str, str]) -> "Facts":
+    def read(values: Mapping[str, str]) -> "RecordingMetadata":
         """ValueError if it is not what was written."""
         if values.get("crc") != str(_crc(values)):
             raise ValueError("its metadata is damaged")
-        return Facts(**{key: json.loads(values[key]) for key in Facts._fields if key in values})
+        return RecordingMetadata(**{key: json.loads(values[key]) for key in RecordingMetadata._fields if key in values})
 
 
 def _crc(values: Mapping[str, str]) -> int:
     return zlib.crc32("\n".join(f"{key}={values[key]}" for key in sorted(values) if key != "crc").encode())
 
 
-def facts_of(graph: Mapping[str, Any], pictures: Pictures) -> Facts:
+def metadata_of(graph: Mapping[str, Any], pictures: PictureFormat) -> RecordingMetadata:
     """`graph`: as a running graph's processes read it, or {} where there is none."""
     form = f"{pictures.form} {pictures.quality}" if pictures.form == "jpeg" else pictures.form
     machine = {
@@ -64,7 +64,7 @@ def facts_of(graph: Mapping[str, Any], pictures: Pictures) -> Facts:
     }
     started = datetime.now(UTC).isoformat(timespec="seconds")
     shown = json.loads(masked(json.dumps(graph)))  # recordings are given to others: no camera's password in them
-    return Facts(started=started, graph=shown, models=models_of(graph), pictures=form, machine=machine)
+    return RecordingMetadata(started=started, graph=shown, models=models_of(graph), pictures=form, machine=machine)
 
 
 def models_of(graph: Mapping[str, Any]) -> dict[str, dict[str, str]]:

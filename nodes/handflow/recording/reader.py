@@ -19,14 +19,14 @@ from handflow.errors import RecordingError
 from handflow.messages import Message
 from handflow.runtime.transport.wire import VERSION
 
-from .mcap_scan import HEAD, MAGIC, ChunkAt, Damaged, Span, chunk_at, index_is_whole, records_of, summary_of, walk
-from .metadata import Facts
-from .writer import PROFILE, STATUS, Output, kind_of, unpack
+from .mcap_scan import HEAD, MAGIC, Chunk, Damaged, Span, chunk_of, index_is_whole, records_of, summary_of, walk
+from .metadata import RecordingMetadata
+from .writer import PROFILE, STATUS, RecordedOutput, kind_of, unpack
 
 MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 
 
-class Entry(NamedTuple):
+class RecordedMessage(NamedTuple):
     """One recorded message, as the file has it."""
 
     output: str
@@ -42,19 +42,19 @@ class Recording:
     def __init__(self, file: Path) -> None:
         self.file = Path(file)
         self.data = _mapped(self.file)
-        self.chunks: list[ChunkAt] = []
+        self.chunks: list[Chunk] = []
         self.damage: list[Span] = []
         self.cut: int | None = None  # where the file breaks off, if it does
         self.index = True  # whether what stands behind the messages is whole; only other programs need it
-        self.facts: Facts | None = None  # None: damaged
-        self.outputs: dict[str, Output] = {}
-        self._channels: dict[int, Output] = {}
+        self.metadata: RecordingMetadata | None = None  # None: damaged
+        self.outputs: dict[str, RecordedOutput] = {}
+        self._channels: dict[int, RecordedOutput] = {}
         self._schemas: dict[int, str] = {}
         self._library = ""
         self._walk()
         self._refuse()
 
-    def entries(self, outputs: Collection[str] | None = None, since_ns: int = 0) -> Iterator[Entry]:
+    def entries(self, outputs: Collection[str] | None = None, since_ns: int = 0) -> Iterator[RecordedMessage]:
         """Every message in the order of the file, from the first chunk that reaches `since_ns`. RecordingError."""
         if self.damage:
             raise RecordingError(self.fault())
@@ -65,7 +65,7 @@ class Recording:
                 except Damaged:
                     raise RecordingError(self.fault(chunk.start)) from None
 
-    def entries_of(self, chunk: ChunkAt, outputs: Collection[str] | None = None) -> Iterator[Entry]:
+    def entries_of(self, chunk: Chunk, outputs: Collection[str] | None = None) -> Iterator[RecordedMessage]:
         """The messages of one chunk. Damaged."""
         for opcode, content in records_of(self.data, chunk):
             if opcode != Opcode.MESSAGE:
@@ -74,7 +74,7 @@ class Recording:
             channel, sequence, log_ns, publish_ns = MESSAGE.unpack_from(content)
             output = self._channels.get(channel) or self._named(channel, content[MESSAGE.size :])
             if outputs is None or output.name in outputs:
-                yield Entry(output.name, log_ns, publish_ns, sequence, bytes(content[MESSAGE.size :]))
+                yield RecordedMessage(output.name, log_ns, publish_ns, sequence, bytes(content[MESSAGE.size :]))
 
     def messages(self, output: str) -> Iterator[Message]:
         """Every message of one output. RecordingError."""
@@ -103,13 +103,13 @@ class Recording:
                     return min(later)
         return None
 
-    def _captured(self, chunks: Sequence[ChunkAt]) -> Iterator[int]:
+    def _captured(self, chunks: Sequence[Chunk]) -> Iterator[int]:
         for chunk in chunks:
             for entry in self.entries_of(chunk):
                 if entry.output != STATUS:
                     yield captured_ns(entry.data)
 
-    def output(self, name: str) -> Output:
+    def output(self, name: str) -> RecordedOutput:
         if name not in self.outputs:
             raise RecordingError(f"{self.file}: no output {name!r}; it has {', '.join(self.names()) or 'none'}")
         return self.outputs[name]
@@ -146,7 +146,7 @@ class Recording:
                 self.damage.append(found)
                 continue
             if found.opcode == Opcode.CHUNK:
-                self.chunks.append(chunk_at(self.data, found))
+                self.chunks.append(chunk_of(self.data, found))
                 continue
             content = self.data[found.start + HEAD.size : found.end]
             if found.opcode == Opcode.METADATA and not self._note(content):
@@ -174,14 +174,14 @@ class Recording:
         """RecordingError if the file is not ours, or of another version."""
         if self.data[: len(MAGIC)] != MAGIC and not self.chunks:
             raise RecordingError(f"{self.file}: not a recording; an MCAP file made by `handflow record` expected")
-        if self.facts is not None and self.facts.wire != VERSION:
+        if self.metadata is not None and self.metadata.wire != VERSION:
             raise RecordingError(
-                f"{self.file}: recorded by handflow {self.facts.handflow}, whose messages are of version "
-                f"{self.facts.wire}; {VERSION} expected: play it with that version"
+                f"{self.file}: recorded by handflow {self.metadata.handflow}, whose messages are of version "
+                f"{self.metadata.wire}; {VERSION} expected: play it with that version"
             )
-        if self.facts is None and self._library and not self._library.startswith(PROFILE):
+        if self.metadata is None and self._library and not self._library.startswith(PROFILE):
             raise RecordingError(f"{self.file}: an MCAP file of {self._library!r}, not a recording of handflow")
-        if not self.chunks and (self.facts is None or self.cut is not None):
+        if not self.chunks and (self.metadata is None or self.cut is not None):
             raise RecordingError(f"{self.file}: breaks off before the first message ({len(self.data)} bytes)")
 
     def _note(self, content: bytes) -> bool:
@@ -189,7 +189,7 @@ class Recording:
         try:
             record = Metadata.read(_stream(content))
             if record.name == PROFILE:
-                self.facts = Facts.read(record.metadata)
+                self.metadata = RecordingMetadata.read(record.metadata)
         except (ValueError, KeyError, TypeError, McapError):
             return False
         return True
@@ -203,20 +203,22 @@ class Recording:
             elif opcode == Opcode.CHANNEL:
                 channel = Channel.read(_stream(content))
                 kind, run = (channel.metadata.get(key, "") for key in ("kind", "run"))
-                self._add(channel.id, Output(channel.topic, kind, run, self._schemas.get(channel.schema_id, "")))
+                self._add(
+                    channel.id, RecordedOutput(channel.topic, kind, run, self._schemas.get(channel.schema_id, ""))
+                )
         except (ValueError, McapError):
             return
 
-    def _named(self, channel: int, data: memoryview) -> Output:
+    def _named(self, channel: int, data: memoryview) -> RecordedOutput:
         """A channel whose definition is lost: the message itself says what it is, and who sent it."""
         try:
             packed = msgpack.unpackb(data)
-            output = Output(packed["hops"][-1][0], packed["type"])
+            output = RecordedOutput(packed["hops"][-1][0], packed["type"])
         except (ValueError, KeyError, IndexError, TypeError, msgpack.UnpackException):
-            output = Output(STATUS, "")
+            output = RecordedOutput(STATUS, "")
         return self._add(channel, output)
 
-    def _add(self, channel: int, output: Output) -> Output:
+    def _add(self, channel: int, output: RecordedOutput) -> RecordedOutput:
         self.outputs[output.name] = self._channels[channel] = output
         return output
 

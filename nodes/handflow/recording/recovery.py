@@ -6,7 +6,7 @@ from typing import NamedTuple
 from handflow.errors import RecordingError
 
 from .mcap_scan import Damaged
-from .metadata import Facts
+from .metadata import RecordingMetadata
 from .reader import Recording
 from .writer import Recorder
 
@@ -34,7 +34,7 @@ def recover(file: Path, out: Path) -> Recovered:
             whole.append(chunk)
         except Damaged:
             lost.append(f"bytes {chunk.start} to {chunk.end} are damaged")
-    recorder = Recorder(out, recording.facts or Facts(), list(recording.outputs.values()))
+    recorder = Recorder(out, recording.metadata or RecordingMetadata(), list(recording.outputs.values()))
     try:
         for chunk in whole:
             for entry in recording.entries_of(chunk):

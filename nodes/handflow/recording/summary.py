@@ -8,7 +8,7 @@ import numpy as np
 from handflow.runtime.profile import spread_ms
 
 from .mcap_scan import Damaged
-from .reader import Entry, Recording, captured_ns
+from .reader import RecordedMessage, Recording, captured_ns
 from .writer import STATUS
 
 GAP = 2.5  # times the usual step from one message to the next
@@ -38,7 +38,7 @@ def summary(file: Path) -> dict[str, Any]:
             damaged += 1
     times = [row.sent_ns for rows in entries.values() for row in rows]
     start = min(times, default=0)
-    facts = recording.facts
+    metadata = recording.metadata
     return {
         "file": str(file),
         "size_mb": round(len(recording.data) / 1e6, 3),
@@ -49,11 +49,11 @@ def summary(file: Path) -> dict[str, Any]:
             {"output": name, "type": recording.outputs[name].kind, **_figures(rows, start)}
             for name, rows in entries.items()
         ],
-        **(facts._asdict() if facts else {}),
+        **(metadata._asdict() if metadata else {}),
     }
 
 
-def _row(entry: Entry) -> Row:
+def _row(entry: RecordedMessage) -> Row:
     return Row(entry.publish_ns, entry.sequence, len(entry.data), entry.publish_ns - captured_ns(entry.data))
 
 

@@ -23,7 +23,7 @@ from handflow.messages import Frame, Hop, Message, layout_of
 from handflow.runtime.graph.stage import declared, load
 from handflow.runtime.transport.wire import HEADER, VERSION, Packed
 
-from .metadata import Facts, Pictures
+from .metadata import PictureFormat, RecordingMetadata
 
 PROFILE = "handflow"
 FLUSH_S = 0.2  # with what the encoder holds, a kill loses less than 0.5 s
@@ -33,7 +33,7 @@ Compression = Literal["zstd", "lz4", "none"]
 COMPRESSIONS = {"zstd": CompressionType.ZSTD, "lz4": CompressionType.LZ4, "none": CompressionType.NONE}
 
 
-class Output(NamedTuple):
+class RecordedOutput(NamedTuple):
     """A node's output, as one channel of the file."""
 
     name: str  # the node's
@@ -42,17 +42,17 @@ class Output(NamedTuple):
     schema: str = ""  # JSON Schema of the message
 
 
-def output_of(name: str, kind: type[Message], run: str = "") -> Output:
+def output_of(name: str, kind: type[Message], run: str = "") -> RecordedOutput:
     arrays, plain = layout_of(kind)
     fields: dict[str, Any] = {"v": {"const": VERSION}, "type": {"const": kind.__name__}, **{key: {} for key in plain}}
     for key, array in arrays.items():
         shape = ", ".join(map(str, array.shape))
         fields[key] = {"type": "array", "description": f"[dtype, shape, bytes], {array.dtype} ({shape})"}
     schema = {"title": kind.__name__, "type": "object", "properties": fields, "required": list(fields)}
-    return Output(name, kind.__name__, run, json.dumps(schema))
+    return RecordedOutput(name, kind.__name__, run, json.dumps(schema))
 
 
-def outputs_of(graph: Mapping[str, Any], recorder: str) -> list[Output]:
+def outputs_of(graph: Mapping[str, Any], recorder: str) -> list[RecordedOutput]:
     """What the node `recorder` of a running graph listens to; what is of classes that cannot be loaded is left out."""
     nodes = graph.get("nodes", {})
     found = []
@@ -64,10 +64,10 @@ def outputs_of(graph: Mapping[str, Any], recorder: str) -> list[Output]:
             continue
         if kind is not None and kind is not Message:
             found.append(output_of(name, kind, entry["run"]))
-    return [*found, Output(STATUS, "")]
+    return [*found, RecordedOutput(STATUS, "")]
 
 
-def kind_of(output: Output) -> type[Message]:
+def kind_of(output: RecordedOutput) -> type[Message]:
     """The class of an output's messages: ours by name, another's from the node that gave it. RecordingError."""
     ours = getattr(messages, output.kind, None)
     if isinstance(ours, type) and issubclass(ours, Message):
@@ -90,7 +90,7 @@ def picture_of(message: Message) -> np.ndarray | None:
     return message.image if isinstance(message, Frame) else None
 
 
-def pack(message: Message, pictures: Pictures = Pictures()) -> bytes:  # noqa: B008 (immutable)
+def pack(message: Message, pictures: PictureFormat = PictureFormat()) -> bytes:  # noqa: B008 (immutable)
     """The message as the file holds it. RecordingError."""
     if isinstance(message, Packed):
         kind, fields = message.type, message.fields
@@ -134,7 +134,7 @@ def unpack(data: bytes, kind: type[Message]) -> Message:
         raise RecordingError(f"no {kind.__name__}: {' '.join(str(error).split())}") from error
 
 
-def _stored(image: np.ndarray, pictures: Pictures) -> bytes:
+def _stored(image: np.ndarray, pictures: PictureFormat) -> bytes:
     options = (
         [cv2.IMWRITE_JPEG_QUALITY, pictures.quality] if pictures.form == "jpeg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
     )
@@ -161,17 +161,19 @@ class Recorder:
     """Writes one recording. Not thread-safe; whoever calls `add` now and then calls `tick` as well.
 
     OSError when the disk refuses; then `abandon` keeps what is whole. Every method is plain and waits for the disk:
-    tape.py is what keeps a pipeline from waiting.
+    BackgroundWriter is what keeps a pipeline from waiting.
     """
 
-    def __init__(self, file: Path, facts: Facts, outputs: list[Output], compression: Compression = "zstd") -> None:
+    def __init__(
+        self, file: Path, metadata: RecordingMetadata, outputs: list[RecordedOutput], compression: Compression = "zstd"
+    ) -> None:
         self.file = file
         self.messages = 0
-        self._disk = _Disk(file)
+        self._disk = Disk(file)
         self._channels: dict[str, int] = {}
         self._mcap = Writer(self._disk, CHUNK_BYTES, COMPRESSIONS[compression])  # type: ignore[arg-type]
         self._mcap.start(PROFILE, f"handflow {__version__}")
-        self._mcap.add_metadata(PROFILE, facts.text())
+        self._mcap.add_metadata(PROFILE, metadata.text())
         # All at once: they stand in the first chunk together, and a file that breaks off still tells them all.
         for output in outputs:
             self._define(output)
@@ -184,11 +186,11 @@ class Recorder:
     def add(self, output: str, data: bytes, log_ns: int, publish_ns: int, sequence: int) -> None:
         if output not in self._channels:
             kind = str(msgpack.unpackb(data)["type"])
-            self._define(Output(output, kind))
+            self._define(RecordedOutput(output, kind))
         self._mcap.add_message(self._channels[output], log_ns, data, publish_ns, sequence & 0xFFFFFFFF)
         self.messages += 1
 
-    def _define(self, output: Output) -> None:
+    def _define(self, output: RecordedOutput) -> None:
         schema = 0
         if output.schema:
             schema = self._mcap.register_schema(f"handflow.{output.kind}", "jsonschema", output.schema.encode())
@@ -216,7 +218,7 @@ class Recorder:
         self._disk.close()
 
 
-class _Disk:
+class Disk:
     """What mcap writes to: every byte goes to the system at once, so that nothing is left to fail at the end."""
 
     def __init__(self, file: Path) -> None:

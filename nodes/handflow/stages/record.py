@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from handflow.errors import RunError, SetupError
-from handflow.recording.background_writer import Plan, Tape
-from handflow.recording.metadata import Pictures, facts_of
+from handflow.recording.background_writer import BackgroundWriter, RecordingPlan
+from handflow.recording.metadata import PictureFormat, metadata_of
 from handflow.recording.writer import STATUS, outputs_of
 from handflow.runtime.node import Node, Range
 from handflow.runtime.process.control_client import ask
@@ -47,11 +47,11 @@ class Record(Node):
         file = Path(self.file).absolute()
         if not file.parent.is_dir():
             raise SetupError(f"file {self.file}: there is no folder {file.parent}")
-        pictures = Pictures(self.pictures, self.quality)
+        pictures = PictureFormat(self.pictures, self.quality)
         again = bool(self.persistent.get("began"))  # after a crash of this process what it had written is kept
-        plan = Plan(
+        plan = RecordingPlan(
             file=file,
-            facts=facts_of(self.graph, pictures),
+            metadata=metadata_of(self.graph, pictures),
             outputs=outputs_of(self.graph, self.log.name),
             pictures=pictures,
             compression=self.compression,
@@ -62,7 +62,7 @@ class Record(Node):
             waiting_mb=self.waiting_mb,
             overwrite=self.overwrite and not again,
         )
-        self.tape = Tape(plan, self.log.warning)
+        self.writer = BackgroundWriter(plan, self.log.warning)
         self.persistent["began"] = True
         self.snapshots: Snapshots | None = None
         if self.snapshot_s and self.graph:
@@ -73,7 +73,7 @@ class Record(Node):
 
     def process(self, **outputs: Packed) -> None:
         for message in outputs.values():
-            self.tape.put(message)
+            self.writer.put(message)
         self._look()
 
     def idle(self) -> None:
@@ -83,17 +83,17 @@ class Record(Node):
         self.done.set()
         if self.snapshots is not None:
             self.snapshots.close()
-        self.tape.close()
-        self.log.info("%d messages, %.1f MB in %s", self.tape.messages, self.tape.written / 1e6, self.tape.file)
+        self.writer.close()
+        self.log.info("%d messages, %.1f MB in %s", self.writer.messages, self.writer.written / 1e6, self.writer.file)
 
     def _look(self) -> None:
         """Tells the table how it goes, and looks whether a snapshot is asked for."""
-        tape = self.tape
-        self.note = f"stopped: {tape.stopped}" if tape.stopped else f"{tape.written / 1e6:.1f} MB"
-        if tape.stopped:
-            self.persistent["stopped"] = tape.stopped
+        writer = self.writer
+        self.note = f"stopped: {writer.stopped}" if writer.stopped else f"{writer.written / 1e6:.1f} MB"
+        if writer.stopped:
+            self.persistent["stopped"] = writer.stopped
         if self.snapshots is not None and self.snapshots.asked():
-            tape.trigger(self.snapshots.answer)
+            writer.trigger(self.snapshots.answer)
 
     def _tell(self) -> None:
         """Records the table of `top` once a second: work, age, skipped messages and processor time of every node."""
@@ -102,7 +102,7 @@ class Record(Node):
                 rows = ask(Path(self.graph["file"]), "top", on=self.graph["on"] or None)
             except RunError:  # nodes started one by one have no supervisor
                 continue
-            self.tape.put_text(STATUS, json.dumps(rows))
+            self.writer.put_text(STATUS, json.dumps(rows))
 
 
 class Snapshots:

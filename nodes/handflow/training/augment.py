@@ -12,12 +12,12 @@ import numpy as np
 
 from handflow.capture.images import decode_image
 from handflow.synthetic.hand_model import PIXELS, Sprite, paint, solid
-from handflow.training.labels.data import Picture
+from handflow.training.labels.data import LabelledPicture
 
 from .targets import IGNORE, OPEN, OTHER, UNKNOWN
 
 
-class Sample(NamedTuple):
+class TrainingSample(NamedTuple):
     """What the network is shown, and the hands in it."""
 
     image: np.ndarray  # (height, width, 3) uint8 BGR
@@ -41,7 +41,7 @@ SMALLEST_PX = 6  # a smaller hand is a region to ignore: at this size there is n
 class Pool:
     """The labelled pictures by how near their hands are; a source with many pictures does not drown the others."""
 
-    def __init__(self, pictures: list[Picture]) -> None:
+    def __init__(self, pictures: list[LabelledPicture]) -> None:
         size = [np.median(p.boxes[p.hands, 2:].max(axis=1)) / p.width if p.hands.any() else 0 for p in pictures]
         count = Counter(p.source for p in pictures)
         groups = {source: len({p.group for p in pictures if p.source == source}) for source in count}
@@ -59,18 +59,18 @@ class Pool:
 
 
 class Drawer:
-    def __init__(self, pictures: list[tuple[Picture, float]]) -> None:
+    def __init__(self, pictures: list[tuple[LabelledPicture, float]]) -> None:
         self.pictures = [p for p, _ in pictures]
         self.edges = np.cumsum([w for _, w in pictures])
 
     def __len__(self) -> int:
         return len(self.pictures)
 
-    def draw(self, rng: np.random.Generator) -> Picture:
+    def draw(self, rng: np.random.Generator) -> LabelledPicture:
         return self.pictures[int(np.searchsorted(self.edges, rng.random() * self.edges[-1], side="right"))]
 
 
-def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> Sample:
+def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> TrainingSample:
     """One random sample of `width` x `height` pixels."""
     kind = rng.choice(["near", "whole", "far", "shrunk", "empty"], p=[0.16, 0.18, 0.36, 0.22, 0.08])
     near = pool.near if len(pool.near) else pool.far if len(pool.far) else pool.empty
@@ -106,7 +106,7 @@ def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> Sa
     image, boxes, kinds = merge(layers)
     if rng.random() < 0.5:
         image, boxes = mirror(image, boxes)
-    return Sample(wear(rng, image), *visible(boxes, kinds, width, height))
+    return TrainingSample(wear(rng, image), *visible(boxes, kinds, width, height))
 
 
 def calibration_pictures(pool: Pool, seed: int, count: int = 80) -> np.ndarray:
@@ -131,7 +131,7 @@ def scene(rng: np.random.Generator, drawer: Drawer, width: int, height: int) -> 
     return warp(picture, zoom, 0.0, corner, width, height)
 
 
-def fit(rng: np.random.Generator, picture: Picture, width: int, height: int) -> Layer:
+def fit(rng: np.random.Generator, picture: LabelledPicture, width: int, height: int) -> Layer:
     """The whole picture between black bars, as the stage sees one of another shape; a little zoomed."""
     zoom = min(width / picture.width, height / picture.height) * float(rng.uniform(0.9, 1.25))
     angle = float(rng.normal(0, 6)) if rng.random() < 0.5 else 0.0
@@ -141,7 +141,7 @@ def fit(rng: np.random.Generator, picture: Picture, width: int, height: int) -> 
 
 def place(
     rng: np.random.Generator,
-    picture: Picture,
+    picture: LabelledPicture,
     hand_px: float,
     width: int,
     height: int,
@@ -211,7 +211,7 @@ def sprite_of(number: int) -> tuple[Sprite, float, bool]:
     return paint(curl, back, (blue, green, red), (cloth[0], cloth[1], cloth[2])), curl, back
 
 
-def distract(rng: np.random.Generator, picture: Picture, size_px: float, width: int, height: int) -> Layer:
+def distract(rng: np.random.Generator, picture: LabelledPicture, size_px: float, width: int, height: int) -> Layer:
     """A piece of the picture without a hand in it: a face, an arm, a lamp, a letter, cut out as hands are."""
     for _ in range(8):
         size = rng.uniform(0.08, 0.35, 2) * min(picture.width, picture.height)
@@ -232,7 +232,9 @@ def distract(rng: np.random.Generator, picture: Picture, size_px: float, width: 
     return warp(picture, zoom, angle, corner, width, height, alpha)
 
 
-def corner_for(picture: Picture, point: np.ndarray, target: np.ndarray, zoom: float, angle: float) -> np.ndarray:
+def corner_for(
+    picture: LabelledPicture, point: np.ndarray, target: np.ndarray, zoom: float, angle: float
+) -> np.ndarray:
     """Where the picture's corner must lie for `point` to come to `target`, given `warp`'s zoom and turn."""
     middle = np.array([picture.width, picture.height]) / 2
     return target - (rotation(angle) @ (point - middle) + middle) * zoom
@@ -244,7 +246,7 @@ def rotation(angle: float) -> np.ndarray:
 
 
 def warp(
-    picture: Picture,
+    picture: LabelledPicture,
     zoom: float,
     angle: float,
     corner: np.ndarray,
@@ -293,7 +295,7 @@ def turn_boxes(boxes: np.ndarray, turn: np.ndarray, zoom: float, shift: np.ndarr
     return np.column_stack([centre - half, 2 * half]).astype(np.float32).reshape(-1, 4)
 
 
-def soft_edge(rng: np.random.Generator, picture: Picture, box: np.ndarray) -> np.ndarray:
+def soft_edge(rng: np.random.Generator, picture: LabelledPicture, box: np.ndarray) -> np.ndarray:
     """An alpha map: the hand alone where it can be told from its background, else a soft-edged part of the picture."""
     if rng.random() < 0.6 and (alone := cutout(picture, box)) is not None:
         return alone
@@ -306,7 +308,7 @@ def soft_edge(rng: np.random.Generator, picture: Picture, box: np.ndarray) -> np
     return np.asarray(cv2.blur(alpha, (int(2 * feather) | 1,) * 2, borderType=cv2.BORDER_REPLICATE))
 
 
-def cutout(picture: Picture, box: np.ndarray) -> np.ndarray | None:
+def cutout(picture: LabelledPicture, box: np.ndarray) -> np.ndarray | None:
     """Alpha of one hand: around its landmarks, else by colour where it stands before a plain wall; None if neither."""
     number = np.flatnonzero((picture.boxes == box).all(axis=1))
     if not len(number):

@@ -101,7 +101,7 @@ def quantise(
 
     takes_prior = False
 
-    class Reader(CalibrationDataReader):
+    class CalibrationReader(CalibrationDataReader):
         def __init__(self) -> None:
             self.pictures: Iterator[np.ndarray] = iter(pictures)
 
@@ -125,7 +125,7 @@ def quantise(
             quantize_static(
                 str(prepared),
                 str(out),
-                Reader(),
+                CalibrationReader(),
                 quant_format=QuantFormat.QDQ,
                 per_channel=True,
                 reduce_range=weight_bits == 7,

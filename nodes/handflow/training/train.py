@@ -24,7 +24,7 @@ from handflow.errors import SetupError
 from handflow.training.labels.data import fingerprint, read_labels, split
 from handflow.vision.model import blobs, model_path
 
-from .augment import Pool, Sample, calibration_pictures, compose
+from .augment import Pool, TrainingSample, calibration_pictures, compose
 from .losses import loss_of, settle
 from .network import STRIDE, Network, begin_from, read_checkpoint
 from .settings import Settings
@@ -216,7 +216,7 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> dict[str, Tensor]:
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in whole.items()}
 
 
-def made_up_prior(rng: np.random.Generator, sample: Sample, columns: int, rows: int) -> np.ndarray:
+def made_up_prior(rng: np.random.Generator, sample: TrainingSample, columns: int, rows: int) -> np.ndarray:
     """A map (1, rows, columns) of where a tracker might expect the sample's hands: off, missing, invented, or blank."""
     hands = sample.boxes[sample.kinds != IGNORE] / STRIDE
     if rng.random() < 0.4:

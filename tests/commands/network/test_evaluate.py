@@ -12,9 +12,9 @@ from support.models import FACTS, brightness_model
 
 from handflow import SetupError
 from handflow.commands.network import evaluate
-from handflow.training.evaluation.matching import Found, Seen, alarms, best_threshold, match, score, separation
+from handflow.training.evaluation.matching import Detections, Matches, alarms, best_threshold, match, score, separation
 from handflow.training.evaluation.report import worst
-from handflow.training.labels.data import LabelError, Picture, split
+from handflow.training.labels.data import LabelError, LabelledPicture, split
 from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
 from handflow.vision.peaks import Peaks
 
@@ -22,7 +22,7 @@ from handflow.vision.peaks import Peaks
 def picture(*hands):
     """A picture of 200x100 with hands (x, y, width, height, kind)."""
     boxes = np.array([hand[:4] for hand in hands], np.float32).reshape(-1, 4)
-    return Picture("nowhere.png", 200, 100, boxes, np.array([hand[4] for hand in hands], int), "desk", "anna")
+    return LabelledPicture("nowhere.png", 200, 100, boxes, np.array([hand[4] for hand in hands], int), "desk", "anna")
 
 
 def peaks(*found):
@@ -91,7 +91,7 @@ def found(score, hit, hands, size=0.15):
     scores = np.array(score, float)
     hit = np.array(hit, int)
     right = np.where(hit >= 0, 1.0, math.nan)
-    return Found(scores, hit, right / 10, np.full(hands, size), right)
+    return Matches(scores, hit, right / 10, np.full(hands, size), right)
 
 
 def test_average_precision_is_the_area_under_the_curve():
@@ -144,9 +144,9 @@ def test_alarms_are_the_peaks_that_reach_the_threshold_where_nothing_is():
 
 def test_the_worst_pictures_are_those_with_low_hands_and_high_false_alarms():
     hand = (60, 30, 40, 40, OTHER)
-    fine = Seen(picture(hand), peaks((80, 50, 0.9, 0)))
-    missed = Seen(picture(hand), peaks())
-    both = Seen(picture(hand), peaks((150, 50, 0.8, 0)))
+    fine = Detections(picture(hand), peaks((80, 50, 0.9, 0)))
+    missed = Detections(picture(hand), peaks())
+    both = Detections(picture(hand), peaks((150, 50, 0.8, 0)))
     bad = worst([fine, missed, both], 0.5, 6)
     assert [(b.seen, b.missed, b.false) for b in bad] == [(both, 1, 1), (missed, 1, 0)]
     assert len(worst([missed] * 9, 0.5, 6)) == 2  # one source fills no more than a third

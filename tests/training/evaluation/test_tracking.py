@@ -12,7 +12,7 @@ from handflow.runtime.inline import started
 from handflow.stages.heatmap import HeatmapNode
 from handflow.training.evaluation import tracking as clips
 from handflow.training.evaluation.tracking import Followed, follow_clips, follow_demo, follow_lines, identities
-from handflow.training.labels.data import LabelError, Picture, read_labels
+from handflow.training.labels.data import LabelError, LabelledPicture, read_labels
 from handflow.training.targets import OTHER
 
 FPS = 30
@@ -22,7 +22,7 @@ def frame(number, *centres, ids=None):
     """A labelled frame of 200x100 with hands of 20 pixels around the centres."""
     boxes = np.array([(x - 10, y - 10, 20, 20) for x, y in centres], np.float32).reshape(-1, 4)
     kinds = np.full(len(boxes), OTHER)
-    return Picture(
+    return LabelledPicture(
         Path("clip.mp4"), 200, 100, boxes, kinds, "clip", "anna", number, ids=list(ids or [None] * len(boxes))
     )
 

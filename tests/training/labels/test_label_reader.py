@@ -18,7 +18,7 @@ from handflow.training.augment import (
     turn_boxes,
     visible,
 )
-from handflow.training.labels.data import LabelError, Picture, fingerprint, read_labels, split
+from handflow.training.labels.data import LabelError, LabelledPicture, fingerprint, read_labels, split
 from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
 
 
@@ -168,7 +168,9 @@ def test_no_labels_are_refused(tmp_path):
 
 
 def picture(group="anna", boxes=((40, 30, 30, 40),), kinds=(OPEN,), path="nowhere.png"):
-    return Picture(path, 160, 120, np.array(boxes, np.float32).reshape(-1, 4), np.array(kinds, int), "desk", group)
+    return LabelledPicture(
+        path, 160, 120, np.array(boxes, np.float32).reshape(-1, 4), np.array(kinds, int), "desk", group
+    )
 
 
 def test_a_group_is_never_split():

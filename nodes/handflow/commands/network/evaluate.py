@@ -16,7 +16,7 @@ from handflow.stages.heatmap import HeatmapNode
 from handflow.training.evaluation import tracking as clips
 from handflow.training.evaluation.detections import read_lines, seen_in, write_lines
 from handflow.training.evaluation.evaluate import Profile, heading, look
-from handflow.training.evaluation.matching import Seen, figures
+from handflow.training.evaluation.matching import Detections, figures
 from handflow.training.evaluation.report import (
     compared,
     draw_curves,
@@ -29,7 +29,7 @@ from handflow.training.evaluation.report import (
     tracking_table,
     worst,
 )
-from handflow.training.labels.data import LabelError, Picture, read_image, read_labels, split
+from handflow.training.labels.data import LabelError, LabelledPicture, read_image, read_labels, split
 from handflow.vision.model import Model, model_path, open_model
 
 
@@ -109,7 +109,7 @@ def of_detections(args: argparse.Namespace) -> dict:
     return result | ({"tracking": followed} if followed else {})
 
 
-def labelled(labels: list[str], model: Model | None = None) -> list[Picture]:
+def labelled(labels: list[str], model: Model | None = None) -> list[LabelledPicture]:
     """The labelled pictures; of those that `model` was made from only the groups that it was not trained on."""
     pictures = read_labels(labels)
     if model is None:
@@ -121,7 +121,7 @@ def labelled(labels: list[str], model: Model | None = None) -> list[Picture]:
     return held
 
 
-def counted(seen: Iterable[Seen], args: argparse.Namespace, name: str) -> dict:
+def counted(seen: Iterable[Detections], args: argparse.Namespace, name: str) -> dict:
     """The figures; with `--report` or `--draw`, pictures of them are drawn as well."""
     if not (args.report or args.draw):
         return figures(seen)

@@ -18,9 +18,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from handflow.recording.writer import Pictures
+    from handflow.recording.writer import PictureFormat
 
-    count = convert(args.file, args.out, args.output, args.draw, Pictures(args.pictures, args.quality))
+    count = convert(args.file, args.out, args.output, args.draw, PictureFormat(args.pictures, args.quality))
     what = "hands" if args.out.suffix.lower() == ".csv" else "pictures"
     print(f"{args.out}: {count} {what}")
     return 0

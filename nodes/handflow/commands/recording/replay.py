@@ -100,11 +100,11 @@ def graph_for(recording: Recording, wish: Wish) -> Graph:
 
     So it does not get in the way of the graph that was recorded, should that still run.
     """
-    facts = recording.facts
-    if wish.graph is None and not Path("pipeline.yaml").exists() and facts and facts.graph:
-        nodes = [(name, e) for name, e in facts.graph["nodes"].items() if e["run"] != "record"]
+    metadata = recording.metadata
+    if wish.graph is None and not Path("pipeline.yaml").exists() and metadata and metadata.graph:
+        nodes = [(name, e) for name, e in metadata.graph["nodes"].items() if e["run"] != "record"]
         entries = {name: Entry(name, e["run"], e["in"], e["with"], {"": f"{wish.file}: {name}"}) for name, e in nodes}
-        graph = Graph(Path(facts.graph["file"]), entries)
+        graph = Graph(Path(metadata.graph["file"]), entries)
     else:
         graph = graph_of(wish.graph)
     for entry in graph.entries.values():
@@ -173,7 +173,7 @@ def _drivers(graph: Graph, entry: Entry) -> set[str]:
 
 def changed_models(graph: Graph, recording: Recording) -> list[str]:
     """A line for each node whose model is not the one that it was recorded with."""
-    then = recording.facts.models if recording.facts else {}
+    then = recording.metadata.models if recording.metadata else {}
     lines = []
     for name, files in models_of(graph.plain()).items():
         for file, digest in files.items():

@@ -12,13 +12,13 @@ import cv2
 import numpy as np
 
 from handflow.outputs.json_line import Line, frame_line, hand_line
-from handflow.training.labels.data import LabelError, Picture
+from handflow.training.labels.data import LabelError, LabelledPicture
 from handflow.vision.peaks import Peaks
 
-from .matching import Seen
+from .matching import Detections
 
 
-def write_lines(seen: Iterable[Seen], out: TextIO) -> Iterator[Seen]:
+def write_lines(seen: Iterable[Detections], out: TextIO) -> Iterator[Detections]:
     """Passes on what is seen, and writes a line for each."""
     for one in seen:
         picture = one.picture
@@ -63,16 +63,16 @@ def peaks_of(line: Line) -> Peaks:
     )
 
 
-def seen_in(lines: list[Line], pictures: Iterable[Picture], file: Path) -> Iterator[Seen]:
+def seen_in(lines: list[Line], pictures: Iterable[LabelledPicture], file: Path) -> Iterator[Detections]:
     """Each labelled picture with its line. One that has none was not looked at: LabelError."""
     by_name: dict[tuple[str, int], list[Line]] = defaultdict(list)
     for line in lines:
         by_name[Path(line["source"]).name, line["frame"]].append(line)
     for picture in pictures:
-        yield Seen(picture, peaks_of(line_of(picture, by_name[picture.path.name, picture.frame or 0], file)))
+        yield Detections(picture, peaks_of(line_of(picture, by_name[picture.path.name, picture.frame or 0], file)))
 
 
-def line_of(picture: Picture, lines: list[Line], file: Path) -> Line:
+def line_of(picture: LabelledPicture, lines: list[Line], file: Path) -> Line:
     """Of `lines`, which all name a file as the picture is called, the one whose folders agree with the picture's."""
     wanted = picture.path.resolve().parts
 

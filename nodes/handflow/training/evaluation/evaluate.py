@@ -13,26 +13,28 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from handflow.training.labels.data import Picture
+from handflow.training.labels.data import LabelledPicture
 from handflow.vision.model import Model
 from handflow.vision.peaks import find_peaks
 
-from .matching import WEAKEST, Seen, figures
+from .matching import WEAKEST, Detections, figures
 
 Subpixel = Literal["log", "offset", "mean"]
 Profile = Literal["near", "mid", "far"]
 
 
-def look(model: Model, profile: str, pictures: Iterable[Picture], subpixel: Subpixel = "log") -> Iterator[Seen]:
+def look(
+    model: Model, profile: str, pictures: Iterable[LabelledPicture], subpixel: Subpixel = "log"
+) -> Iterator[Detections]:
     """Shows the pictures to the model."""
     for picture in pictures:
         image = picture.read()
         began = time.perf_counter()
         peaks = find_peaks(model.look(image, profile), WEAKEST, subpixel)
-        yield Seen(picture, peaks, 1000 * (time.perf_counter() - began))
+        yield Detections(picture, peaks, 1000 * (time.perf_counter() - began))
 
 
-def evaluate(model: Model, profile: str, pictures: Iterable[Picture], subpixel: Subpixel = "log") -> dict:
+def evaluate(model: Model, profile: str, pictures: Iterable[LabelledPicture], subpixel: Subpixel = "log") -> dict:
     """Figures of a model at a profile, by mode and source; `total` is all pictures together."""
     return heading(model, profile) | figures(look(model, profile, pictures, subpixel))
 

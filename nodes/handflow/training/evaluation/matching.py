@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from handflow.training.labels.data import LabelError, Picture
+from handflow.training.labels.data import LabelError, LabelledPicture
 from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH
 from handflow.vision.peaks import Peaks
 from handflow.vision.thresholds import OPEN_AT, START_SCORE
@@ -20,15 +20,15 @@ FOLLOWED = 0.2  # what the tracker goes on with: of weaker peaks nobody asks whe
 WEAKEST = 0.02  # peaks below this are not looked at: they would only lengthen the curve's tail
 
 
-class Seen(NamedTuple):
+class Detections(NamedTuple):
     """A labelled picture and what was detected in it."""
 
-    picture: Picture
+    picture: LabelledPicture
     peaks: Peaks
     ms: float | None = None  # how long it took
 
 
-class Found(NamedTuple):
+class Matches(NamedTuple):
     """What one picture's detections came to, best first, and the hands they should have found."""
 
     score: np.ndarray  # (d,) detections that count
@@ -38,7 +38,7 @@ class Found(NamedTuple):
     radius: np.ndarray  # (d,) the radius found, of the true one
 
 
-def match(picture: Picture, peaks: Peaks, mode: Mode) -> Found:
+def match(picture: LabelledPicture, peaks: Peaks, mode: Mode) -> Matches:
     """Counts one picture's peaks against its labels."""
     score = peaks.score if mode == "all" else peaks.open
     required = picture.hands if mode == "all" else picture.kinds == OPEN
@@ -58,10 +58,10 @@ def match(picture: Picture, peaks: Peaks, mode: Mode) -> Found:
         elif not ignored[d] and not (can_hit[d] & picture.hands & ~required).any():
             rows.append((score[order[d]], -1, math.nan, math.nan))
     table = np.array(rows, float).reshape(-1, 4)
-    return Found(table[:, 0], table[:, 1].astype(int), table[:, 2], side[required] / picture.width, table[:, 3])
+    return Matches(table[:, 0], table[:, 1].astype(int), table[:, 2], side[required] / picture.width, table[:, 3])
 
 
-def reach(picture: Picture, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def reach(picture: LabelledPicture, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Which of the places `xy` (d, 2; 0..1) hit which box, how far away they are in pixels, which lie where none count.
 
     (d, n) bool, (d, n), (d,) bool.
@@ -93,7 +93,7 @@ class Score:
     false_alarms: float | None  # per picture without hands
 
 
-def score(found: list[Found], threshold: float) -> Score:
+def score(found: list[Matches], threshold: float) -> Score:
     """Figures of a set. Precision, recall, recall by size, centre error and false alarms are those at `threshold`."""
     values, hits, precision, recall, hands = curve(found)
     at = int((values >= threshold).sum())
@@ -122,7 +122,7 @@ def score(found: list[Found], threshold: float) -> Score:
     )
 
 
-def palms(picture: Picture, peaks: Peaks) -> list[tuple[bool, float]]:
+def palms(picture: LabelledPicture, peaks: Peaks) -> list[tuple[bool, float]]:
     """For each hand of a sure kind that was found: whether it is an open palm, and what the open map says of it."""
     strong = peaks.score >= FOLLOWED
     xy, opened = peaks.xy[strong] * [picture.width, picture.height], peaks.open[strong]
@@ -151,7 +151,7 @@ def separation(told: list[tuple[bool, float]], threshold: float = OPEN_AT) -> di
     return {"area": area, "threshold": threshold, **kinds}
 
 
-def curve(found: list[Found]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
+def curve(found: list[Matches]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, int]:
     """All detections of a set, best first: scores, hits (bool), precision and recall so far; and how many hands."""
     values = np.concatenate([f.score for f in found])
     hits = np.concatenate([f.hit for f in found]) >= 0
@@ -162,7 +162,7 @@ def curve(found: list[Found]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.nd
     return values, hits, true / np.arange(1, len(hits) + 1), true / max(hands, 1), hands
 
 
-def best_threshold(found: list[Found]) -> float:
+def best_threshold(found: list[Matches]) -> float:
     """The score at which F1 is highest."""
     values, _, precision, recall, _ = curve(found)
     if not len(values):
@@ -174,9 +174,9 @@ def ratio(part: float, whole: float) -> float | None:
     return float(part) / float(whole) if whole else None
 
 
-def figures(seen: Iterable[Seen]) -> dict:
+def figures(seen: Iterable[Detections]) -> dict:
     """Everything that is told of a set of pictures: by mode and source, `total` is all of them together."""
-    found: dict[Mode, dict[str, list[Found]]] = {mode: {} for mode in MODES}
+    found: dict[Mode, dict[str, list[Matches]]] = {mode: {} for mode in MODES}
     told: list[tuple[bool, float]] = []
     empty: list[Peaks] = []
     times: list[float] = []

@@ -11,7 +11,7 @@ from handflow.messages import Heatmap
 from handflow.training.targets import IGNORE, OPEN
 from handflow.vision.thresholds import START_SCORE
 
-from .matching import BIN_NAMES, MODES, Found, Seen, curve, match
+from .matching import BIN_NAMES, MODES, Detections, Matches, curve, match
 
 TILE = (320, 240)  # width and height of a picture on the contact sheet
 ACROSS = 6
@@ -131,7 +131,7 @@ def text(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
 
 
-def drawn(seen: Seen, image: np.ndarray) -> np.ndarray:
+def drawn(seen: Detections, image: np.ndarray) -> np.ndarray:
     """`image`, the picture at any size, with its labels (thin) and what was found (circles; green: open)."""
     picture, peaks, _ = seen
     size = np.array(image.shape[1::-1])
@@ -154,12 +154,12 @@ class Bad(NamedTuple):
     """How bad a picture is, and why."""
 
     cost: float
-    seen: Seen
+    seen: Detections
     missed: int
     false: int
 
 
-def worst(seen: Iterable[Seen], threshold: float, count: int) -> list[Bad]:
+def worst(seen: Iterable[Detections], threshold: float, count: int) -> list[Bad]:
     """The worst pictures, worst first: hands that score low and false alarms that score high, each for itself.
 
     No source fills more than a third of them, so that one hard set does not hide the others.
@@ -230,7 +230,7 @@ def draw_maps(maps: dict[str, Heatmap], image: np.ndarray) -> np.ndarray:
     return np.vstack(rows)
 
 
-def draw_curves(seen: list[Seen], path: Path, title: str) -> None:
+def draw_curves(seen: list[Detections], path: Path, title: str) -> None:
     """Precision over recall, a line per source and one for all, `all` beside `native`, as a PNG.
 
     The dot on each line is the threshold that is shipped.
@@ -242,7 +242,7 @@ def draw_curves(seen: list[Seen], path: Path, title: str) -> None:
 
     figure, axes = pyplot.subplots(1, 2, figsize=(15, 6))
     for axis, mode in zip(axes, MODES, strict=True):
-        groups: dict[str, list[Found]] = {}
+        groups: dict[str, list[Matches]] = {}
         for one in seen:
             groups.setdefault(one.picture.source, []).append(match(one.picture, one.peaks, mode))
         together = [f for group in groups.values() for f in group]

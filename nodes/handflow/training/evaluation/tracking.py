@@ -23,12 +23,12 @@ from handflow.pipeline import detect, follow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
 from handflow.synthetic.scene import Grain, Scene
-from handflow.training.labels.data import LabelError, Picture
+from handflow.training.labels.data import LabelError, LabelledPicture
 from handflow.training.targets import IGNORE, OPEN, OTHER
 from handflow.vision.thresholds import KEEP_SCORE
 
 from .detections import peaks_of
-from .matching import Seen, curve, match, ratio, reach
+from .matching import Detections, curve, match, ratio, reach
 from .report import sheet, worst
 
 REST_S = 0.5  # a hand at rest is looked at for so long
@@ -38,7 +38,7 @@ FEWEST = 10  # in so many frames
 MOMENTS = 6  # of the demo on a contact sheet
 
 
-class Sample(NamedTuple):
+class FollowedPosition(NamedTuple):
     """One hand in one frame: where it is, and where it is told to be; in widths."""
 
     t: float
@@ -47,16 +47,16 @@ class Sample(NamedTuple):
     id: int
 
 
-def clips_of(pictures: Iterable[Picture]) -> dict[Path, list[Picture]]:
+def clips_of(pictures: Iterable[LabelledPicture]) -> dict[Path, list[LabelledPicture]]:
     """The labelled frames of each clip, in order."""
-    clips: dict[Path, list[Picture]] = defaultdict(list)
+    clips: dict[Path, list[LabelledPicture]] = defaultdict(list)
     for picture in pictures:
         if picture.frame is not None:
             clips[picture.path].append(picture)
     return {path: sorted(frames, key=lambda p: p.frame or 0) for path, frames in clips.items()}
 
 
-def follow_clips(pictures: Iterable[Picture], model: HeatmapNode) -> dict[str, dict]:
+def follow_clips(pictures: Iterable[LabelledPicture], model: HeatmapNode) -> dict[str, dict]:
     """The figures of each labelled clip, and of all together (`total`). `model` runs (`inline.started`)."""
     told: dict[Path, list[Line]] = {}
     clips = clips_of(pictures)
@@ -65,7 +65,7 @@ def follow_clips(pictures: Iterable[Picture], model: HeatmapNode) -> dict[str, d
     return figures(clips, told)
 
 
-def follow_lines(pictures: Iterable[Picture], lines: list[Line]) -> dict[str, dict]:
+def follow_lines(pictures: Iterable[LabelledPicture], lines: list[Line]) -> dict[str, dict]:
     """The same for hands that were followed elsewhere or earlier; nothing where no hand has an id."""
     clips = clips_of(pictures)
     told: dict[Path, list[Line]] = {path: [] for path in clips}
@@ -102,7 +102,7 @@ def follow_demo(
     truth = [true_hands(scene, number / fps, number, name) for number in range(count)]
     told = [seen.line for seen in follow(str(name), drawn(), model, Tracker())]
     if picture is not None:
-        apart = [Seen(truth[n], peaks_of(told[n])) for n in range(0, count, round(fps / 2))]  # no moment twice
+        apart = [Detections(truth[n], peaks_of(told[n])) for n in range(0, count, round(fps / 2))]  # no moment twice
         with tempfile.TemporaryDirectory() as folder:
             bad = []
             for one in worst(apart, KEEP_SCORE, 3 * MOMENTS)[:MOMENTS]:
@@ -115,7 +115,7 @@ def follow_demo(
     return {name.name: Followed(truth, told).figures()}
 
 
-def true_hands(scene: Scene, t: float, number: int, name: Path) -> Picture:
+def true_hands(scene: Scene, t: float, number: int, name: Path) -> LabelledPicture:
     """A moment of the demo as if somebody had labelled it. A hand whose middle is out of sight may be found or not."""
     truth = scene.truth(t)
     size = [scene.width, scene.height]
@@ -123,7 +123,7 @@ def true_hands(scene: Scene, t: float, number: int, name: Path) -> Picture:
     boxes = np.hstack([truth.xy * size - side / 2, np.tile(side, 2)])
     partly = ((boxes[:, :2] < size) & (boxes[:, :2] + boxes[:, 2:] > 0)).all(axis=1)
     kinds = np.where(truth.visible, np.where(truth.open > 0.5, OPEN, OTHER), IGNORE)
-    return Picture(
+    return LabelledPicture(
         path=name,
         width=scene.width,
         height=scene.height,
@@ -136,7 +136,7 @@ def true_hands(scene: Scene, t: float, number: int, name: Path) -> Picture:
     )
 
 
-def figures(clips: Mapping[Path, list[Picture]], told: Mapping[Path, list[Line]]) -> dict[str, dict]:
+def figures(clips: Mapping[Path, list[LabelledPicture]], told: Mapping[Path, list[Line]]) -> dict[str, dict]:
     """What is told of each clip against its labels; `total`: the frames and hands of all. Nothing without clips."""
     if not clips:
         return {}
@@ -147,7 +147,7 @@ def figures(clips: Mapping[Path, list[Picture]], told: Mapping[Path, list[Line]]
 class Followed:
     """A clip's labelled frames beside what was told of them."""
 
-    def __init__(self, frames: list[Picture], lines: list[Line]) -> None:
+    def __init__(self, frames: list[LabelledPicture], lines: list[Line]) -> None:
         by_frame = {line["frame"]: line for line in lines}
         absent = [p.frame for p in frames if p.frame not in by_frame]
         if absent:
@@ -157,7 +157,7 @@ class Followed:
         self.frames = len(frames)
         self.told = self.ghosts = 0  # hands told; those of them that are predicted where none is
         self.found = [match(p, peaks_of(by_frame[p.frame or 0]), "all") for p in frames]
-        self.samples: dict[tuple[str, int], list[Sample]] = defaultdict(list)  # of each visit of each hand
+        self.samples: dict[tuple[str, int], list[FollowedPosition]] = defaultdict(list)  # of each visit of each hand
         visits: dict[str, int] = defaultdict(int)
         seen: dict[str, float] = {}  # when a hand was last labelled
         for picture, names in zip(frames, identities(frames), strict=True):
@@ -174,7 +174,9 @@ class Followed:
                 aspect = picture.height / picture.width
                 x, y = (picture.boxes[n, :2] + picture.boxes[n, 2:] / 2) / picture.width
                 place = complex(hand["x"], hand["y"] * aspect)
-                self.samples[names[n], visits[names[n]]].append(Sample(line["t"], complex(x, y), place, hand["id"]))
+                self.samples[names[n], visits[names[n]]].append(
+                    FollowedPosition(line["t"], complex(x, y), place, hand["id"])
+                )
 
     def figures(self) -> dict:
         return together([self])
@@ -207,7 +209,9 @@ def places_of(line: Line) -> np.ndarray:
     return np.array([(hand["x"], hand["y"]) for hand in line["hands"]], float).reshape(-1, 2)
 
 
-def on_hands(picture: Picture, names: list[str], line: Line, before: Mapping[str, int]) -> dict[int, dict[str, Any]]:
+def on_hands(
+    picture: LabelledPicture, names: list[str], line: Line, before: Mapping[str, int]
+) -> dict[int, dict[str, Any]]:
     """Which told hand lies on which box (by number): the one that did before if it still does, else the nearest."""
     hands = line["hands"]
     can_hit, away, _ = reach(picture, places_of(line))
@@ -224,7 +228,7 @@ def on_hands(picture: Picture, names: list[str], line: Line, before: Mapping[str
     return given
 
 
-def identities(frames: list[Picture]) -> list[list[str]]:
+def identities(frames: list[LabelledPicture]) -> list[list[str]]:
     """Which hand each box is: as the labels say, else the hand whose box in the labelled frame before was nearest."""
     names: list[list[str]] = []
     last: dict[str, np.ndarray] = {}
@@ -252,7 +256,7 @@ def identities(frames: list[Picture]) -> list[list[str]]:
     return names
 
 
-def jitter(hand: list[Sample]) -> list[float]:
+def jitter(hand: list[FollowedPosition]) -> list[float]:
     """How far the told place wanders, in widths, in each stretch of half a second in which the hand rests."""
     found = []
     first = 0
@@ -270,7 +274,7 @@ def spread(places: list[complex]) -> float:
     return max(np.ptp([p.real for p in places]), np.ptp([p.imag for p in places]))
 
 
-def lag_ms(hands: list[list[Sample]]) -> float | None:
+def lag_ms(hands: list[list[FollowedPosition]]) -> float | None:
     """By how much the told places are late: the least squares fit of told - truth = apart - lag x velocity."""
     late, moved = 0.0, 0.0
     for hand in hands:

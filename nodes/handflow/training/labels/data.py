@@ -26,7 +26,7 @@ from .yolo import yolo, yolo_names
 
 
 @dataclass(frozen=True, eq=False)
-class Picture:
+class LabelledPicture:
     """One labelled picture, not yet read."""
 
     path: Path
@@ -60,9 +60,9 @@ class Picture:
         return image
 
 
-def read_labels(paths: Iterable[Path | str]) -> list[Picture]:
+def read_labels(paths: Iterable[Path | str]) -> list[LabelledPicture]:
     """Every picture of label files, or of folders of them (with their clips). Raises LabelError."""
-    pictures: list[Picture] = []
+    pictures: list[LabelledPicture] = []
     for path in map(Path, paths):
         if not path.exists():
             raise LabelError(f"{path}: no such file or folder")
@@ -83,11 +83,11 @@ def read_labels(paths: Iterable[Path | str]) -> list[Picture]:
     return pictures
 
 
-def read_file(file: Path, clip: dict | None = None) -> list[Picture]:
+def read_file(file: Path, clip: dict | None = None) -> list[LabelledPicture]:
     """The pictures of one label file; a list of clips brings its clips' frames."""
     if clip is None and (foreign := read_foreign(file)) is not None:
         return [read_line(*labels) for labels in foreign]
-    pictures: list[Picture] = []
+    pictures: list[LabelledPicture] = []
     try:
         lines = file.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -148,7 +148,7 @@ def between_moves(line: dict) -> bool:
     )
 
 
-def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Picture:
+def read_line(line: dict, where: str, file: Path, clip: dict | None) -> LabelledPicture:
     """One line of a label file, checked."""
     needed = ("frame", "width", "height", "hands") if "frame" in line else ("image", "width", "height", "hands")
     for name in needed:
@@ -181,7 +181,7 @@ def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Picture:
     if not path.is_file():
         raise LabelError(f"{where}: no such {'clip' if 'frame' in line else 'picture'}: {path}")
     source = f"clips/{path.stem}" if "frame" in line else line.get("source", file.stem)
-    return Picture(
+    return LabelledPicture(
         path=path,
         width=width,
         height=height,
@@ -205,7 +205,9 @@ def points_on(hand: dict, where: str) -> np.ndarray | None:
         raise LabelError(f"{where}: landmarks must be 21 pairs of x, y") from None
 
 
-def split(pictures: list[Picture], share: float, fold: int = 0) -> tuple[list[Picture], list[Picture]]:
+def split(
+    pictures: list[LabelledPicture], share: float, fold: int = 0
+) -> tuple[list[LabelledPicture], list[LabelledPicture]]:
     """(the rest, about `share` of the pictures): whole groups, chosen by their names, so a new picture moves none.
 
     Folds 0, 1, 2… hold other groups each, until after 1 / `share` of them every group has been held once.
@@ -217,7 +219,7 @@ def split(pictures: list[Picture], share: float, fold: int = 0) -> tuple[list[Pi
     ]
 
 
-def fingerprint(pictures: list[Picture]) -> str:
+def fingerprint(pictures: list[LabelledPicture]) -> str:
     """A short hash of all labels, so that a model can say what it was trained on."""
     digest = hashlib.sha256()
     for p in sorted(pictures, key=lambda p: (str(p.path.name), p.frame or 0)):
