@@ -1,4 +1,4 @@
-"""What the supervisor tells a node while it runs: a line of JSON on its standard input for each order."""
+"""Worker commands: what the supervisor sends a node while it runs, a line of JSON each on its standard input."""
 
 import json
 import threading
@@ -16,14 +16,14 @@ from handflow.runtime.node import Node
 class Change(NamedTuple):
     """A setting that is to have another value."""
 
-    number: int  # of the order: the answer names it
+    number: int  # of the command: the answer names it
     key: str
     value: Any  # as JSON has it
 
 
 @dataclass
-class Orders:
-    """The orders so far. One thread reads them, the node's own looks at them between two messages."""
+class WorkerCommands:
+    """The commands so far. One thread reads them, the node's own follows them between two messages."""
 
     ended: set[str] = field(default_factory=set)  # nodes that have sent their last message
     changes: deque[Change] = field(default_factory=deque)
@@ -34,17 +34,17 @@ class Orders:
     def read(self, lines: Iterable[str]) -> None:
         """Until the supervisor's end."""
         for line in lines:
-            order = json.loads(line)
-            if "ended" in order:
-                self.ended.add(order["ended"])
-            elif "clock" in order:
-                Clock.follow(order["clock"])
-            elif "set" in order:
-                self.changes.append(Change(*order["set"]))
-            elif "leave" in order:
+            command = json.loads(line)
+            if "ended" in command:
+                self.ended.add(command["ended"])
+            elif "clock" in command:
+                Clock.follow(command["clock"])
+            elif "set" in command:
+                self.changes.append(Change(*command["set"]))
+            elif "leave" in command:
                 self.leave = True
-            elif "go" in order:
-                self.last = tuple(order["go"]) if order["go"] else None
+            elif "go" in command:
+                self.last = tuple(command["go"]) if command["go"] else None
                 self.go.set()
 
 

@@ -1,4 +1,4 @@
-"""Talks to the supervisor of a running graph (desk.py is the other end)."""
+"""Asks the supervisor of a running graph (control_server.py is the other end)."""
 
 import contextlib
 import json
@@ -25,10 +25,10 @@ def ask(file: Path | None, verb: str, wait_s: float = ANSWER_S, on: str | None =
         socket.send(address.prefix + json.dumps({"verb": verb, **arguments}).encode())
         if not socket.poll(round(wait_s * 1000)):
             raise RunError(f"the supervisor of {file or directory.path.name} has not answered for {wait_s:g} s")
-        told = json.loads(socket.recv())
-    if "error" in told:
-        raise RunError(told["error"])
-    return told["answer"]
+        reply = json.loads(socket.recv())
+    if "error" in reply:
+        raise RunError(reply["error"])
+    return reply["answer"]
 
 
 def only_running(file: Path | None = None, on: str | None = None) -> RunDir:

@@ -5,7 +5,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import zmq
@@ -14,32 +14,36 @@ from handflow.errors import Refused, SetupError
 from handflow.runtime.graph.graph import Stage
 from handflow.runtime.graph.stage import hint, settings
 
-if TYPE_CHECKING:
-    from .supervisor import Child, Supervisor
+from .child import Child
+from .running_graph import RunningGraph
+from .status_table import Row
+from .swap import Swaps
 
 MAX_BYTES = 1024 * 1024  # no request of ours comes near
-MOST = 64  # orders that may be open at once
-PATIENCE_S = 60.0  # a node that has not carried out an order by then will not
+MAX_PENDING = 64  # commands that may wait for their nodes' answers at once
+PATIENCE_S = 60.0  # a node that has not carried out a command by then will not
+
+Client = list[bytes]  # the way back to whoever asked
 
 
 @dataclass
-class Order:
-    """What a node was told to do, until it says that it has."""
+class Pending:
+    """A command that was sent to a node, until it answers."""
 
-    client: list[bytes]  # the way back to whoever asked
-    child: "Child"
+    client: Client
+    child: Child
     pid: int
-    due: float
+    expires_at: float
     done: Callable[[], None]
 
 
-class Desk:
+class ControlServer:
     """Answers requests: JSON maps with a `verb`; the answer is {"answer": ...} or {"error": line}."""
 
-    def __init__(self, supervisor: "Supervisor", socket: zmq.Socket, prefix: bytes) -> None:
-        self.supervisor, self.socket, self.prefix = supervisor, socket, prefix
-        self.refused = 0
-        self.orders: dict[int, Order] = {}
+    def __init__(self, running: RunningGraph, swaps: Swaps, rows: Callable[[], list[Row]]) -> None:
+        self.running, self.swaps, self.rows = running, swaps, rows
+        self.refused = 0  # messages, here and on the status channel
+        self.pending: dict[int, Pending] = {}
         self._numbers = itertools.count(1)
         self.verbs: dict[str, Callable[..., Any]] = {
             "top": self.top,
@@ -49,7 +53,11 @@ class Desk:
             "swap": self.swap,
         }
 
-    def hear(self) -> None:
+    def open(self, socket: zmq.Socket, prefix: bytes) -> None:
+        """Requests come from this ROUTER socket; each begins with `prefix`."""
+        self.socket, self.prefix = socket, prefix
+
+    def receive(self) -> None:
         """Answers what has come, or sees to it that it will be answered."""
         while self.socket.poll(0):
             *client, body = self.socket.recv_multipart()
@@ -57,43 +65,43 @@ class Desk:
                 request = self._request(body)
                 answer = self.verbs[request.pop("verb")](client, **request)
             except Refused as error:
-                self.tell(client, error=str(error))
+                self.reply(client, error=str(error))
             except (ValueError, TypeError, KeyError, RecursionError):
                 self.refused += 1
-                self.tell(client, error="not a request that this version of handflow knows")
+                self.reply(client, error="expected a request that this version of handflow knows")
             else:
                 if answer is not None:
-                    self.tell(client, answer=answer)
+                    self.reply(client, answer=answer)
 
-    def tell(self, client: list[bytes], **answer: Any) -> None:
+    def reply(self, client: Client, **answer: Any) -> None:
         self.socket.send_multipart([*client, json.dumps(answer).encode()])
 
-    def done(self, child: "Child", number: int, wrong: str) -> None:
-        """A node says that it has carried out an order, or why not."""
-        order = self.orders.get(number)
-        if order is None or order.child is not child:
+    def answered(self, child: Child, number: int, error: str) -> None:
+        """A node says that it has carried out a command, or why not."""
+        pending = self.pending.get(number)
+        if pending is None or pending.child is not child:
             return
-        del self.orders[number]
-        if wrong:
-            self.tell(order.client, error=f"{child.stage.name}: {wrong}")
+        del self.pending[number]
+        if error:
+            self.reply(pending.client, error=f"{child.stage.name}: {error}")
         else:
-            order.done()
-            self.tell(order.client, answer={})
+            pending.done()
+            self.reply(pending.client, answer={})
 
-    def tend(self, now: float) -> None:
-        """Gives up orders whose node has died over them."""
-        for number, order in list(self.orders.items()):
-            process = order.child.process
-            if process is None or process.pid != order.pid or now > order.due:
-                del self.orders[number]
-                self.tell(order.client, error=f"{order.child.stage.name} failed over it, and goes on as it was")
+    def expire(self, now: float) -> None:
+        """Gives up commands whose node has died over them."""
+        for number, pending in list(self.pending.items()):
+            process = pending.child.process
+            if process is None or process.pid != pending.pid or now > pending.expires_at:
+                del self.pending[number]
+                self.reply(pending.client, error=f"{pending.child.stage.name} failed over it, and goes on as it was")
 
-    def top(self, _: list[bytes]) -> Any:
-        return self.supervisor.rows()
+    def top(self, _: Client) -> Any:
+        return self.rows()
 
-    def get(self, _: list[bytes], node: str | None = None, key: str | None = None) -> Any:
+    def get(self, _: Client, node: str | None = None, key: str | None = None) -> Any:
         """All settings by node, defaults too."""
-        children = self.supervisor.children
+        children = self.running.children
         if node is not None:
             children = {node: self._child(node)}
         found = {name: values(child.stage) for name, child in children.items()}
@@ -101,12 +109,12 @@ class Desk:
             raise Refused(f"{node}: no setting {key!r}{hint(key, list(found[node]))}; it has {', '.join(found[node])}")
         return {name: {k: v for k, v in each.items() if key in (None, k)} for name, each in found.items()}
 
-    def set(self, client: list[bytes], node: str, key: str, value: Any) -> Any:
+    def set(self, client: Client, node: str, key: str, value: Any) -> Any:
         """Changes a setting, once its type and bounds are checked as in a graph file."""
-        supervisor, child = self.supervisor, self._child(node)
-        if supervisor.graph.exact:
+        running, child = self.running, self._child(node)
+        if running.graph.exact:
             raise Refused("an exact run is not changed: it would not be the same the next time")
-        entry, stage = supervisor.graph.entries[node], child.stage
+        entry, stage = running.graph.entries[node], child.stage
         good, wrong = settings(stage.what, {**entry.settings, key: value})
         if wrong:
             raise Refused(f"{node}: {wrong.get(key) or next(iter(wrong.values()))}")
@@ -118,36 +126,43 @@ class Desk:
         def keep() -> None:
             entry.settings[key] = value
             stage.settings = good
-            supervisor.write()
+            running.write()
 
         if child.process is None:
             keep()  # it starts with it
             return {}
-        if len(self.orders) >= MOST:
+        if len(self.pending) >= MAX_PENDING:
             raise Refused("too much is being set at once")
         number = next(self._numbers)
-        due = time.monotonic() + PATIENCE_S
-        self.orders[number] = Order(client, child, child.process.pid, due, keep)
-        supervisor.order(child, {"set": [number, key, value]})
+        expires_at = time.monotonic() + PATIENCE_S
+        self.pending[number] = Pending(client, child, child.process.pid, expires_at, keep)
+        child.send({"set": [number, key, value]})
         return None
 
-    def swap(self, client: list[bytes], node: str, run: str | None, settings: dict[str, Any]) -> Any:
+    def swap(self, client: Client, node: str, run: str | None, settings: dict[str, Any]) -> Any:
         """Another process for a node: of another stage, or with other settings."""
         self._child(node)
-        self.supervisor.swaps.begin(client, node, run, settings)
 
-    def changes(self, _: list[bytes]) -> Any:
+        def done(error: str) -> None:
+            if error:
+                self.reply(client, error=error)
+            else:
+                self.reply(client, answer={})
+
+        self.swaps.begin(node, run, settings, done)
+
+    def changes(self, _: Client) -> Any:
         """The graph's file, and what is given to each node: for `save`, which compares the two."""
-        entries = self.supervisor.graph.entries.values()
+        entries = self.running.graph.entries.values()
         return {
-            "file": str(self.supervisor.graph.file),
+            "file": str(self.running.graph.file),
             "nodes": {entry.name: {"run": entry.run, "with": entry.settings} for entry in entries},
         }
 
-    def _child(self, node: str) -> "Child":
-        children = self.supervisor.children
-        if node not in children and node in self.supervisor.stages:
-            raise Refused(f"{node} runs on machine {self.supervisor.stages[node].on}; say it there")
+    def _child(self, node: str) -> Child:
+        children = self.running.children
+        if node not in children and node in self.running.stages:
+            raise Refused(f"{node} runs on machine {self.running.stages[node].on}; say it there")
         if node not in children:
             raise Refused(f"there is no node {node!r}{hint(node, list(children))}; there are {', '.join(children)}")
         return children[node]
@@ -157,7 +172,7 @@ class Desk:
             raise ValueError("not for this graph")
         request = json.loads(body[len(self.prefix) :])
         if not isinstance(request, dict):
-            raise TypeError("a map expected")
+            raise TypeError("expected a map")
         return request
 
 

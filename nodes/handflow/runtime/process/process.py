@@ -22,8 +22,8 @@ from handflow.runtime.profile import Profile
 from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.shared_memory import Rings
 
-from .commands import Orders
-from .worker import Work, line_of
+from .commands import WorkerCommands
+from .worker import Worker, line_of
 
 STATUS_S = 1.0
 FAILED_TO_START = 3  # the exit status that tells the supervisor so
@@ -40,23 +40,23 @@ def run_process(
     directory = RunDir(graph.file, graph.portable, graph.on)
     profile = Profile(name, os.getpid())
     context, rings = zmq.Context(), Rings(memory=directory.memory())
-    orders, done = Orders(), threading.Event()
-    teller = threading.Thread(target=_tell, args=(context, directory, profile, done), daemon=True)
-    teller.start()
+    commands, done = WorkerCommands(), threading.Event()
+    reporter = threading.Thread(target=_send_status, args=(context, directory, profile, done), daemon=True)
+    reporter.start()
     logging.basicConfig(format=f"{name}: %(message)s", level=logging.INFO, force=True)
     try:
         if supervised:  # inside, for the supervisor may have stopped already
-            threading.Thread(target=_obey, args=(orders,), daemon=True).start()
+            threading.Thread(target=_follow_supervisor, args=(commands,), daemon=True).start()
         stage = _stage(graph, name, standby)
         Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
         if not standby and directory.lock(name, wait_s=3 if supervised else 0) is None:
             raise SetupError(f"node {name!r} of {graph.file} already runs (process {directory.holder(name)})")
-        work = Work(stage, graph, directory, context, rings, profile, orders)
+        worker = Worker(stage, graph, directory, context, rings, profile, commands)
         if standby:
-            work.take_over()
+            worker.take_over()
         else:
-            work.run(restarted)
-        if not orders.leave:
+            worker.run(restarted)
+        if not commands.leave:
             profile.state = "ended"
     except Stopped:
         pass
@@ -73,7 +73,7 @@ def run_process(
         _ignore_signals()
         done.set()
         profile.news.set()
-        teller.join(0.5)
+        reporter.join(0.5)
         context.term()
         rings.close()  # what was sent last has been sent by now
     return 0
@@ -108,9 +108,9 @@ def _ignore_signals() -> None:
         signal.signal(each, signal.SIG_IGN)
 
 
-def _obey(orders: Orders) -> None:
+def _follow_supervisor(commands: WorkerCommands) -> None:
     """Reads the supervisor's lines. Its end, however it came, ends this process too: no orphan keeps a camera."""
-    orders.read(sys.stdin)
+    commands.read(sys.stdin)
     if hasattr(signal, "pthread_kill"):
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # also out of a wait
     else:
@@ -119,7 +119,7 @@ def _obey(orders: Orders) -> None:
     os._exit(1)
 
 
-def _tell(context: zmq.Context, directory: RunDir, profile: Profile, done: threading.Event) -> None:
+def _send_status(context: zmq.Context, directory: RunDir, profile: Profile, done: threading.Event) -> None:
     """Sends the status once a second, also while the node starts or hangs."""
     socket = context.socket(zmq.PUSH)
     socket.setsockopt(zmq.LINGER, 0)

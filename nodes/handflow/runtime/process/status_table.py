@@ -1,11 +1,58 @@
-"""The table of a running graph: live in a terminal, or a line a second."""
+"""The table of a running graph: as `top --json` has it, live in a terminal, or a line a second."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import psutil
 from rich import box
 from rich.table import Table
 
-from .supervisor import Row
+from .child import Child
+
+Row = dict[str, Any]  # one line of `top`
+
+NO_SPREAD = {"p50": 0.0, "p99": 0.0}
+EMPTY_ROW: Row = {
+    "node": "",
+    "pid": None,
+    "state": "starting",
+    "fps_in": 0.0,
+    "fps_out": 0.0,
+    "work_ms": NO_SPREAD,
+    "age_ms": NO_SPREAD,
+    "skipped": 0,
+    "lost": 0,
+    "refused": 0,
+    "restarts": 0,
+    "swaps": 0,
+    "next": "",  # how far the process is that is to take over
+    "note": "",
+    "cpu_percent": 0.0,
+    "rss_mb": 0.0,
+}
+
+
+def row(child: Child, successor: str) -> Row:
+    """What is known of a node; `successor`: the state of the process that is to take over from it."""
+    status: Mapping[str, Any] = child.status or {}
+    cpu = rss = 0.0
+    if child.process and child.usage:
+        with contextlib.suppress(psutil.Error):
+            cpu, rss = child.usage.cpu_percent(), child.usage.memory_info().rss / 2**20
+    state = "ended" if child.ended else status.get("state", "starting") if child.process else "restarting"
+    return {
+        **EMPTY_ROW,
+        **{key: status[key] for key in EMPTY_ROW.keys() & status.keys()},
+        "node": child.stage.name,
+        "pid": child.process.pid if child.process else None,
+        "state": state,
+        "restarts": child.restarts,
+        "swaps": child.swaps,
+        "next": successor,
+        "cpu_percent": round(cpu, 1),
+        "rss_mb": round(rss, 1),
+    }
 
 
 def table(rows: Sequence[Row]) -> Table:

@@ -1,77 +1,35 @@
 """Starts every process of a graph and watches over them: a table and a loop. Holds no picture and no model."""
 
 import contextlib
-import json
-import queue
 import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
-import psutil
 import zmq
 
 from handflow.errors import RunError
 from handflow.messages import Clock
-from handflow.runtime.graph.graph import Graph, Stage, write
+from handflow.runtime.graph.graph import Graph, Stage
 from handflow.runtime.node import Stopped
 from handflow.runtime.profile import NodeStatus
 from handflow.runtime.remote.peers import Peers
-from handflow.runtime.transport.rundir import RunDir
 
-from .control_server import MAX_BYTES, Desk
+from .child import Child
+from .control_server import MAX_BYTES, ControlServer
 from .process import FAILED_TO_START
+from .running_graph import RunningGraph
+from .status_table import EMPTY_ROW, Row, row
 from .swap import Swaps
 
 PAUSES_S = (0.1, 0.5, 1, 2, 5, 10)  # before a restart, growing while the node keeps dying
 HEALTHY_S = 30  # a node that ran so long starts again with the shortest pause
-LATE_S = 10  # silent, or at one message, for so long: hung
+HUNG_S = 10  # silent, or at one message, for so long
 KILL_S = 2  # what has not stopped by then is killed
 LOOP_MS = 100
-TELL_S = 10.0  # the same thing is said no more often
+REFUSED_EVERY_S = 10.0  # it is said no more often that messages were refused
 ROWS_S = 0.5
-LINES = 1000  # of a node's stderr that may wait to be said; a node that writes more waits for us
-
-Row = dict[str, Any]  # one line of `top`
-
-
-@dataclass
-class Child:
-    """One node's process."""
-
-    stage: Stage
-    process: subprocess.Popen[bytes] | None = None
-    watched: psutil.Process | None = None
-    status: NodeStatus | None = None
-    heard: float = 0.0  # monotonic seconds
-    started: float = 0.0
-    restarts: int = 0
-    pauses: int = 0  # into PAUSES_S
-    due: float = 0.0  # when it is to be started
-    runs: bool = False  # says that it does
-    ran: bool = False  # has got through its start once
-    ended: bool = False
-    lines: queue.Queue[bytes] = field(default_factory=lambda: queue.Queue(LINES))  # of its stderr
-    reader: threading.Thread | None = None  # of its stderr: only sockets can be polled on every system
-    last: str = ""  # line of its stderr
-    told: set[str] = field(default_factory=set)  # nodes of other machines that it knows to have ended
-    swaps: int = 0  # how often another process has taken over
-
-    def begin(self) -> None:
-        """Forgets the process before: one is to be started."""
-        self.process = self.watched = self.reader = self.status = None
-        self.lines, self.told, self.last = queue.Queue(LINES), set(), ""
-        self.ran = self.runs = False
-
-    def state(self) -> str:
-        """What its process last said of itself."""
-        return self.status["state"] if self.status else "starting"
 
 
 class Supervisor:
@@ -85,299 +43,175 @@ class Supervisor:
         show: Callable[[list[Row]], None],
     ) -> None:
         self.graph, self.say, self.show = graph, say, show
-        self.directory = RunDir(graph.file, graph.portable, graph.on)
-        self.stages = stages  # of the whole graph; those of other machines are theirs to run
-        self.children = {name: Child(stage) for name, stage in stages.items() if stage.on == graph.on}
-        self.swaps = Swaps(self)
-        self.peers: Peers | None = None
+        self.running = RunningGraph(graph, stages, say)
+        self.swaps = Swaps(self.running)
+        self.control = ControlServer(self.running, self.swaps, self.rows)
         self._own: list[Row] = []
-        self._rowed = -ROWS_S
+        self._rows_at = -ROWS_S
+        self._refused_said, self._refused_at = 0, -REFUSED_EVERY_S
 
     def run(self, for_s: float | None = None) -> None:
         """Until all nodes have ended, `for_s` is over or a signal comes. RunError."""
-        lock = self.directory.hold()
+        running = self.running
+        lock = running.directory.hold()
         if lock is None:
-            raise RunError(f"{self.graph.file} already runs (process {(self.directory.path / 'pid').read_text()})")
+            pid = (running.directory.path / "pid").read_text()
+            raise RunError(f"{self.graph.file} already runs (process {pid})")
         self.graph.clock_offset_ns = Clock.offset_ns
-        self.write()
+        running.write()
         context = zmq.Context()
         with _signals_stop():
             try:
                 if self.graph.machines:
-                    self.peers = Peers(self.graph, self.stages, self.say)
+                    running.peers = Peers(self.graph, running.stages, self.say)
                 self._loop(context, for_s)
             except Stopped:
                 pass
             finally:
                 self._stop()
-                if self.peers:
-                    self.peers.close()
+                if running.peers:
+                    running.peers.close()
                 context.destroy(linger=0)
                 lock.release()
-
-    def write(self) -> None:
-        """Writes the copy of the graph that its processes read when they start."""
-        write(self.graph, self.stages, self.directory.graph)
 
     def rows(self) -> list[Row]:
         """The table: a row per node, as `top --json` has it."""
         rows = self._own_rows()
-        return self.peers.rows(rows, NO_ROW) if self.peers else rows
+        return self.running.peers.rows(rows, EMPTY_ROW) if self.running.peers else rows
 
     def _own_rows(self) -> list[Row]:
         """Made anew twice a second at most: the processor's share is what was used since the last time."""
-        if time.monotonic() - self._rowed > ROWS_S:
-            self._own, self._rowed = self._made_rows(), time.monotonic()
+        if time.monotonic() - self._rows_at > ROWS_S:
+            successors = {name: swap.new.state() for name, swap in self.swaps.under_way.items()}
+            self._own = [row(child, successors.get(name, "")) for name, child in self.running.children.items()]
+            self._rows_at = time.monotonic()
         return self._own
 
-    def _made_rows(self) -> list[Row]:
-        coming = {name: swap.new.state() for name, swap in self.swaps.under_way.items()}
-        return [_row(child, coming.get(name, "")) for name, child in self.children.items()]
-
     def _loop(self, context: zmq.Context, for_s: float | None) -> None:
+        directory, children = self.running.directory, self.running.children
         control, statuses = context.socket(zmq.ROUTER), context.socket(zmq.PULL)
-        for socket, address in ((control, self.directory.control), (statuses, self.directory.status)):
+        for socket, address in ((control, directory.control), (statuses, directory.status)):
             socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
             address.bind(socket)
-        desk = self.desk = Desk(self, control, self.directory.control.prefix)
+        self.control.open(control, directory.control.prefix)
+        poller = zmq.Poller()
+        poller.register(control, zmq.POLLIN)
+        poller.register(statuses, zmq.POLLIN)
         started = shown = time.monotonic()
-        told, told_s = 0, -TELL_S
-        while not all(child.ended for child in self.children.values()):
+        while not all(child.ended for child in children.values()):
             now = time.monotonic()
             if for_s is not None and now - started >= for_s:
                 return
-            for name, child in self.children.items():
-                if name not in self.swaps.under_way or self.swaps.under_way[name].phase == "loading":
+            for name, child in children.items():
+                if not self.swaps.holds(name):
                     self._tend(child, now)
             if now - shown >= 1:
                 shown = now
-                if desk.refused > told and now - told_s > TELL_S:
-                    self.say(
-                        f"{desk.refused - told} messages to the supervisor were refused: nobody of ours sends such"
-                    )
-                    told, told_s = desk.refused, now
-                self.show(self.rows())
-                if self.peers:
-                    self._exchange()
-            poller = zmq.Poller()
-            poller.register(control, zmq.POLLIN)
-            poller.register(statuses, zmq.POLLIN)
+                self._every_second(now)
             ready = dict(poller.poll(LOOP_MS))
             if statuses in ready:
-                self._hear(statuses)
+                self._receive_statuses(statuses)
             if control in ready:
-                desk.hear()
-            self.swaps.tend(time.monotonic())
-            desk.tend(now)
-            for child in self.children.values():
-                self.relay(child)
-        if self.peers:
-            self._exchange()
-            self.peers.wait_told()
+                self.control.receive()
+            self.swaps.step(time.monotonic())
+            self.control.expire(now)
+            for child in children.values():
+                self.running.relay(child)
+        if self.running.peers:
+            self._exchange_with_peers()
+            self.running.peers.wait_told()
 
-    def _exchange(self) -> None:
-        """Once a second: tells the other machines of our nodes, and our nodes of what they feed them."""
-        assert self.peers is not None
-        self.peers.tell(self._own_rows(), [name for name, child in self.children.items() if child.ended])
-        for child in self.children.values():
-            self._tell_of_peers(child)
+    def _every_second(self, now: float) -> None:
+        refused = self.control.refused - self._refused_said
+        if refused and now - self._refused_at > REFUSED_EVERY_S:
+            self.say(f"{refused} messages to the supervisor were refused: no process of this graph sends such")
+            self._refused_said, self._refused_at = self.control.refused, now
+        self.show(self.rows())
+        if self.running.peers:
+            self._exchange_with_peers()
 
-    def _tell_of_peers(self, child: Child) -> None:
-        if self.peers is None:
-            return
-        if (clock := self.peers.clock(child.stage.name)) is not None:
-            self.order(child, {"clock": clock})
-        for name in self.peers.ended() & {edge.node for edge in child.stage.edges} - child.told:
-            child.told.add(name)
-            self.order(child, {"ended": name})
+    def _exchange_with_peers(self) -> None:
+        """Tells the other machines of our nodes, and our nodes of what feeds them from there."""
+        assert self.running.peers is not None
+        children = self.running.children
+        self.running.peers.tell(self._own_rows(), [name for name, child in children.items() if child.ended])
+        for child in children.values():
+            self.running.send_news_of_peers(child)
 
     def _tend(self, child: Child, now: float) -> None:
         """Starts, restarts or gives up one node."""
         if child.ended:
             return
         if child.process is None:
-            if now >= child.due:
-                self.start(child, now)
+            if now >= child.start_at:
+                self.running.start(child)
             return
         code = child.process.poll()
         if code is None:
-            self._judge(child, now)
+            self._kill_if_hung(child, now)
             return
-        self.reap(child)
-        name = child.stage.name
+        self.running.reap(child)
         if code == 0:
-            child.ended = True
-            for other in (*self.children.values(), *self.swaps.processes()):
-                if any(edge.node == name for edge in other.stage.edges):
-                    self.order(other, {"ended": name})
+            self.running.end(child)
             return
         if code == FAILED_TO_START and not child.ran:
             raise RunError("")  # the node has said why
-        if now - child.started > HEALTHY_S:
-            child.pauses = 0
-        why = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed ({child.last or code})"
+        name = child.stage.name
+        why = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed ({child.last_line or code})"
         if self.graph.exact:
             raise RunError(f"{name} {why}: this run cannot be exact any more")
-        pause = PAUSES_S[min(child.pauses, len(PAUSES_S) - 1)]
-        child.pauses += 1
+        if now - child.started_at > HEALTHY_S:
+            child.failures = 0
+        pause = PAUSES_S[min(child.failures, len(PAUSES_S) - 1)]
+        child.failures += 1
         child.restarts += 1
-        child.due = now + pause
+        child.start_at = now + pause
         self.say(f"{name} {why}; restart {child.restarts} in {pause:g} s")
 
-    def start(self, child: Child, now: float, graph: Path | None = None, flags: Sequence[str] = ()) -> None:
-        """Starts a node's process, of the running graph or of another copy of it."""
-        command = [sys.executable, "-m", "handflow", "node", child.stage.name, "--supervised", *flags]
-        command += ["--graph", str(graph or self.directory.graph)] + ["--restarted"] * bool(child.restarts)
-        # A session (Windows: a group) of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops
-        # all in order.
-        child.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
-        )
-        child.reader = threading.Thread(target=_read, args=(child.process.stderr, child.lines), daemon=True)
-        child.reader.start()
-        child.watched = psutil.Process(child.process.pid)
-        child.started = child.heard = now
-        child.status, child.last, child.runs = None, "", False
-        child.told.clear()
-        self._tell_of_peers(child)
-        for producer in {edge.node for edge in child.stage.edges} & self.children.keys():
-            if self.children[producer].ended:
-                self.order(child, {"ended": producer})
-
-    def _judge(self, child: Child, now: float) -> None:
-        """Kills a node that hangs; its end is then dealt with like any other."""
+    def _kill_if_hung(self, child: Child, now: float) -> None:
+        """Its end is then dealt with like any other."""
         busy = child.status["busy_s"] if child.status else 0.0
-        why = f"has been at one message for {busy:.0f} s" if busy > LATE_S else ""
-        if now - child.heard > LATE_S:
-            why = f"has been silent for {now - child.heard:.0f} s"
-        if why and child.process:
+        why = f"has been at one message for {busy:.0f} s" if busy > HUNG_S else ""
+        if now - child.status_at > HUNG_S:
+            why = f"has been silent for {now - child.status_at:.0f} s"
+        if why:
             self.say(f"{child.stage.name} {why}; killing it")
-            child.process.kill()
-            child.process.wait()
+            child.kill()
 
-    def _at(self, node: str, pid: int) -> list[Child]:
-        """The child that this process is of; none: it is nobody of ours any more."""
-        known = [child for child in (self.children.get(node), *self.swaps.processes()) if child]
-        return [child for child in known if child.process and child.process.pid == pid]
-
-    def order(self, child: Child, order: dict[str, Any]) -> None:
-        """Tells a node something (orders.py)."""
-        if child.process and child.process.stdin:
-            with contextlib.suppress(OSError):
-                child.process.stdin.write(json.dumps(order).encode() + b"\n")
-                child.process.stdin.flush()
-
-    def _hear(self, statuses: zmq.Socket) -> None:
+    def _receive_statuses(self, statuses: zmq.Socket) -> None:
         with contextlib.suppress(zmq.Again):
             while True:
                 data = statuses.recv(zmq.NOBLOCK)
                 try:
-                    status = msgspec.msgpack.decode(data, type=NodeStatus)
+                    self._receive_status(msgspec.msgpack.decode(data, type=NodeStatus))
                 except (msgspec.DecodeError, RecursionError):
-                    self.desk.refused += 1
-                    continue
-                for child in self._at(status["node"], status["pid"]):
-                    child.status, child.heard = status, time.monotonic()
-                    # Twice, a second apart: a source may find only in its work that there is nothing to read.
-                    child.ran |= child.runs and status["state"] == "running"
-                    child.runs = status["state"] == "running"
-                    for number, wrong in status["answers"]:
-                        self.desk.done(child, number, wrong)
+                    self.control.refused += 1
 
-    def relay(self, child: Child) -> None:
-        """Passes on the lines that the node wrote to stderr."""
-        with contextlib.suppress(queue.Empty):
-            while True:
-                text = child.lines.get_nowait().decode(errors="replace").rstrip("\r\n")
-                child.last = text.removeprefix(f"{child.stage.name}: ")
-                self.say(text)
-
-    def reap(self, child: Child) -> None:
-        """Lets go of a process that has ended, once its last words are said."""
-        if child.process:
-            child.process.wait()
-            if child.process.stdin:
-                with contextlib.suppress(OSError):  # what it has not read is lost with it
-                    child.process.stdin.close()
-            while child.reader and child.reader.is_alive():
-                child.reader.join(0.2)
-                waiting = not child.lines.empty()
-                self.relay(child)
-                if not waiting:
-                    break  # a process that it started holds the pipe; the thread ends with that
-            self.relay(child)
-            child.process = None
+    def _receive_status(self, status: NodeStatus) -> None:
+        for child in self.running.processes():
+            assert child.process is not None
+            if (child.stage.name, child.process.pid) != (status["node"], status["pid"]):
+                continue
+            child.status, child.status_at = status, time.monotonic()
+            # Twice, a second apart: a source may find only in its work that there is nothing to read.
+            child.ran |= child.running and status["state"] == "running"
+            child.running = status["state"] == "running"
+            for number, error in status["answers"]:
+                self.control.answered(child, number, error)
 
     def _stop(self) -> None:
-        running = [child for child in (*self.children.values(), *self.swaps.processes()) if child.process]
-        for child in running:
-            assert child.process is not None
-            if self.graph.portable and child.process.stdin:
-                with contextlib.suppress(OSError):
-                    child.process.stdin.close()  # Windows' terminate would leave it no time to say goodbye
-            else:
-                child.process.terminate()
+        processes = self.running.processes()
+        for child in processes:
+            child.ask_to_stop(by_signal=not self.graph.portable)
         deadline = time.monotonic() + KILL_S
-        for child in running:
+        for child in processes:
             assert child.process is not None
             try:
                 child.process.wait(max(0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
                 self.say(f"{child.stage.name} did not stop in {KILL_S} s; killing it")
                 child.process.kill()
-            self.reap(child)
-
-
-def _read(pipe: IO[bytes], lines: "queue.Queue[bytes]") -> None:
-    with pipe:
-        for line in pipe:
-            lines.put(line)
-
-
-NOTHING = {"p50": 0.0, "p99": 0.0}
-NO_ROW: Row = {
-    "node": "",
-    "pid": None,
-    "state": "starting",
-    "fps_in": 0.0,
-    "fps_out": 0.0,
-    "work_ms": NOTHING,
-    "age_ms": NOTHING,
-    "skipped": 0,
-    "lost": 0,
-    "refused": 0,
-    "restarts": 0,
-    "swaps": 0,
-    "next": "",  # how far the process is that is to take over
-    "note": "",
-    "cpu_percent": 0.0,
-    "rss_mb": 0.0,
-}
-
-
-def _row(child: Child, coming: str) -> Row:
-    status: Mapping[str, Any] = child.status or {}
-    cpu = rss = 0.0
-    if child.process and child.watched:
-        with contextlib.suppress(psutil.Error):
-            cpu, rss = child.watched.cpu_percent(), child.watched.memory_info().rss / 2**20
-    state = "ended" if child.ended else status.get("state", "starting") if child.process else "restarting"
-    return {
-        **NO_ROW,
-        **{key: status[key] for key in NO_ROW.keys() & status.keys()},
-        "node": child.stage.name,
-        "pid": child.process.pid if child.process else None,
-        "state": state,
-        "restarts": child.restarts,
-        "swaps": child.swaps,
-        "next": coming,
-        "cpu_percent": round(cpu, 1),
-        "rss_mb": round(rss, 1),
-    }
+            self.running.reap(child)
 
 
 @contextlib.contextmanager

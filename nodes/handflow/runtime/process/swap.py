@@ -7,143 +7,152 @@ one can hold (a camera, a port): it starts after the change-over, and if it then
 import copy
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from handflow.errors import GraphError, Refused
 from handflow.runtime.graph.graph import copied, resolve
 
-if TYPE_CHECKING:
-    from .supervisor import Child, Supervisor
+from .child import Child
+from .running_graph import RunningGraph
 
 LOAD_S = 60.0  # what has not got through its start by then will not
 LEAVE_S = 5.0  # what has not finished its message by then is killed
 
 
-@dataclass
 class Swap:
-    """One change of processes."""
+    """One change of processes. `step` takes it on as far as it can go now; False: it is over."""
 
-    client: list[bytes]  # the way back to whoever asked
-    old: "Child"
-    new: "Child"
-    file: Path  # the graph as the new process reads it
-    due: float
-    phase: str = "loading"  # leaving: the old one finishes; taking over
+    def __init__(self, running: RunningGraph, new: Child, graph: Path, done: Callable[[str], None]) -> None:
+        self.running, self.new, self.graph, self.done = running, new, graph, done
+        self.node = new.stage.name
+        self.old = running.children[self.node]
+        self.old_works = True  # it has not been asked to leave yet
+        self._steps = self._change()
+
+    def step(self) -> bool:
+        return next(self._steps, "over") is None
+
+    def _change(self) -> Generator[None]:
+        """The whole way; it yields where it has to wait."""
+        loaded = yield from self._until("standby")
+        if not loaded:
+            self.done(f"{self.node} was not swapped: {self._failure()}")
+            return
+        yield from self._old_leaves()
+        took_over = yield from self._until("running")
+        if not took_over:
+            self.old.start_at = time.monotonic()  # the supervisor starts it again
+            self.done(f"{self.node} was not swapped, and the one before was started again: {self._failure()}")
+            return
+        self._replace()
+        self.done("")
+
+    def _until(self, state: str) -> Generator[None, None, bool]:
+        """Waits until the new process has come to `state`; False: it never will."""
+        deadline = time.monotonic() + LOAD_S
+        while self.new.state() != state or not self.new.alive():
+            if not self.new.alive() or time.monotonic() > deadline:
+                return False
+            yield
+        return True
+
+    def _failure(self) -> str:
+        """Ends the new process; why it has failed."""
+        self.new.kill()
+        self.running.reap(self.new)
+        self.running.beside.remove(self.new)
+        return self.new.last_line or "it did not start in time"
+
+    def _old_leaves(self) -> Generator[None]:
+        """Waits until the old process has finished its message and sends no more; the new one takes over then."""
+        old = self.old
+        old.send({"leave": True})
+        self.old_works = False
+        deadline = time.monotonic() + LEAVE_S
+        while old.alive() and old.state() != "left":
+            if time.monotonic() > deadline:
+                old.kill()
+                break
+            yield
+        self.new.send({"go": old.status["frame"] if old.status else None})
+        if old.process is not None:
+            leaving = copy.copy(old)
+            leaving.start_at = time.monotonic() + LEAVE_S
+            self.running.beside.append(leaving)
+            old.process = None
+
+    def _replace(self) -> None:
+        """Puts the new process, and what it has read without a fault, in the old one's place."""
+        running, node = self.running, self.node
+        graph = copied(self.graph)
+        try:
+            stages = resolve(graph)
+        except GraphError as error:
+            running.say(f"{node}: {error}")
+            stages = dict(running.stages)
+        entry = graph.entries[node]
+        entry.inputs = running.graph.entries[node].inputs  # as the file has them
+        running.graph.entries[node] = entry
+        running.stages = stages
+        for name, child in running.children.items():
+            child.stage = stages[name]
+        self.new.stage = stages[node]
+        self.new.swaps = self.old.swaps + 1
+        self.new.ran = True
+        running.children[node] = self.new
+        running.beside.remove(self.new)
+        running.write()
 
 
 class Swaps:
     """The changes that are under way, by node."""
 
-    def __init__(self, supervisor: "Supervisor") -> None:
-        self.supervisor = supervisor
+    def __init__(self, running: RunningGraph) -> None:
+        self.running = running
         self.under_way: dict[str, Swap] = {}
-        self.left: list[Child] = []  # processes that have been replaced and are about to end
 
-    def begin(self, client: list[bytes], node: str, run: str | None, settings: dict[str, Any]) -> None:
-        """Starts the new process. Refused."""
-        supervisor = self.supervisor
-        old = supervisor.children[node]
-        if supervisor.graph.exact:
+    def begin(self, node: str, run: str | None, settings: dict[str, Any], done: Callable[[str], None]) -> None:
+        """Starts the new process; `done` is given "" once it has taken over, else what went wrong. Refused."""
+        running = self.running
+        old = running.children[node]
+        if running.graph.exact:
             raise Refused("an exact run is not changed: it would not be the same the next time")
         if node in self.under_way:
-            raise Refused(f"{node} is being swapped already")
+            raise Refused(f"{node} is being swapped already; try again when that is done")
         if old.ended:
             raise Refused(f"{node} has ended")
         if any(edge.keep == "all" for edge in old.stage.edges):
             raise Refused(f"{node} reads every message: those that come during the change would be lost")
-        whole = json.loads(supervisor.directory.graph.read_text("utf-8"))
+        whole = json.loads(running.directory.graph.read_text("utf-8"))
         entry = whole["nodes"][node]
         if run is not None:
             entry["run"] = run
-            entry["in"] = supervisor.graph.entries[node].inputs  # as the file has it: its arguments may be others
+            entry["in"] = running.graph.entries[node].inputs  # as the file has it: its arguments may be others
         entry["with"] = settings if run is not None else {**entry["with"], **settings}
-        file = supervisor.directory.path / f"{node}.swap.json"
+        file = running.directory.path / f"{node}.swap.json"
         file.write_text(json.dumps(whole), "utf-8")
-        new = copy.copy(old)
-        new.begin()
-        supervisor.start(new, time.monotonic(), file, ["--standby"])
-        self.under_way[node] = Swap(client, old, new, file, time.monotonic() + LOAD_S)
+        new = old.successor()
+        running.start(new, file, ["--standby"])
+        running.beside.append(new)
+        self.under_way[node] = Swap(running, new, file, done)
 
-    def tend(self, now: float) -> None:
-        """Takes each change a step further, if it can go one."""
+    def holds(self, node: str) -> bool:
+        """Whether the node's own process is none of the supervisor's business: it has left, or is about to."""
+        return node in self.under_way and not self.under_way[node].old_works
+
+    def step(self, now: float) -> None:
+        """Takes each change as far as it can go, and lets go of processes that have been replaced."""
+        for child in self.running.beside:
+            self.running.relay(child)
         for node, swap in list(self.under_way.items()):
-            self.supervisor.relay(swap.new)
-            getattr(self, f"_{swap.phase}")(node, swap, now)
-        for child in list(self.left):
-            assert child.process is not None
-            self.supervisor.relay(child)
-            if child.process.poll() is not None or now > child.due:
-                child.process.kill()
-                self.supervisor.reap(child)
-                self.left.remove(child)
-
-    def processes(self) -> list["Child"]:
-        """All that run beside the graph's children."""
-        return [swap.new for swap in self.under_way.values()] + self.left
-
-    def _loading(self, node: str, swap: Swap, now: float) -> None:
-        new, old = swap.new, swap.old
-        assert new.process is not None
-        if new.process.poll() is not None or now > swap.due:
-            new.process.kill()
-            self.supervisor.reap(new)
-            why = new.last or "it did not start in time"
-            self._end(node, swap, error=f"{node} was not swapped: {why}")
-        elif new.state() == "standby":
-            swap.due = now + LEAVE_S
-            swap.phase = "leaving"
-            self.supervisor.order(old, {"leave": True})
-
-    def _leaving(self, node: str, swap: Swap, now: float) -> None:
-        old = swap.old
-        gone = old.process is None or old.process.poll() is not None
-        if not gone and now > swap.due and old.process is not None:
-            old.process.kill()
-            old.process.wait()
-            gone = True
-        if gone or old.state() == "left":
-            frame = old.status["frame"] if old.status else None
-            self.supervisor.order(swap.new, {"go": frame})
-            if old.process is not None:
-                replaced = copy.copy(old)
-                replaced.due = now + LEAVE_S
-                self.left.append(replaced)
-                old.process = None
-            swap.due = now + LOAD_S
-            swap.phase = "taking_over"
-
-    def _taking_over(self, node: str, swap: Swap, now: float) -> None:
-        new, supervisor = swap.new, self.supervisor
-        assert new.process is not None
-        if new.process.poll() is not None or now > swap.due:
-            new.process.kill()
-            supervisor.reap(new)
-            swap.old.due = now  # the supervisor starts it again
-            why = new.last or "it did not start in time"
-            self._end(node, swap, error=f"{node} was not swapped, and the one before was started again: {why}")
-        elif new.state() == "running":
-            graph = copied(swap.file)
-            try:
-                stages = resolve(graph)  # what the new process has read without a fault
-            except GraphError as error:
-                supervisor.say(f"{node}: {error}")
-                stages = dict(supervisor.stages)
-            entry = graph.entries[node]
-            entry.inputs = supervisor.graph.entries[node].inputs  # as the file has them
-            supervisor.graph.entries[node] = entry
-            supervisor.stages = stages
-            for name, child in supervisor.children.items():
-                child.stage = stages[name]
-            new.stage = stages[node]
-            new.swaps = swap.old.swaps + 1
-            new.ran = True
-            supervisor.children[node] = new
-            supervisor.write()
-            self._end(node, swap, answer={})
-
-    def _end(self, node: str, swap: Swap, **answer: Any) -> None:
-        del self.under_way[node]
-        swap.file.unlink(missing_ok=True)
-        self.supervisor.desk.tell(swap.client, **answer)
+            if not swap.step():
+                del self.under_way[node]
+                swap.graph.unlink(missing_ok=True)
+        coming = [swap.new for swap in self.under_way.values()]
+        for child in [child for child in self.running.beside if child not in coming]:
+            if not child.alive() or now > child.start_at:
+                child.kill()
+                self.running.reap(child)
+                self.running.beside.remove(child)

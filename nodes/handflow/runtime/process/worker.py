@@ -24,16 +24,16 @@ from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.shared_memory import Rings
 
-from .commands import Orders, change
+from .commands import WorkerCommands, change
 
 LISTENERS_S = 3.0  # how long a starting node holds its first message back for those that listen to it
 SWAPPED_S = 0.15  # the same when it has taken over: ZeroMQ finds it again in 10 to 20 ms, and nothing is lost meanwhile
 READERS_S = 60.0  # and for those that must read every message
 AGAIN_S = 1.0  # the same when it was started again: it must not hold up the others
-LOOK_S = 0.002  # how often one that stands by looks whether it is to take over
+STANDBY_POLL_S = 0.002  # how often one that stands by looks whether it is to take over
 
 
-class Work:
+class Worker:
     """One node and what the runtime lends it."""
 
     def __init__(
@@ -44,10 +44,10 @@ class Work:
         context: zmq.Context,
         rings: Rings,
         profile: Profile,
-        orders: Orders,
+        commands: WorkerCommands,
     ) -> None:
         self.stage, self.graph, self.directory = stage, graph, directory
-        self.context, self.rings, self.profile, self.orders = context, rings, profile, orders
+        self.context, self.rings, self.profile, self.commands = context, rings, profile, commands
         self.log = logging.getLogger(stage.name)
         self.node = stage.node(**stage.settings)
         self.node.log, self.node.exact = self.log, graph.exact
@@ -75,9 +75,9 @@ class Work:
                 self._start()
             self.inputs = self._open_inputs()
             self.profile.tell("standby")
-            while not self.orders.go.wait(0 if self.inputs else 1):
+            while not self.commands.go.wait(0 if self.inputs else 1):
                 if self.inputs is not None:
-                    self.inputs.pass_by(LOOK_S)
+                    self.inputs.pass_by(STANDBY_POLL_S)
             if self.directory.lock(self.stage.name, wait_s=3) is None:
                 raise SetupError("the process before this one has not left")
             self._remembered()
@@ -85,7 +85,7 @@ class Work:
             if alone:
                 self._start()
             if self.inputs is not None:
-                self.inputs.go_on_after(self.orders.last)
+                self.inputs.go_on_after(self.commands.last)
             self._drive(local, publisher, SWAPPED_S, AGAIN_S)
 
     def _drive(
@@ -101,7 +101,7 @@ class Work:
         self.profile.tell("running")
         run_node(self.node, self.stage.name, self._calls(), publisher, self.profile, self._remember, self._turn)
         publisher.drain()
-        if self.orders.leave:
+        if self.commands.leave:
             publisher.close()
             local.close()
             local.address.vanish()
@@ -114,15 +114,15 @@ class Work:
     def _calls(self) -> Iterator[Call | None]:
         for call in self.inputs or ():
             yield call
-            if self.orders.leave:  # after a message, not before one: that leaves the most time until the next
+            if self.commands.leave:  # after a message, not before one: that leaves the most time until the next
                 return
-        while self.inputs is None and self._again and not self.orders.leave:
+        while self.inputs is None and self._again and not self.commands.leave:
             self._again = False  # a source ends when its process does, unless it was started anew
             yield Call({})
 
     def _turn(self) -> bool:
         """What is to be done between two messages. True: a source's `process` must not go on."""
-        changes = self.orders.changes
+        changes = self.commands.changes
         while changes:
             number, key, value = changes.popleft()
             try:
@@ -131,7 +131,7 @@ class Work:
             except SetupError as error:
                 self._again = True
                 self.profile.answer(number, str(error))
-        return self._again or self.orders.leave
+        return self._again or self.commands.leave
 
     def _publishers(self) -> tuple[Publisher, Publisher | RemotePublisher]:
         """The sending end, and the one that sends to other machines too."""
@@ -164,7 +164,7 @@ class Work:
             self.directory.address,
             self.rings,
             self.profile,
-            self.orders.ended,
+            self.commands.ended,
             self.log.warning,
         )
         self._open.callback(inputs.close)

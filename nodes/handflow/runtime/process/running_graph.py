@@ -1,0 +1,64 @@
+"""A graph that runs, and its processes: what the supervisor, a swap and the control server work on."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from handflow.runtime.graph.graph import Graph, Stage, write
+from handflow.runtime.remote.peers import Peers
+from handflow.runtime.transport.rundir import RunDir
+
+from .child import Child
+
+
+class RunningGraph:
+    """A checked graph and the processes of its nodes on this machine. `say` is given each line for the user."""
+
+    def __init__(self, graph: Graph, stages: Mapping[str, Stage], say: Callable[[str], None]) -> None:
+        self.graph, self.say = graph, say
+        self.stages = stages  # of the whole graph; those of other machines are theirs to run
+        self.directory = RunDir(graph.file, graph.portable, graph.on)
+        self.children = {name: Child(stage) for name, stage in stages.items() if stage.on == graph.on}
+        self.beside: list[Child] = []  # processes that are to take over from a child, or have been replaced
+        self.peers: Peers | None = None
+
+    def processes(self) -> list[Child]:
+        return [child for child in (*self.children.values(), *self.beside) if child.process]
+
+    def write(self) -> None:
+        """Writes the copy of the graph that its processes read when they start."""
+        write(self.graph, self.stages, self.directory.graph)
+
+    def start(self, child: Child, graph: Path | None = None, flags: Sequence[str] = ()) -> None:
+        """Starts a node's process, of this graph or of another copy of it, and sends it what it must know."""
+        child.start(graph or self.directory.graph, flags)
+        self.send_news_of_peers(child)
+        for edge in child.stage.edges:
+            if edge.node in self.children and self.children[edge.node].ended:
+                child.send({"ended": edge.node})
+
+    def end(self, child: Child) -> None:
+        """Its process has ended for good: those that it feeds need not wait for more."""
+        child.ended = True
+        for other in (*self.children.values(), *self.beside):
+            if any(edge.node == child.stage.name for edge in other.stage.edges):
+                other.send({"ended": child.stage.name})
+
+    def send_news_of_peers(self, child: Child) -> None:
+        """The clock that feeds the node from another machine, and which of its inputs there have ended."""
+        if self.peers is None:
+            return
+        if (clock := self.peers.clock(child.stage.name)) is not None:
+            child.send({"clock": clock})
+        for name in self.peers.ended() & {edge.node for edge in child.stage.edges} - child.ended_inputs:
+            child.ended_inputs.add(name)
+            child.send({"ended": name})
+
+    def relay(self, child: Child) -> None:
+        """Passes on the lines that the node wrote to stderr."""
+        for line in child.lines():
+            self.say(line)
+
+    def reap(self, child: Child) -> None:
+        """Lets go of a process that has ended, once its last words are said."""
+        for line in child.reap():
+            self.say(line)
