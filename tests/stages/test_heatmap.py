@@ -1,6 +1,5 @@
 """The stage with a network made by hand: it shows how bright each 4x4 block of the picture is."""
 
-import json
 from pathlib import Path
 
 import cv2
@@ -13,8 +12,6 @@ from handflow.runtime.inline import Inline, Wired, started
 from handflow.stages.heatmap import HeatmapNode
 from handflow.vision.model import check_pictures, expected, input_size, model_path, open_model, prepare
 from handflow.vision.peaks import find_peaks
-
-FACTS["profiles"] = json.dumps({"near": [320, 180], "mid": [428, 240], "far": [512, 288]})
 
 
 @pytest.fixture

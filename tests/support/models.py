@@ -1,12 +1,14 @@
 """A model made by hand."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-FACTS = {"stride": "4", "multiple": "4"}
+PROFILES = {"near": [320, 180], "mid": [428, 240], "far": [512, 288]}
+FACTS = {"stride": "4", "multiple": "4", "profiles": json.dumps(PROFILES)}
 
 
 def brightness_model(path: Path, facts: dict[str, str], dim: float = 1.0) -> Path:
