@@ -23,7 +23,7 @@ VERBS = {
         "record": ("recording.record", "records the running graph; with a source, or when none runs, runs one itself"),
         "replay": ("recording.replay", "plays a recording: recorded outputs stand in for their nodes, the rest runs"),
         "info": ("recording.info", "says what is in a recording: outputs, rates, gaps, and how it was made"),
-        "convert": ("recording.convert", "recording -> .mp4, .csv, .mcap for Foxglove and Rerun; video -> recording"),
+        "convert": ("recording.convert", "recording -> .mp4, .webp, .gif, .csv, Foxglove's .mcap; video -> recording"),
         "diff": ("recording.diff", "compares the hands of two recordings of the same input; exit 1 past a tolerance"),
         "recover": ("recording.recover", "makes a whole recording of one that was cut off or damaged"),
     },

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from mcap.reader import make_reader
 from mcap_protobuf.decoder import DecoderFactory
+from PIL import Image, ImageSequence
 from support.recorded import STEP_NS, frame, hands, write
 
 from handflow import Frame, Hands
@@ -47,6 +48,18 @@ def test_the_hands_are_drawn_if_asked_for(recorded: Path, tmp_path: Path) -> Non
     apart = np.abs(plain.astype(int) - drawn).max(axis=2)
     assert apart[22, 40 - 8] > 60  # on the ring
     assert apart[5:40, 60:].max() < 60  # far from it
+
+
+@pytest.mark.parametrize("ending", [".webp", ".gif"])
+def test_an_animation_has_twelve_frames_a_second_and_repeats(recorded: Path, tmp_path: Path, ending: str) -> None:
+    assert main(["convert", str(recorded), "-o", str(tmp_path / f"a{ending}"), "--draw"]) == 0
+    with Image.open(tmp_path / f"a{ending}") as animation:
+        assert animation.n_frames == 4  # of 12 frames, 33 ms apart, every third
+        assert animation.size == (80, 44)
+        assert animation.info["loop"] == 0
+        last = [np.asarray(each.convert("RGB"), int) for each in ImageSequence.Iterator(animation)][-1]
+    bright = last[10, 60:].max()  # far from the hand's ring
+    assert last[22, 40 - 8].max() > bright + 30
 
 
 def test_a_table_has_a_line_for_each_hand(recorded: Path, tmp_path: Path) -> None:
@@ -93,7 +106,7 @@ def test_a_video_becomes_a_recording_and_a_video_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["a.mcap", "-o", "a.gif"], "a name that ends in .mp4, .csv, .mcap expected"),
+        (["a.mcap", "-o", "a.png"], "a name that ends in .mp4, .csv, .mcap, .webp, .gif expected"),
         (["hands.mcap", "-o", "a.mp4"], "no pictures in it; it has tracker"),
         (["hands.mcap", "-o", "b.mcap"], "no pictures in it; it has tracker"),
         (["pictures.mcap", "-o", "a.csv"], "one output with hands expected, it has none (it has camera)"),

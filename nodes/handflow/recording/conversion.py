@@ -20,6 +20,7 @@ from handflow.outputs.drawing import draw
 from handflow.outputs.json_line import listed
 from handflow.outputs.result_files import Table
 
+from .animation import ENCODERS, write_animation
 from .difference import hands_output
 from .mcap_scan import MAGIC
 from .metadata import PictureFormat, metadata_of
@@ -39,6 +40,8 @@ def convert(file: Path, out: Path, output: str | None, drawn: bool, form: Pictur
             ".csv": lambda part: to_table(recording, part, output),
             ".mcap": lambda part: to_foxglove(recording, part),
         }
+        for moving in ENCODERS:
+            ways[moving] = lambda part: write_animation(frames_of(recording, output, drawn), part, ending)
         if ending not in ways:
             raise RecordingError(f"{out}: a name that ends in {', '.join(ways)} expected")
     else:
@@ -90,31 +93,34 @@ def frames_output(recording: Recording, output: str | None = None) -> str:
     return output or names[0]
 
 
+def frames_of(recording: Recording, output: str | None, drawn: bool) -> Iterator[tuple[int, np.ndarray]]:
+    """When each frame was captured (ns), and its image; `drawn`: with a ring on every hand. RecordingError."""
+    camera = frames_output(recording, output)
+    hands = {(each.stream, each.seq): each for each in _hands(recording)} if drawn else {}
+    for frame in recording.messages(camera):
+        assert isinstance(frame, Frame)
+        found = hands.get((frame.stream, frame.seq))
+        yield frame.captured_ns, draw(frame.image, {"hands": listed(found) if found else []}) if drawn else frame.image
+
+
 def to_video(recording: Recording, out: Path, output: str | None, drawn: bool) -> int:
     """MP4 with H.264, each picture at its own time; `drawn`: with a ring on every hand."""
     import av
 
-    camera = frames_output(recording, output)
-    hands = {(each.stream, each.seq): each for each in _hands(recording)} if drawn else {}
     with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = None
         count, first_ns, last = 0, 0, -1
-        for frame in recording.messages(camera):
-            assert isinstance(frame, Frame)
-            image = frame.image
-            if drawn:
-                found = hands.get((frame.stream, frame.seq))
-                image = draw(image, {"hands": listed(found) if found else []})
+        for captured_ns, image in frames_of(recording, output, drawn):
             image = _even(image)
             if stream is None:
                 stream = container.add_stream("libx264", rate=30, options={"crf": "20", "preset": "veryfast"})
                 stream.height, stream.width, stream.pix_fmt = *image.shape[:2], "yuv420p"
                 stream.codec_context.time_base = Fraction(1, TICKS)
-                first_ns = frame.captured_ns
+                first_ns = captured_ns
             if image.shape[:2] != (stream.height, stream.width):
                 image = _even(cv2.resize(image, (stream.width, stream.height), interpolation=cv2.INTER_AREA))
             picture = av.VideoFrame.from_ndarray(image, format="bgr24")
-            last = max(last + 1, (frame.captured_ns - first_ns) * TICKS // 10**9)
+            last = max(last + 1, (captured_ns - first_ns) * TICKS // 10**9)
             picture.pts, picture.time_base = last, Fraction(1, TICKS)
             container.mux(stream.encode(picture))
             count += 1

@@ -1,4 +1,4 @@
-"""`handflow convert`: recording -> .mp4, .csv, .mcap for Foxglove and Rerun; video -> recording."""
+"""`handflow convert`: recording -> .mp4, .webp, .gif, .csv, .mcap for Foxglove and Rerun; video -> recording."""
 
 import argparse
 from pathlib import Path
@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--output", metavar="NODE", help="which output, where there are several; a video's name: camera"
     )
-    parser.add_argument("--draw", action="store_true", help="the hands on the pictures of an .mp4")
+    parser.add_argument("--draw", action="store_true", help="draws the hands on the frames of a video or animation")
     add_pictures(parser)
 
 
