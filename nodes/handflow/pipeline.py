@@ -6,7 +6,7 @@ What `detect`, `evaluate`, `annotate` and the benchmark run: the same nodes as i
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from handflow.capture.files import Picture, pictures
+from handflow.capture.files import CapturedFrame, read_frames
 from handflow.capture.images import images_in, is_image
 from handflow.messages import Frame
 from handflow.outputs.json_line import Line, frame_line, hand_line, listed
@@ -30,14 +30,14 @@ def detect(path: str, model: HeatmapNode, track: bool = True, min_score: float |
         yield from _peaks(path, stills, model, START_SCORE if min_score is None else min_score)
     else:
         tracker = Tracker() if min_score is None else Tracker(start_score=min_score, keep_score=min_score)
-        yield from follow(path, pictures(path), model, tracker)
+        yield from follow(path, read_frames(path), model, tracker)
 
 
 def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) -> Iterator[Seen]:
     with Inline({"heatmap": Wired(model, {"frame": "", "prior": "none"}, running=True)}) as stages:
         for source in stills or [Path(path)]:
             name = path if not stills or str(source) == path else str(Path(path) / source.name)
-            for picture in pictures(source):
+            for picture in read_frames(source):
                 heatmap = stages.push(Frame(image=picture.image, captured_ns=picture.captured_ns))["heatmap"]
                 found = find_peaks(heatmap, min_score)
                 hands = [
@@ -47,7 +47,7 @@ def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) 
                 yield Seen(picture, _line(name, picture, hands))
 
 
-def follow(source: str, frames: Iterable[Picture], model: HeatmapNode, tracker: Tracker) -> Iterator[Seen]:
+def follow(source: str, frames: Iterable[CapturedFrame], model: HeatmapNode, tracker: Tracker) -> Iterator[Seen]:
     """The pictures of a clip, or of anything that moves, with the hands that are followed through them.
 
     `model` runs (`started`).
@@ -59,13 +59,13 @@ def follow(source: str, frames: Iterable[Picture], model: HeatmapNode, tracker: 
     }
     with Inline(nodes) as stages:
         for picture in frames:
-            frame = Frame(image=picture.image, captured_ns=picture.captured_ns, seq=picture.frame + 1)
+            frame = Frame(image=picture.image, captured_ns=picture.captured_ns, seq=picture.number + 1)
             yield Seen(picture, _line(source, picture, listed(stages.push(frame)["tracker"])))
 
 
-def _line(source: str, picture: Picture, hands: list[Line]) -> Line:
+def _line(source: str, picture: CapturedFrame, hands: list[Line]) -> Line:
     height, width = picture.image.shape[:2]
-    return frame_line(source, picture.frame, picture.t, width, height, hands)
+    return frame_line(source, picture.number, picture.t, width, height, hands)
 
 
 def _stills(path: str) -> list[Path]:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -11,20 +12,20 @@ import pytest
 from support.pictures import clip
 
 from handflow import SetupError
-from handflow.capture.devices import Wish, ask
-from handflow.capture.files import Picture, looped, pictures
+from handflow.capture.devices import CameraRequest, configure
+from handflow.capture.files import CapturedFrame, loop_frames, read_frames
 from handflow.capture.player import Player
-from handflow.capture.transform import place
+from handflow.capture.transform import transform
 
 
-def brightness(found: list[Picture]) -> list[int]:
+def brightness(found: list[CapturedFrame]) -> list[int]:
     return [round(float(picture.image.mean()) / 20) for picture in found]
 
 
 def test_every_picture_of_a_clip_comes_in_order_with_its_time(tmp_path: Path) -> None:
-    found = list(pictures(clip(tmp_path / "a.mp4")))
+    found = list(read_frames(clip(tmp_path / "a.mp4")))
     assert brightness(found) == list(range(10))
-    assert [picture.frame for picture in found] == list(range(10))
+    assert [picture.number for picture in found] == list(range(10))
     assert [picture.t for picture in found] == pytest.approx([n / 25 for n in range(10)])
     assert [picture.captured_ns for picture in found] == [round(picture.t * 1e9) for picture in found]
 
@@ -33,14 +34,14 @@ def test_a_folder_is_read_by_name_and_number_whatever_the_sizes(tmp_path: Path) 
     for name, value, size in (("hand10.png", 60, (40, 30)), ("hand2.png", 40, (20, 50)), ("Hand1.jpg", 20, (64, 48))):
         cv2.imwrite(str(tmp_path / name), np.full((size[1], size[0], 3), value, np.uint8))
     (tmp_path / "notes.txt").write_text("no picture")
-    found = list(pictures(tmp_path, fps=10))
+    found = list(read_frames(tmp_path, fps=10))
     assert [picture.image.shape for picture in found] == [(48, 64, 3), (50, 20, 3), (30, 40, 3)]
     assert [picture.t for picture in found] == pytest.approx([0, 0.1, 0.2])
 
 
 def test_one_picture_is_a_source_of_one(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "hand.png"), np.zeros((8, 8), np.uint8))  # grey in the file
-    (found,) = pictures(tmp_path / "hand.png")
+    (found,) = read_frames(tmp_path / "hand.png")
     assert found.image.shape == (8, 8, 3)
 
 
@@ -58,44 +59,44 @@ def test_what_cannot_be_read_is_one_line_at_once(tmp_path: Path, name: str, cont
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(SetupError, match=line) as error:
-        pictures(tmp_path / name)
+        read_frames(tmp_path / name)
     assert "\n" not in str(error.value)
 
 
 def test_a_folder_without_pictures_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("no picture")
     with pytest.raises(SetupError, match="no pictures in this folder"):
-        pictures(tmp_path)
+        read_frames(tmp_path)
 
 
 def test_a_broken_picture_in_a_folder_is_named(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "b.png").write_bytes(b"hello")
-    found = pictures(tmp_path)
+    found = read_frames(tmp_path)
     next(found)
     with pytest.raises(SetupError, match=r"b.png: expected a picture"):
         next(found)
 
 
 def test_a_loop_goes_on_counting_frames_and_time(tmp_path: Path) -> None:
-    found = list(islice(looped(clip(tmp_path / "a.mp4", count=3)), 7))
+    found = list(islice(loop_frames(clip(tmp_path / "a.mp4", count=3)), 7))
     assert brightness(found) == [0, 1, 2, 0, 1, 2, 0]
-    assert [picture.frame for picture in found] == list(range(7))
+    assert [picture.number for picture in found] == list(range(7))
     assert [picture.t for picture in found] == pytest.approx([n / 25 for n in range(7)])
 
 
-def made(times: list[float], pauses: dict[int, float] | None = None) -> "list[Picture] | object":
+def made(times: list[float], pauses: dict[int, float] | None = None) -> Iterator[CapturedFrame]:
     """Pictures due at `times`; `pauses` says how long the decoder takes for some of them."""
     for frame, t in enumerate(times):
         time.sleep((pauses or {}).get(frame, 0))
-        yield Picture(np.full((2, 2, 3), frame, np.uint8), round(t * 1e9), frame, t)
+        yield CapturedFrame(np.full((2, 2, 3), frame, np.uint8), round(t * 1e9), frame, t)
 
 
 def test_a_player_hands_pictures_out_when_they_are_due() -> None:
     player = Player(made([0, 0.1, 0.15, 0.3]))
     found = [picture for picture in player if picture is not None]
     since = [(picture.captured_ns - found[0].captured_ns) / 1e9 for picture in found]
-    assert [picture.frame for picture in found] == [0, 1, 2, 3]
+    assert [picture.number for picture in found] == [0, 1, 2, 3]
     assert since == pytest.approx([0, 0.1, 0.15, 0.3], abs=0.03)
 
 
@@ -104,8 +105,8 @@ def test_a_player_skips_what_came_too_late() -> None:
     player = Player(made([n * 0.02 for n in range(10)]), ahead=10)
     for picture in player:
         if picture is not None:
-            found.append(picture.frame)
-            if picture.frame == 0:
+            found.append(picture.number)
+            if picture.number == 0:
                 time.sleep(0.105)  # meanwhile 1 to 5 are due
     assert found[:2] == [0, 5]
     assert player.skipped == 4
@@ -123,8 +124,8 @@ def test_a_player_says_at_least_every_third_of_a_second_that_nothing_came() -> N
 
 
 def test_a_player_raises_what_its_decoder_raised() -> None:
-    def broken() -> object:
-        yield Picture(np.zeros((2, 2, 3), np.uint8), 0, 0, 0.0)
+    def broken() -> Iterator[CapturedFrame]:
+        yield CapturedFrame(np.zeros((2, 2, 3), np.uint8), 0, 0, 0.0)
         raise SetupError("b.png: cannot be read")
 
     with pytest.raises(SetupError, match=r"b.png"):
@@ -169,7 +170,7 @@ NUMBERS = np.repeat(np.array([[1, 2, 3], [4, 5, 6]], np.uint8)[..., None], 3, ax
 )
 def test_a_picture_is_cut_turned_and_mirrored_into_the_slot(settings: dict, expected: list) -> None:
     slot = Slot()
-    found = place(NUMBERS, slot, **settings)
+    found = transform(NUMBERS, slot, **settings)
     assert found is slot.array
     assert found[..., 0].tolist() == expected
     assert (found[..., 0] == found[..., 2]).all()
@@ -191,7 +192,7 @@ def test_a_picture_fits_into_the_size_with_its_aspect(
     picture: tuple[int, int], rotate: int, size: tuple[int, int], expected: tuple[int, int], mirror: bool
 ) -> None:
     slot = Slot()
-    found = place(np.full((picture[1], picture[0], 3), 50, np.uint8), slot, size=size, rotate=rotate, mirror=mirror)
+    found = transform(np.full((picture[1], picture[0], 3), 50, np.uint8), slot, size=size, rotate=rotate, mirror=mirror)
     assert found is slot.array
     assert found.shape == (expected[1], expected[0], 3)
     assert (found == 50).all()
@@ -218,26 +219,26 @@ MJPG, YUYV = (float(cv2.VideoWriter.fourcc(*code)) for code in ("MJPG", "YUYV"))
 
 
 def test_a_camera_that_gives_what_was_asked_is_reported_in_few_words() -> None:
-    assert ask(Settable(), Wish()) == "1280x720 at 30 fps, MJPG"
+    assert configure(Settable(), CameraRequest()) == "1280x720 at 30 fps, MJPG"
 
 
 def test_what_a_camera_does_not_give_is_named_with_what_it_gave() -> None:
     camera = Settable(FOURCC=[YUYV], FRAME_WIDTH=[640], FRAME_HEIGHT=[480], FPS=[15], GAIN=[8], FOCUS=[-1])
-    assert ask(camera, Wish(gain=20, focus=30, exposure=100)) == (
-        "640x480 at 15 fps, YUYV; not as asked: size 1280x720 asked, 640x480 got; fps 30 asked, 15 got; "
-        "format MJPG asked, YUYV got; focus 30 asked, -1 got; gain 20 asked, 8 got"
+    assert configure(camera, CameraRequest(gain=20, focus=30, exposure=100)) == (
+        "640x480 at 15 fps, YUYV; not as asked: size: asked 1280x720, got 640x480; fps: asked 30, got 15; "
+        "format: asked MJPG, got YUYV; focus: asked 30, got -1; gain: asked 20, got 8"
     )
 
 
 def test_a_camera_on_its_side_is_asked_for_a_lying_picture() -> None:
     camera = Settable()
-    ask(camera, Wish(size=(720, 1280)))
+    configure(camera, CameraRequest(size=(720, 1280)))
     assert camera.get(cv2.CAP_PROP_FRAME_WIDTH) == 1280
 
 
 def test_a_fixed_setting_switches_its_automatic_off() -> None:
     camera = Settable()
-    ask(camera, Wish(exposure=156, white_balance=4600))
+    configure(camera, CameraRequest(exposure=156, white_balance=4600))
     manual = 1 if sys.platform == "linux" else 0
     assert camera.values[cv2.CAP_PROP_AUTO_EXPOSURE] == manual
     assert camera.values[cv2.CAP_PROP_EXPOSURE] == 156

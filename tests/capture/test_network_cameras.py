@@ -22,9 +22,9 @@ from support.graphs import Run, until
 from handflow import now_ns
 from handflow.__main__ import main
 from handflow.capture import network as streams
-from handflow.capture.files import Picture
+from handflow.capture.files import CapturedFrame
 from handflow.capture.network import Lateness, open_stream
-from handflow.capture.reader import Health, Reader
+from handflow.capture.reader import CameraReader, Health
 from handflow.recording.metadata import PictureFormat, metadata_of
 from handflow.runtime.address import masked
 from handflow.stages.camera import Camera
@@ -98,16 +98,16 @@ def serving() -> Iterator[Callable[..., Server]]:
 
 
 @pytest.fixture
-def reading(caplog, monkeypatch) -> Iterator[Callable[..., Reader]]:
+def reading(caplog, monkeypatch) -> Iterator[Callable[..., CameraReader]]:
     """Reads a stream as the camera stage does; a server that hangs is given up sooner."""
     caplog.set_level(logging.INFO)
     monkeypatch.setattr(streams, "SILENT_S", 1.0)
     monkeypatch.setattr(streams, "PICTURE_S", 1.0)
-    readers: list[Reader] = []
+    readers: list[CameraReader] = []
 
-    def make(url: str, **settings: object) -> Reader:
+    def make(url: str, **settings: object) -> CameraReader:
         settings = {"pauses_s": (0.05,), **settings}
-        readers.append(Reader(lambda: open_stream(url), logging.getLogger("camera"), Health(0), **settings))
+        readers.append(CameraReader(lambda: open_stream(url), logging.getLogger("camera"), Health(0), **settings))
         return readers[-1]
 
     yield make
@@ -117,8 +117,8 @@ def reading(caplog, monkeypatch) -> Iterator[Callable[..., Reader]]:
         assert not reader._thread.is_alive()
 
 
-def arrived(reader: Reader, count: int, within_s: float = 30) -> list[Picture]:
-    found: list[Picture] = []
+def arrived(reader: CameraReader, count: int, within_s: float = 30) -> list[CapturedFrame]:
+    found: list[CapturedFrame] = []
     end = time.monotonic() + within_s
     for picture in reader:
         if picture is not None:
@@ -558,7 +558,7 @@ def test_check_takes_streams_and_says_which_there_are(tmp_path: Path, capsys: py
     assert main(["check", str(graph)]) == 2
     line = capsys.readouterr().err
     assert "g.yaml:2:" in line
-    assert "source ftp://***@cam/1: http:// or https:// or rtsp:// or rtsps:// expected" in line
+    assert "source: expected one of http://, https://, rtsp://, rtsps://, got ftp://***@cam/1" in line
 
 
 def test_a_password_on_the_command_line_is_not_repeated_in_what_is_wrong_with_it(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from handflow.capture.files import Picture, pictures
+from handflow.capture.files import CapturedFrame, read_frames
 from handflow.messages import Frame
 from handflow.runtime.inline import Inline, Wired
 from handflow.stages.flow import OpticalFlow
@@ -21,7 +21,7 @@ WARM, COUNT = 10, 60  # pictures of a turn that are not counted, and that are
 
 def measure(clip: Path, rounds: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """A row per stage; the network's profiles and precisions take turns."""
-    held = list(itertools.islice(pictures(clip), HELD))
+    held = list(itertools.islice(read_frames(clip), HELD))
     times: dict[str, list[float]] = {}
     for number in range(rounds):
         for profile, precision in VARIANTS:
@@ -38,7 +38,7 @@ def measure(clip: Path, rounds: int, say: Callable[[str], None]) -> list[dict[st
     ]
 
 
-def _turn(held: list[Picture], profile: Any, precision: Any) -> list[tuple[str, float]]:
+def _turn(held: list[CapturedFrame], profile: Any, precision: Any) -> list[tuple[str, float]]:
     nodes = {
         "flow": Wired(OpticalFlow(), {"frame": ""}),
         "heatmap": Wired(HeatmapNode(profile=profile, precision=precision), {"frame": "", "prior": "tracker"}),

@@ -1,14 +1,17 @@
 """Cameras of this machine: which there are, opened and set as asked."""
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 
-Control = Literal["auto"] | float  # of a camera: left to itself, or held at a value in the driver's own units
+# A setting of a camera: left to the camera, or held at a value in the driver's own units.
+CameraControl = Literal["auto"] | float
+LINUX = sys.platform == "linux"
 
 
 class Capture(Protocol):
@@ -22,71 +25,107 @@ class Capture(Protocol):
 
 
 @dataclass(frozen=True)
-class Wish:
+class CameraRequest:
     """What a camera is asked for."""
 
     size: tuple[int, int] = (1280, 720)
     fps: float = 30.0
     format: str = "MJPG"
-    exposure: Control = "auto"
-    gain: Control = "auto"
-    white_balance: Control = "auto"
-    focus: Control = "auto"
+    exposure: CameraControl = "auto"
+    gain: CameraControl = "auto"
+    white_balance: CameraControl = "auto"
+    focus: CameraControl = "auto"
 
 
-def cameras() -> list[int]:
+class ControlProperties(NamedTuple):
+    """Where OpenCV keeps a control's value, and the switch that leaves it to the camera."""
+
+    value: int
+    switch: int | None = None
+    automatic: int = 1
+    fixed: int = 0
+
+
+CONTROLS = {
+    # V4L2 counts its modes: 1 manual, 3 automatic (aperture priority).
+    "exposure": ControlProperties(
+        cv2.CAP_PROP_EXPOSURE, cv2.CAP_PROP_AUTO_EXPOSURE, automatic=3 if LINUX else 1, fixed=1 if LINUX else 0
+    ),
+    "white_balance": ControlProperties(cv2.CAP_PROP_WB_TEMPERATURE, cv2.CAP_PROP_AUTO_WB),
+    "focus": ControlProperties(cv2.CAP_PROP_FOCUS, cv2.CAP_PROP_AUTOFOCUS),
+    # Follows the exposure where that is automatic.
+    "gain": ControlProperties(cv2.CAP_PROP_GAIN),
+}
+
+
+def camera_indices() -> list[int]:
     """Indices of the cameras there may be; several of a webcam's devices on Linux never open."""
-    if sys.platform != "linux":
+    if not LINUX:
         return list(range(4))
     return sorted(int(path.name[5:]) for path in Path("/dev").glob("video*") if path.name[5:].isdigit())
 
 
-def open_camera(device: int | str, wish: Wish) -> tuple[cv2.VideoCapture, str] | None:
+def is_device(source: str) -> bool:
+    """Whether a source is a camera of this machine: `auto`, an index or a device path."""
+    return source == "auto" or source.isdigit() or source.startswith(("/dev/", "\\\\.\\"))
+
+
+def open_source(source: str, request: CameraRequest) -> tuple[Capture, str] | None:
+    """The camera that `source` names, of `auto` the first that opens, as `open_camera` gives it."""
+    if source != "auto":
+        return open_camera(int(source) if source.isdigit() else source, request)
+    opened = (open_camera(device, request) for device in camera_indices())
+    # Some devices open and give nothing; with others to choose from, the camera must show a picture.
+    return next((camera for camera in opened if camera and camera[0].grab()), None)
+
+
+def open_camera(device: int | str, request: CameraRequest) -> tuple[cv2.VideoCapture, str] | None:
     """A camera by index or device path with what it gives, in words; None if it does not open."""
-    capture = cv2.VideoCapture(device, cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY)
+    capture = cv2.VideoCapture(device, cv2.CAP_V4L2 if LINUX else cv2.CAP_ANY)
     if not capture.isOpened():
         return None
-    return capture, f"camera {device}: {ask(capture, wish)}"
+    return capture, f"camera {device}: {configure(capture, request)}"
 
 
-def ask(capture: Capture, wish: Wish) -> str:
-    """Asks for what is wished; what came of it, in words: unequal settings are named, asked and got."""
-    unequal = []
+def configure(capture: Capture, request: CameraRequest) -> str:
+    """Asks for what is requested; says in words what the camera gives, and what it gives in place of what was asked."""
+    unequal = [*_set_format(capture, request), *_set_controls(capture, request)]
+    width, height, fps, code = _format(capture)
+    given = f"{width}x{height} at {fps:g} fps, {code}"
+    return f"{given}; not as asked: {'; '.join(unequal)}" if unequal else given
+
+
+def _set_format(capture: Capture, request: CameraRequest) -> Iterator[str]:
+    # Sensors lie on their side, also where the picture is turned.
+    wide, high = max(request.size), min(request.size)
     # V4L2 starts anew with each of these, so in this order; compressed first, or USB 2 allows 720p no more than 10 fps.
-    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*wish.format))
-    capture.set(cv2.CAP_PROP_FRAME_WIDTH, max(wish.size))  # sensors lie on their side, also where the picture is turned
-    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, min(wish.size))
-    capture.set(cv2.CAP_PROP_FPS, wish.fps)
-    size = tuple(round(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
-    fps = capture.get(cv2.CAP_PROP_FPS)
-    format_ = round(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True).decode("ascii", "replace")
-    if size != (max(wish.size), min(wish.size)):
-        unequal.append(f"size {max(wish.size)}x{min(wish.size)} asked, {size[0]}x{size[1]} got")
-    if abs(fps - wish.fps) > 0.5:
-        unequal.append(f"fps {wish.fps:g} asked, {fps:g} got")
-    if format_ != wish.format:
-        unequal.append(f"format {wish.format} asked, {format_} got")
-    linux = sys.platform == "linux"
-    for name, wanted, switch, on, off, value in (
-        # V4L2 counts its modes: 1 manual, 3 automatic (aperture priority).
-        (
-            "exposure",
-            wish.exposure,
-            cv2.CAP_PROP_AUTO_EXPOSURE,
-            3 if linux else 1,
-            1 if linux else 0,
-            cv2.CAP_PROP_EXPOSURE,
-        ),
-        ("white_balance", wish.white_balance, cv2.CAP_PROP_AUTO_WB, 1, 0, cv2.CAP_PROP_WB_TEMPERATURE),
-        ("focus", wish.focus, cv2.CAP_PROP_AUTOFOCUS, 1, 0, cv2.CAP_PROP_FOCUS),
-        ("gain", wish.gain, None, 0, 0, cv2.CAP_PROP_GAIN),  # follows the exposure where that is automatic
-    ):
-        if switch is not None:
-            capture.set(switch, on if wanted == "auto" else off)
+    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*request.format))
+    capture.set(cv2.CAP_PROP_FRAME_WIDTH, wide)
+    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, high)
+    capture.set(cv2.CAP_PROP_FPS, request.fps)
+    width, height, fps, code = _format(capture)
+    if (width, height) != (wide, high):
+        yield f"size: asked {wide}x{high}, got {width}x{height}"
+    if abs(fps - request.fps) > 0.5:
+        yield f"fps: asked {request.fps:g}, got {fps:g}"
+    if code != request.format:
+        yield f"format: asked {request.format}, got {code}"
+
+
+def _format(capture: Capture) -> tuple[int, int, float, str]:
+    """Width, height, pictures a second and the four characters of the encoding."""
+    width, height = (round(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    code = round(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little", signed=True).decode("ascii", "replace")
+    return width, height, capture.get(cv2.CAP_PROP_FPS), code
+
+
+def _set_controls(capture: Capture, request: CameraRequest) -> Iterator[str]:
+    for name, control in CONTROLS.items():
+        wanted: CameraControl = getattr(request, name)
+        if control.switch is not None:
+            capture.set(control.switch, control.automatic if wanted == "auto" else control.fixed)
         if wanted != "auto":
-            capture.set(value, wanted)
-            got = capture.get(value)
+            capture.set(control.value, wanted)
+            got = capture.get(control.value)
             if abs(got - wanted) > 0.01 * max(1.0, abs(wanted)):
-                unequal.append(f"{name} {wanted:g} asked, {got:g} got")
-    told = f"{size[0]}x{size[1]} at {fps:g} fps, {format_}"
-    return f"{told}; not as asked: {'; '.join(unequal)}" if unequal else told
+                yield f"{name}: asked {wanted:g}, got {got:g}"

@@ -19,20 +19,20 @@ from .images import images_in, is_image, read_image
 WAIT_S = 0.25  # a source says at least this often that nothing new has come
 
 
-class Picture(NamedTuple):
+class CapturedFrame(NamedTuple):
     image: np.ndarray  # (height, width, 3) uint8, BGR
     captured_ns: int  # stream clock; of a file that is not played: t in nanoseconds
-    frame: int  # from 0
+    number: int  # from 0
     t: float  # seconds since the first picture
 
 
-def quiet() -> None:
+def silence_opencv() -> None:
     """Keeps OpenCV and FFmpeg from writing to stderr what we say ourselves, or would say again at every try."""
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when the first video is opened
 
 
-def pictures(path: str | Path, fps: float = 30.0) -> Iterator[Picture]:
+def read_frames(path: str | Path, fps: float = 30.0) -> Iterator[CapturedFrame]:
     """Every picture of a video file, a folder (by name, at `fps`) or one picture file, in order. SetupError."""
     path = Path(path)
     if path.is_dir():
@@ -51,24 +51,24 @@ def pictures(path: str | Path, fps: float = 30.0) -> Iterator[Picture]:
     return _video(capture, image)
 
 
-def looped(path: str | Path, fps: float = 30.0) -> Iterator[Picture]:
+def loop_frames(path: str | Path, fps: float = 30.0) -> Iterator[CapturedFrame]:
     """The pictures of `path` again and again, frame numbers and times going on."""
     frame, t, step = 0, 0.0, 1 / fps
     while True:
-        for picture in pictures(path, fps):
+        for picture in read_frames(path, fps):
             now = t + picture.t
-            yield Picture(picture.image, round(now * 1e9), frame + picture.frame, now)
-        if picture.frame > 0:
-            step = picture.t / picture.frame
-        frame, t = frame + picture.frame + 1, now + step
+            yield CapturedFrame(picture.image, round(now * 1e9), frame + picture.number, now)
+        if picture.number > 0:
+            step = picture.t / picture.number
+        frame, t = frame + picture.number + 1, now + step
 
 
-def _stills(files: list[Path], fps: float) -> Iterator[Picture]:
+def _stills(files: list[Path], fps: float) -> Iterator[CapturedFrame]:
     for frame, file in enumerate(files):
-        yield Picture(read_image(file), round(frame / fps * 1e9), frame, frame / fps)
+        yield CapturedFrame(read_image(file), round(frame / fps * 1e9), frame, frame / fps)
 
 
-def _video(capture: cv2.VideoCapture, image: np.ndarray | None) -> Iterator[Picture]:
+def _video(capture: cv2.VideoCapture, image: np.ndarray | None) -> Iterator[CapturedFrame]:
     fps = capture.get(cv2.CAP_PROP_FPS)
     fps = fps if 1 <= fps <= 1000 else 30.0
     first = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
@@ -78,6 +78,6 @@ def _video(capture: cv2.VideoCapture, image: np.ndarray | None) -> Iterator[Pict
             break
         t = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - first  # phones' clips have no even rate
         last = t if t > last else last + 1 / fps  # a file without times
-        yield Picture(image, round(last * 1e9), frame, last)
+        yield CapturedFrame(image, round(last * 1e9), frame, last)
         image = capture.read()[1]
     capture.release()

@@ -40,12 +40,12 @@ SCHEMES = ("http", "https", "rtsp", "rtsps")
 def open_stream(url: str) -> Capture:
     """The stream at `url`, ready to be grabbed. OSError with the reason where it cannot be had."""
     try:
-        return Jpegs(url) if url.lower().startswith("http") else Ffmpeg(url)
+        return JpegStream(url) if url.lower().startswith("http") else FfmpegStream(url)
     except OSError as error:
         raise OSError(f"{masked(url)}: {_why(error)}") from error
 
 
-class Jpegs:
+class JpegStream:
     """JPEGs one after the other in one HTTP answer (multipart/x-mixed-replace), as network cameras and phones send."""
 
     def __init__(self, url: str) -> None:
@@ -96,7 +96,7 @@ class Jpegs:
         self._response.close()
 
 
-class Ffmpeg:
+class FfmpegStream:
     """A stream that FFmpeg reads. It keeps what it read while it opened, and the network keeps what we did not fetch.
 
     How late a picture is shows in its time stamp: against the clock here, less the same of the quickest picture so far.

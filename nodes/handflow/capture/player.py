@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from handflow.messages import now_ns
 
-from .files import WAIT_S, Picture
+from .files import WAIT_S, CapturedFrame
 
 REST_S = 0.012  # between two pictures that are decoded ahead
 
@@ -18,17 +18,17 @@ class Player:
     A picture is skipped if the next one is due as well. The clock starts with the first one handed out.
     """
 
-    def __init__(self, source: Iterable[Picture], ahead: int = 2) -> None:
+    def __init__(self, source: Iterable[CapturedFrame], ahead: int = 2) -> None:
         self.skipped = 0
         self._source, self._ahead = source, ahead
-        self._queue: deque[Picture] = deque()
+        self._queue: deque[CapturedFrame] = deque()
         self._changed = threading.Condition()
         self._ended = self._closing = False
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._decode, name="player", daemon=True)
         self._thread.start()
 
-    def __iter__(self) -> Iterator[Picture | None]:
+    def __iter__(self) -> Iterator[CapturedFrame | None]:
         """Waits for the next picture that is due; None for each 0.25 s without one. Ends with the file."""
         start_ns: int | None = None
         while True:

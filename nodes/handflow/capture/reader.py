@@ -11,7 +11,7 @@ import numpy as np
 from handflow.messages import Clock, now_ns
 
 from .devices import Capture
-from .files import WAIT_S, Picture
+from .files import WAIT_S, CapturedFrame
 
 LOST_S = 1.0  # a camera that is silent for longer is lost
 OPENING_S = 5.0  # time it has for its first picture: webcams take up to two seconds
@@ -53,7 +53,7 @@ class Health:
         )
 
 
-class Reader:
+class CameraReader:
     """A thread that always holds a camera's newest picture, so that the driver's buffer never makes it stale.
 
     `connect` opens the camera, or returns None; it is called for ever, after growing pauses. Each change between
@@ -71,7 +71,7 @@ class Reader:
         self.state = ""  # none yet
         self._connect, self._log, self._give_up, self._pauses_s = connect, log, give_up, pauses_s
         self._health = health or Health()
-        self._newest: Picture | None = None
+        self._newest: CapturedFrame | None = None
         self._error: Exception | None = None
         self._came = threading.Condition()
         self._telling = threading.Lock()
@@ -81,7 +81,7 @@ class Reader:
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
 
-    def __iter__(self) -> Iterator[Picture | None]:
+    def __iter__(self) -> Iterator[CapturedFrame | None]:
         """Waits for a new picture; None for each 0.25 s without one. RuntimeError if the driver hangs for good."""
         while True:
             with self._came:
@@ -160,7 +160,7 @@ class Reader:
             self._failures = 0
             self._count += 1
             with self._came:
-                self._newest = Picture(image, taken_ns, self._count - 1, (taken_ns - self._first_ns) / 1e9)
+                self._newest = CapturedFrame(image, taken_ns, self._count - 1, (taken_ns - self._first_ns) / 1e9)
                 self._came.notify()
         self._tell("lost", "its driver gives no more pictures")
 

@@ -8,7 +8,7 @@ import numpy as np
 TURNS = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 
 
-def place(
+def transform(
     image: np.ndarray,
     empty: Callable[..., np.ndarray],
     crop: tuple[float, float, float, float] = (0, 0, 1, 1),

@@ -9,14 +9,14 @@ from typing import NamedTuple, Protocol, TextIO
 
 import cv2
 
-from handflow.capture.files import Picture
+from handflow.capture.files import CapturedFrame
 from handflow.errors import SetupError
 from handflow.outputs.drawing import draw
 from handflow.outputs.json_line import Line
 
 
 class Seen(NamedTuple):
-    picture: Picture
+    picture: CapturedFrame
     line: Line
 
 

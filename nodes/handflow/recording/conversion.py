@@ -13,7 +13,7 @@ import msgpack
 import numpy as np
 import numpy.typing as npt
 
-from handflow.capture.files import pictures as pictures_of
+from handflow.capture.files import read_frames
 from handflow.errors import RecordingError
 from handflow.messages import Frame, Hands, Hop
 from handflow.outputs.drawing import draw
@@ -71,11 +71,11 @@ def from_video(file: Path, out: Path, name: str, form: PictureFormat) -> int:
     """A clip, or a folder of pictures, as the output `name` of a camera that saw it."""
     base_ns = file.stat().st_mtime_ns  # a recording needs a time of day, and the same one at every conversion
     count = 0
-    source = pictures_of(file)
+    source = read_frames(file)
     recorder = Recorder(out, metadata_of({}, form), [output_of(name, Frame, "camera")])
     for picture in source:
         at_ns = base_ns + picture.captured_ns
-        header: dict[str, Any] = {"stream": base_ns, "seq": picture.frame + 1, "captured_ns": at_ns}
+        header: dict[str, Any] = {"stream": base_ns, "seq": picture.number + 1, "captured_ns": at_ns}
         count += 1
         frame = Frame(image=picture.image, sent=count, hops=[Hop(name, at_ns, at_ns)], **header)
         recorder.add(name, pack(frame, form), at_ns, at_ns, count)

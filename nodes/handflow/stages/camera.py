@@ -1,4 +1,4 @@
-"""Camera, stream, video file, folder of pictures or demo -> Frame: always the newest picture, never an old one as new.
+"""Camera, stream, video file, folder of pictures or demo -> Frame: always the newest frame, never an old one as new.
 
 A camera is opened again for ever; lost, frozen and black ones are told apart. Files are played as a camera would, or as
 fast as they are read. The last step of turning and scaling writes into the shared slot that is sent: 0.2 ms at 720p.
@@ -12,16 +12,15 @@ from typing import Annotated, Literal
 import cv2
 import msgspec
 
-from handflow.capture.devices import Capture, Control, Wish, cameras, open_camera
-from handflow.capture.files import Picture, looped, pictures, quiet
+from handflow import Frame, Node, Range, SetupError, now_ns, ticks
+from handflow.capture.devices import CameraControl, CameraRequest, Capture, is_device, open_source
+from handflow.capture.files import CapturedFrame, loop_frames, read_frames, silence_opencv
 from handflow.capture.network import SCHEMES, open_stream
 from handflow.capture.player import Player
-from handflow.capture.reader import Health, Reader
-from handflow.capture.transform import place
-from handflow.errors import SetupError
-from handflow.messages import Frame, now_ns
+from handflow.capture.reader import CameraReader, Health
+from handflow.capture.transform import transform
 from handflow.runtime.address import masked
-from handflow.runtime.node import OLD_S, Node, Range, ticks
+from handflow.runtime.node import OLD_S
 
 Side = Annotated[int, Range(16, 8192)]
 Share = Annotated[float, Range(0, 1)]
@@ -45,39 +44,45 @@ class Camera(Node):
     crop: Annotated[
         tuple[Share, Share, Share, Share], "left, top, width, height that is kept of the camera's picture, 0..1"
     ] = (0.0, 0.0, 1.0, 1.0)
-    exposure: Annotated[Control, "auto, or fixed in the driver's units (V4L2: 0.1 ms)"] = "auto"
-    gain: Annotated[Control, "auto (as the exposure has it), or fixed in the driver's units"] = "auto"
-    white_balance: Annotated[Control, "auto, or fixed (kelvin)"] = "auto"
-    focus: Annotated[Control, "auto, or fixed in the driver's units"] = "auto"
-    frozen_s: Annotated[float, Range(0, 60), "the same picture for so long: the camera is opened anew; 0: never"] = 2.0
+    exposure: Annotated[CameraControl, "auto, or fixed in the driver's units (V4L2: 0.1 ms)"] = "auto"
+    gain: Annotated[CameraControl, "auto (as the exposure has it), or fixed in the driver's units"] = "auto"
+    white_balance: Annotated[CameraControl, "auto, or fixed (kelvin)"] = "auto"
+    focus: Annotated[CameraControl, "auto, or fixed in the driver's units"] = "auto"
+    frozen_s: Annotated[float, Range(0, 60), "the same picture for this long: the camera is reopened; 0: never"] = 2.0
     pace: Annotated[Literal["real", "max"], "of files: as a camera would give them, or every picture at once"] = "real"
     loop: Annotated[bool, "files start again at their end"] = False
 
     def __post_init__(self) -> None:
         scheme, mark, _ = str(self.source).partition("://")
         if mark and scheme.lower() not in SCHEMES:
-            raise SetupError(f"source {masked(str(self.source))}: {' or '.join(f'{s}://' for s in SCHEMES)} expected")
+            known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+            raise SetupError(f"source: expected one of {known}, got {masked(str(self.source))}")
         left, top, width, height = self.crop
         if left + width > 1 or top + height > 1 or width * height == 0:
-            raise SetupError(f"crop {list(self.crop)} leaves the picture: left, top, width, height in 0..1 expected")
+            raise SetupError(f"crop: expected left, top, width, height within 0..1, got {list(self.crop)}")
 
     def start(self) -> None:
         cv2.setNumThreads(1)
-        quiet()
-        self.feed: Iterable[Picture | None] = ()
-        self.max_age_s = OLD_S  # a process that was held up must not show what was
-        self.reader: Reader | None = None
+        silence_opencv()
+        self.feed: Iterable[CapturedFrame | None] = ()
+        self.description = ""  # of the camera, as last reported
+        # A process that was held up must not show what was.
+        self.max_age_s = OLD_S
+        self.reader: CameraReader | None = None
         self.player: Player | None = None
         source = str(self.source)
         if source == "demo":
-            self.log.info("the demo is drawn: no camera")
+            self.log.info("drawing the demo: no camera is used")
         elif self.exact and not (Path(source).is_file() or Path(source).is_dir()):
-            raise SetupError(f"source {source}: an exact run needs a file, a folder or demo: no camera repeats itself")
+            raise SetupError(
+                f"source: expected a file, a folder or demo in an exact run, got {source}; no camera repeats itself"
+            )
         elif "://" in source:
-            self.reader = Reader(lambda: open_stream(source), self.log, Health(self.frozen_s))
-            self.feed = (picture and self._placed(picture) for picture in self.reader)
-        elif source == "auto" or source.isdigit() or source.startswith(("/dev/", "\\\\.\\")):
-            self._start_camera(source)
+            self._start_reader(CameraReader(lambda: open_stream(source), self.log, Health(self.frozen_s)))
+        elif is_device(source):
+            # A camera that was there once is waited for: nobody wants the demo in the middle of a show.
+            give_up = source == "auto" and not self.persistent.get("camera")
+            self._start_reader(CameraReader(self._connect, self.log, Health(self.frozen_s), give_up))
         else:
             self._start_file(source)
 
@@ -85,10 +90,10 @@ class Camera(Node):
         return name not in ("mirror", "rotate", "crop")
 
     def process(self) -> Iterator[Frame | None]:
-        for picture in self.feed:
+        for captured in self.feed:
             if self.reader is not None:
                 self.note = "" if self.reader.state == "fine" else self.reader.state
-            yield Frame(image=picture.image, captured_ns=picture.captured_ns) if picture is not None else None
+            yield Frame(image=captured.image, captured_ns=captured.captured_ns) if captured is not None else None
         if self.source == "auto":
             self.log.warning("no camera opens: the demo is drawn in its place")
         if self.source in ("auto", "demo"):
@@ -99,59 +104,47 @@ class Camera(Node):
             if thread is not None:
                 thread.close()
 
-    def _start_camera(self, source: str) -> None:
-        wish = Wish(self.size, self.fps, self.format, self.exposure, self.gain, self.white_balance, self.focus)
-        told = ""
+    def _start_reader(self, reader: CameraReader) -> None:
+        self.reader = reader
+        self.feed = (captured and self._transformed(captured) for captured in reader)
 
-        def connect() -> Capture | None:
-            nonlocal told
-            devices = cameras() if source == "auto" else [int(source) if source.isdigit() else source]
-            tried = (open_camera(device, wish) for device in devices)
-            # Some devices open and give nothing; with others to choose from, the camera must show a picture.
-            opened = next((found for found in tried if found and (source != "auto" or found[0].grab())), None)
-            if opened is None:
-                return None
-            if opened[1] != told:
-                told = opened[1]
-                self.log.info("%s", told)
-            self.persistent["camera"] = True
-            return opened[0]
-
-        # A camera that was there once is waited for: nobody wants the demo in the middle of a show.
-        give_up = source == "auto" and not self.persistent.get("camera")
-        self.reader = Reader(connect, self.log, Health(self.frozen_s), give_up)
-        self.feed = (picture and self._placed(picture) for picture in self.reader)
+    def _connect(self) -> Capture | None:
+        request = CameraRequest(
+            self.size, self.fps, self.format, self.exposure, self.gain, self.white_balance, self.focus
+        )
+        opened = open_source(str(self.source), request)
+        if opened is None:
+            return None
+        capture, description = opened
+        if description != self.description:
+            self.description = description
+            self.log.info("%s", description)
+        self.persistent["camera"] = True
+        return capture
 
     def _start_file(self, source: str) -> None:
-        # A played file's pictures are placed ahead, by the player's thread: when one is due, it has only to be sent.
-        found = map(self._placed, (looped if self.loop else pictures)(source, self.fps))
+        # A played file's frames are transformed ahead, by the player's thread: when one is due, it has only to be sent.
+        frames = map(self._transformed, (loop_frames if self.loop else read_frames)(source, self.fps))
         if self.pace == "max" or self.exact:
             self.max_age_s = math.inf
             # The clip's own steps in time, however fast it is read: speeds stay what they were.
             start_ns = now_ns()
-            self.feed = (picture._replace(captured_ns=start_ns + picture.captured_ns) for picture in found)
+            self.feed = (captured._replace(captured_ns=start_ns + captured.captured_ns) for captured in frames)
         else:
-            self.feed = self.player = Player(found)
+            self.feed = self.player = Player(frames)
 
-    def _placed(self, picture: Picture) -> Picture:
-        image = place(picture.image, self.empty, self.crop, self.size, self.rotate, self.mirror)
-        return picture._replace(image=image)
+    def _transformed(self, captured: CapturedFrame) -> CapturedFrame:
+        image = transform(captured.image, self.empty, self.crop, self.size, self.rotate, self.mirror)
+        return captured._replace(image=image)
 
     def _draw(self) -> Iterator[Frame]:
         """The demo, drawn as it is to be seen: not mirrored, turned or cut."""
-        from handflow.synthetic.scene import (  # drawing takes modules and memory that a camera does not need
-            Grain,
-            Scene,
-        )
+        # Drawing takes modules and memory that a camera does not need.
+        from handflow.synthetic.frames import drawn_frames
+        from handflow.synthetic.scene import Grain, Scene
 
         self.note = "demo"
+        self.max_age_s = math.inf if self.exact else OLD_S
         scene, grain = Scene(size=self.size), Grain(2.5, self.size)
         scene.paint()
-        start_ns = now_ns()
-        self.max_age_s = math.inf if self.exact else OLD_S
-        for t in ticks(self.fps, self.exact):
-            image = self.empty((self.size[1], self.size[0], 3), "uint8")
-            captured_ns = start_ns + round(t * 1e9) if self.exact else now_ns()
-            scene.draw(t, image)
-            grain.add(t, image)
-            yield Frame(image=image, captured_ns=captured_ns)
+        yield from drawn_frames(scene, grain, ticks(self.fps, self.exact), self.empty, self.exact)

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 import cv2
 
-from handflow.messages import Frame, now_ns
-from handflow.runtime.node import OLD_S, Node, Range, ticks
+from handflow import Frame, Node, Range, ticks
+from handflow.runtime.node import OLD_S
+from handflow.synthetic.frames import drawn_frames
 from handflow.synthetic.scene import Grain, Scene
 
 
@@ -23,7 +24,7 @@ class Demo(Node):
     fps: Annotated[float, Range(1, 240)] = 30
     seed: Annotated[int, Range(0, 2**31 - 1), "another seed is another room with other people"] = 0
     noise: Annotated[float, Range(0, 40), "of the camera, in grey levels"] = 2.5  # a webcam indoors
-    frames: Annotated[int, Range(0, 2**31 - 1), "ends after so many; 0: never"] = 0
+    frames: Annotated[int, Range(0, 2**31 - 1), "ends after this many; 0: never"] = 0
     pace: Annotated[Literal["real", "max"], "max: as fast as can be drawn"] = "real"
 
     def start(self) -> None:
@@ -33,12 +34,7 @@ class Demo(Node):
         self.grain = Grain(self.noise, self.size)
 
     def process(self) -> Iterator[Frame]:
-        self.max_age_s = math.inf if self.exact or self.pace == "max" else OLD_S
-        start_ns = now_ns()
-        moments = ticks(self.fps, self.exact or self.pace == "max")
-        for t in itertools.islice(moments, self.frames or None):
-            image = self.empty((self.size[1], self.size[0], 3), "uint8")
-            captured_ns = start_ns + round(t * 1e9) if self.exact else now_ns()
-            self.scene.draw(t, image)
-            self.grain.add(t, image)
-            yield Frame(image=image, captured_ns=captured_ns)
+        at_once = self.exact or self.pace == "max"
+        self.max_age_s = math.inf if at_once else OLD_S
+        times = itertools.islice(ticks(self.fps, at_once), self.frames or None)
+        yield from drawn_frames(self.scene, self.grain, times, self.empty, self.exact)

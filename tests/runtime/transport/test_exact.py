@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from support.graphs import Run, until
 
-from handflow.capture.files import pictures
+from handflow.capture.files import read_frames
 from handflow.messages import Frame, Hands
 from handflow.runtime.inline import Inline, Wired
 from handflow.runtime.transport.shared_memory import Rings
@@ -152,7 +152,7 @@ def test_two_runs_give_the_same_hands_to_the_bit_also_on_a_busy_machine(
     }
     inline = []
     with Inline(nodes) as stages:
-        for number, picture in enumerate(pictures(str(clip)), 1):
+        for number, picture in enumerate(read_frames(str(clip)), 1):
             frame = Frame(image=picture.image, captured_ns=picture.captured_ns, stream=1, seq=number)
             inline.append(stages.push(frame)["tracker"])
     assert [bits(each, inline[0]) for each in inline] == first
@@ -258,4 +258,6 @@ def test_an_exact_run_of_a_camera_is_refused(run: Callable[..., Run], stages: Pa
     file = graph(stages, "camera: {run: camera, with: {source: 0}}", "flow: {run: flow, in: camera}")
     started = run("run", file, "--exact", cwd=stages)
     assert started.end(60) == 1
-    assert started.err == ["camera: source 0: an exact run needs a file, a folder or demo: no camera repeats itself\n"]
+    assert started.err == [
+        "camera: source: expected a file, a folder or demo in an exact run, got 0; no camera repeats itself\n"
+    ]

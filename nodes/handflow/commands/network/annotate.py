@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from filelock import FileLock, Timeout
 
-from handflow.capture.files import quiet
+from handflow.capture.files import silence_opencv
 from handflow.commands._arguments import port, whole
 from handflow.errors import SetupError
 from handflow.messages import Frame
@@ -46,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serves the page until it is stopped. SetupError."""
     cv2.setNumThreads(1)
-    quiet()
+    silence_opencv()
     clips, pictures = opened(args.clips)  # before there is a folder for the labels of what cannot be read
     with alone(Path(args.out)):
         return _run(args, Session(clips, pictures, Path(args.out), args.every))

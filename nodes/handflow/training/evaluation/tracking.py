@@ -94,9 +94,9 @@ def follow_demo(
         grain.add(number / fps, image)
         return image
 
-    def drawn() -> Iterator[sources.Picture]:
+    def drawn() -> Iterator[sources.CapturedFrame]:
         for number in range(count):
-            yield sources.Picture(draw(number), round(number / fps * 1e9), number, number / fps)
+            yield sources.CapturedFrame(draw(number), round(number / fps * 1e9), number, number / fps)
 
     name = Path(f"demo of {hands} hands")
     truth = [true_hands(scene, number / fps, number, name) for number in range(count)]
