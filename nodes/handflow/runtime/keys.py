@@ -5,14 +5,11 @@ The file is a secret: it goes from machine to machine by hand (scp, a stick), an
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import zmq
 
 from handflow.errors import SetupError
-
-if TYPE_CHECKING:
-    from zmq.auth.thread import ThreadAuthenticator
 
 HEAD = "handflow key 1: who has this file can read and feed the graph"
 
@@ -22,6 +19,12 @@ class Key(NamedTuple):
 
     public: bytes
     secret: bytes
+
+
+class Guard(Protocol):
+    """What keeps out those who have no key."""
+
+    def stop(self) -> None: ...
 
 
 def make(file: Path) -> None:
@@ -54,7 +57,7 @@ def read(file: Path) -> Key:
     return key
 
 
-def guarded(context: zmq.Context, key: Key) -> "ThreadAuthenticator":
+def guarded(context: zmq.Context, key: Key) -> Guard:
     """Lets in only who has the key, at all sockets of the context that `serve` it; to be stopped in the end."""
     from zmq.auth.thread import ThreadAuthenticator  # here: it takes 0.1 s
 

@@ -17,9 +17,10 @@ from handflow import Frame, Hands, Heatmap
 from handflow.errors import SetupError, WireError
 from handflow.runtime import keys
 from handflow.runtime.profile import Profile
-from handflow.runtime.remote.edge import FarListener, Lateness, RemotePublisher
+from handflow.runtime.remote.edge import RemoteDecoder, RemotePublisher, subscribe_remote
 from handflow.runtime.topology import Crossing
 from handflow.runtime.transport.endpoint import Fixed
+from handflow.runtime.transport.policies import Newest
 from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.shared_memory import Rings
 from handflow.runtime.transport.wire import Edge, decode, encode
@@ -27,7 +28,7 @@ from handflow.runtime.transport.wire import Edge, decode, encode
 
 class Ends(NamedTuple):
     out: RemotePublisher
-    readers: list[FarListener]
+    readers: list[Newest]
     profile: Profile
 
 
@@ -41,9 +42,9 @@ def ends(tmp_path: Path) -> Iterator[Callable[..., Ends]]:
             close.callback(near.close)
             out = RemotePublisher(context, near, [edge.crossing for edge in edges if edge.crossing])
             close.callback(out.close)
-            readers = [FarListener(context, edge, Rings(), profile) for edge in edges]
+            readers = [Newest(subscribe_remote(context, profile, edge)) for edge in edges]
             for reader in readers:
-                close.callback(reader.close)
+                close.callback(reader.subscription.close)
             out.wait_for(0, 10)
             return Ends(out, readers, profile)
 
@@ -107,20 +108,16 @@ def test_a_slow_reader_reads_the_newest_and_counts_what_it_passed_over(ends: Cal
 
 def test_nothing_is_drawn_while_nobody_listens(ends: Callable[..., Ends], monkeypatch: pytest.MonkeyPatch) -> None:
     out, (reader,), _ = ends(Edge("frame", "camera", Frame, crossing=crossing(ends)))
-    reader.close()
+    reader.subscription.close()
     until(lambda: out._hear() or not out._wanted, "its going is not noticed")
-    monkeypatch.setattr("handflow.runtime.transport.jpeg.packed", lambda *_: pytest.fail("a JPEG was made"))
+    monkeypatch.setattr("handflow.runtime.transport.jpeg.encode", lambda *_: pytest.fail("a JPEG was made"))
     out.send(Frame(image=smooth(9, 16), stream=1, seq=1, captured_ns=now()))
 
 
 def test_a_form_that_the_graph_does_not_have_is_nobodys(ends: Callable[..., Ends]) -> None:
     out, (reader,), _ = ends(Edge("frame", "camera", Frame, crossing=crossing(ends)))
-    stranger = FarListener(
-        zmq.Context.instance(),
-        Edge("frame", "camera", Frame, crossing=crossing(ends, jpeg=1)),
-        Rings(),
-        Profile("x", 1),
-    )
+    edge = Edge("frame", "camera", Frame, crossing=crossing(ends, jpeg=1))
+    stranger = Newest(subscribe_remote(zmq.Context.instance(), Profile("x", 1), edge))
     try:
         time.sleep(0.2)
         out.send(Frame(image=smooth(9, 16), stream=1, seq=1, captured_ns=now()))
@@ -128,7 +125,7 @@ def test_a_form_that_the_graph_does_not_have_is_nobodys(ends: Callable[..., Ends
         with pytest.raises(TimeoutError):
             stranger.next(0.2)
     finally:
-        stranger.close()
+        stranger.subscription.close()
 
 
 def test_who_has_the_key_reads_and_who_has_another_or_none_does_not(ends: Callable[..., Ends], tmp_path: Path) -> None:
@@ -139,8 +136,8 @@ def test_who_has_the_key_reads_and_who_has_another_or_none_does_not(ends: Callab
         strangers = []
         for key in ("", str(tmp_path / "theirs")):
             edge = Edge("hands", "tracker", Hands, crossing=crossing(ends, key=key))
-            strangers.append(FarListener(context, edge, Rings(), Profile("x", 1)))
-            close.callback(strangers[-1].close)
+            strangers.append(Newest(subscribe_remote(context, Profile("x", 1), edge)))
+            close.callback(strangers[-1].subscription.close)
         time.sleep(0.3)  # time for both to get in, if they could
         out.send(Hands(stream=1, seq=1, captured_ns=now()))
         got = reader.next(10)
@@ -167,19 +164,19 @@ def test_an_extension_that_is_no_picture_is_refused() -> None:
 
 
 def test_what_is_a_second_later_than_usual_is_late_whatever_the_clocks_say() -> None:
-    lateness, second = Lateness(), 10**9
+    decoder, second = RemoteDecoder(b""), 10**9
     ahead = 3600 * second  # their clock is an hour ahead
     captured = [ahead + i * second // 10 for i in range(30)]
-    assert not any(lateness.late(1, c, c - ahead + 5_000_000) for c in captured[:10])
-    assert lateness.late(1, captured[10], captured[10] - ahead + 2 * second)
-    assert not lateness.late(1, captured[20], captured[20] - ahead + second // 2)
-    assert not lateness.late(2, captured[21], captured[21] + second)  # a new stream has a clock of its own
+    assert not any(decoder.late(1, c, c - ahead + 5_000_000) for c in captured[:10])
+    assert decoder.late(1, captured[10], captured[10] - ahead + 2 * second)
+    assert not decoder.late(1, captured[20], captured[20] - ahead + second // 2)
+    assert not decoder.late(2, captured[21], captured[21] + second)  # a new stream has a clock of its own
 
 
 def test_clocks_that_drift_apart_make_nothing_late() -> None:
-    lateness, second = Lateness(), 10**9
+    decoder, second = RemoteDecoder(b""), 10**9
     for i in range(0, 24 * 3600, 7):  # a day at 200 ppm: 17 s
-        assert not lateness.late(1, i * second, i * second + i * second * 200 // 10**6)
+        assert not decoder.late(1, i * second, i * second + i * second * 200 // 10**6)
 
 
 @pytest.mark.parametrize(

@@ -20,10 +20,10 @@ from handflow.runtime.graph.graph import copied, described, resolve, write
 from handflow.runtime.graph.parse import read
 from handflow.runtime.graph.schema import schema
 from handflow.runtime.profile import Profile
-from handflow.runtime.remote.edge import FarListener
+from handflow.runtime.remote.edge import subscribe_remote
 from handflow.runtime.remote.peer_link import PeerLink
 from handflow.runtime.topology import Crossing, Machine
-from handflow.runtime.transport.shared_memory import Rings
+from handflow.runtime.transport.policies import Newest
 
 GRAPH = """\
 machines:
@@ -296,7 +296,7 @@ def test_with_a_key_what_crosses_is_encrypted_and_strangers_stay_outside(
     copy = folder / "open.yaml"
     copy.write_text(file.read_text().removeprefix("key: game.key\n"))
     loaded = read(copy)
-    reader = FarListener(zmq.Context.instance(), resolve(loaded)["far"].edges[0], Rings(), Profile("x", 1))
+    reader = Newest(subscribe_remote(zmq.Context.instance(), Profile("x", 1), resolve(loaded)["far"].edges[0]))
     link = PeerLink(Machine("play", "127.0.0.1", free_ports(1)), [loaded.machines["eye"]], "", lambda: {})
     link.start()
     try:
@@ -304,7 +304,7 @@ def test_with_a_key_what_crosses_is_encrypted_and_strangers_stay_outside(
             reader.next(2)
         assert not link.peers["eye"].reachable()
     finally:
-        reader.close()
+        reader.subscription.close()
         link.close()
     for each in first:
         assert each.stop() == 0

@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.shared_memory import Ref, Rings
+from handflow.runtime.transport.subscriber import subscribe
 from handflow.runtime.transport.wire import Edge, decode, encode
 
 WRITER = Rings()
@@ -199,7 +201,9 @@ class Wires:
         edge = Edge("frame", "camera", Frame, keep=keep, drives=True)
         self.profile = Profile("reader", 1)
         address = lambda node: Fixed(f"ipc://{folder}/{node}")  # noqa: E731
-        self.inputs = Inputs(context, "reader", [edge], (), address, Rings(), self.profile, ())
+        rings = Rings()
+        connect = partial(subscribe, context, address, rings, self.profile)
+        self.inputs = Inputs("reader", [edge], (), connect, rings, self.profile, ())
         open_.callback(self.inputs.close)
         assert self.socket.poll(5000)
         self.read = iter(self.inputs)
@@ -233,7 +237,7 @@ def test_whatever_comes_against_the_stream_is_refused(said: list[bytes]) -> None
         while profile.refused < expected and time.monotonic() < deadline:
             publisher.ready()
         assert profile.refused == expected
-        assert not publisher._book.accounts
+        assert not publisher._ledger.accounts
         publisher.send(frame(side=4))
 
 
@@ -270,14 +274,14 @@ def test_nobody_acknowledges_for_another_what_was_not_sent() -> None:
     with OpenPublisher() as (publisher, socket, profile):
         name = reader_of("reader")
         socket.send(b"\x01" + topic(name))
-        until(lambda: (publisher.ready(), publisher._book.accounts)[1], "the reader is not known")
+        until(lambda: (publisher.ready(), publisher._ledger.accounts)[1], "the reader is not known")
         publisher.send(frame(side=4))
-        for ack in (Ack(name, publisher._book.by, 10**9), Ack(name, publisher._book.by, -1)):
+        for ack in (Ack(name, publisher._ledger.by, 10**9), Ack(name, publisher._ledger.by, -1)):
             socket.send(packed_ack(ack))
         until(lambda: (publisher.ready(), profile.refused == 2)[1], "they are not refused")
-        assert publisher._book.owed()
+        assert publisher._ledger.owed()
         socket.send(b"\x00" + topic(name))
-        until(lambda: (publisher.ready(), not publisher._book.accounts)[1], "it does not go")
+        until(lambda: (publisher.ready(), not publisher._ledger.accounts)[1], "it does not go")
 
 
 TICKER = """

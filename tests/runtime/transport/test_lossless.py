@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ from handflow import Frame, Hands
 from handflow.__main__ import main
 from handflow.runtime.profile import Profile
 from handflow.runtime.transport.endpoint import Address, Fixed, Loopback
-from handflow.runtime.transport.flow_control import CREDIT, SILENT_S, Ack, Book, packed_ack, reader_of, topic
+from handflow.runtime.transport.flow_control import CREDIT, SILENT_S, Ack, Ledger, packed_ack, reader_of, topic
 from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.mapped_files import MappedFiles
 from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.shared_memory import Memfd, Memory, Rings
+from handflow.runtime.transport.subscriber import subscribe
 from handflow.runtime.transport.wire import Edge, Packed, decode, encode
 
 SIZE = (120, 200)  # a picture too big to travel inside the message
@@ -68,17 +70,9 @@ class Ends:
     def reader(self, keep: Any = "all", kind: Any = Frame, name: str = "reader") -> Inputs:
         edge = Edge("frame", "camera", kind, keep=keep, drives=True)
         profile = Profile(name, 1)
-        inputs = Inputs(
-            self.context,
-            name,
-            [edge],
-            (),
-            self.address,
-            Rings(memory=self.memory()),
-            profile,
-            self.ended,
-            self.said.append,
-        )
+        rings = Rings(memory=self.memory())
+        connect = partial(subscribe, self.context, self.address, rings, profile)
+        inputs = Inputs(name, [edge], (), connect, rings, profile, self.ended, self.said.append)
         inputs.counts = profile  # type: ignore[attr-defined]
         self.open.callback(inputs.close)
         self.count += 1
@@ -187,7 +181,7 @@ def test_a_silent_reader_loses_its_credit_with_one_line_and_comes_back(ends: End
 def test_a_dead_reader_is_waited_for_no_longer(ends: Ends) -> None:
     dead = ends.reader()
     dead.close()
-    until(lambda: (ends.publisher.ready(), not ends.publisher._book.accounts)[1], "its end is not noticed")
+    until(lambda: (ends.publisher.ready(), not ends.publisher._ledger.accounts)[1], "its end is not noticed")
     started = time.monotonic()
     for seq in range(1, 3 * CREDIT):
         ends.publisher.send(frame(seq))
@@ -245,42 +239,42 @@ def test_a_message_of_any_type_is_read_without_its_class(ends: Ends) -> None:
     assert decode(encode(second, None), Hands, Rings())[0].seq == 8
 
 
-def told(book: Book, *, sent: int, readers: int = 1) -> list[str]:
+def told(ledger: Ledger, *, sent: int, readers: int = 1) -> list[str]:
     names = [reader_of(f"reader{number}") for number in range(readers)]
     for name in names:
-        book.hear(b"\x01" + topic(name), 0)
+        ledger.hear(b"\x01" + topic(name), 0)
     for _ in range(sent):
-        book.count(0)
+        ledger.count(0)
     return names
 
 
 def test_the_slowest_reader_decides(tmp_path: Path) -> None:
-    book = Book(by=5)
-    first, second = told(book, sent=10, readers=2)
-    book.hear(packed_ack(Ack(first, 5, 9)), 1)
-    assert book.read() == 0
-    book.hear(packed_ack(Ack(second, 5, 4)), 1)
-    assert book.read() == 4
-    book.hear(b"\x00" + topic(second), 1)
-    assert book.read() == 9
+    ledger = Ledger(by=5)
+    first, second = told(ledger, sent=10, readers=2)
+    ledger.hear(packed_ack(Ack(first, 5, 9)), 1)
+    assert ledger.read() == 0
+    ledger.hear(packed_ack(Ack(second, 5, 4)), 1)
+    assert ledger.read() == 4
+    ledger.hear(b"\x00" + topic(second), 1)
+    assert ledger.read() == 9
 
 
 def test_a_reader_may_be_so_many_behind_and_no_more() -> None:
-    book = Book(by=5)
-    (name,) = told(book, sent=CREDIT - 1)
-    assert not book.full()
-    book.count(0)
-    assert book.full()
-    book.hear(packed_ack(Ack(name, 5, 1)), 1)
-    assert not book.full()
+    ledger = Ledger(by=5)
+    (name,) = told(ledger, sent=CREDIT - 1)
+    assert not ledger.full()
+    ledger.count(0)
+    assert ledger.full()
+    ledger.hear(packed_ack(Ack(name, 5, 1)), 1)
+    assert not ledger.full()
 
 
 def test_a_reader_that_owed_nothing_was_not_silent() -> None:
-    book = Book(by=5)
-    told(book, sent=0)
-    book.count(100)  # after a long pause
-    assert book.lose_silent(100.5) == []
-    assert book.lose_silent(101.5) == ["reader0"]
+    ledger = Ledger(by=5)
+    told(ledger, sent=0)
+    ledger.count(100)  # after a long pause
+    assert ledger.lose_silent(100.5) == []
+    assert ledger.lose_silent(101.5) == ["reader0"]
 
 
 @pytest.mark.parametrize(
@@ -291,20 +285,20 @@ def test_a_reader_that_owed_nothing_was_not_silent() -> None:
     ],
 )  # fmt: skip
 def test_what_no_reader_says_changes_nothing(data: bytes) -> None:
-    book = Book(by=5)
-    told(book, sent=3)
-    book.hear(data, 1)
-    assert (book.read(), len(book.accounts)) == (0, 1)
+    ledger = Ledger(by=5)
+    told(ledger, sent=3)
+    ledger.hear(data, 1)
+    assert (ledger.read(), len(ledger.accounts)) == (0, 1)
 
 
 def test_an_acknowledgement_of_what_was_never_sent_is_refused() -> None:
-    book = Book(by=5)
-    (name,) = told(book, sent=3)
+    ledger = Ledger(by=5)
+    (name,) = told(ledger, sent=3)
     for number in (0, -1, 4):
-        book.hear(packed_ack(Ack(name, 5, number)), 1)
-    assert (book.read(), book.refused) == (0, 3)
-    book.hear(packed_ack(Ack(name, 4, 3)), 1)  # meant for the process before this one
-    assert (book.read(), book.refused) == (0, 3)
+        ledger.hear(packed_ack(Ack(name, 5, number)), 1)
+    assert (ledger.read(), ledger.refused) == (0, 3)
+    ledger.hear(packed_ack(Ack(name, 4, 3)), 1)  # meant for the process before this one
+    assert (ledger.read(), ledger.refused) == (0, 3)
 
 
 TICKER = """

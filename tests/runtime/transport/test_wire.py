@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,9 +21,10 @@ from handflow.runtime.profile import Profile
 from handflow.runtime.transport.endpoint import Address, Fixed, Loopback
 from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.mapped_files import MappedFiles
+from handflow.runtime.transport.policies import CATCH_UP
 from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.shared_memory import Memfd, Memory, Rings
-from handflow.runtime.transport.subscriber import CATCH_UP
+from handflow.runtime.transport.subscriber import subscribe
 from handflow.runtime.transport.wire import VERSION, Edge, decode, encode
 
 
@@ -55,7 +57,10 @@ def ends(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..
                 for edge in edges
             }
             edges = (replace(edges[0], drives=True), *edges[1:])
-            inputs = Inputs(context, "test", edges, (), address, Rings(memory=memory()), profile, ended)
+            rings = Rings(memory=memory())
+            inputs = Inputs(
+                "test", edges, (), partial(subscribe, context, address, rings, profile), rings, profile, ended
+            )
             for each in (inputs, *out.values()):
                 close.callback(each.close)
             for publisher in out.values():

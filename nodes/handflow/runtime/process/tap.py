@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 
 import zmq
 
@@ -10,6 +11,7 @@ from handflow.runtime.profile import Profile
 from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.shared_memory import Rings
+from handflow.runtime.transport.subscriber import subscribe
 from handflow.runtime.transport.wire import Edge
 
 
@@ -18,10 +20,9 @@ def watch(directory: RunDir, edges: Sequence[Edge]) -> Iterator[Mapping[str, Mes
 
     It goes on for ever: a graph that stops and starts again is seen again.
     """
-    with (
-        zmq.Context() as context,
-        closing(Rings(memory=directory.memory())) as rings,
-        closing(Inputs(context, "watch", edges, (), directory.address, rings, Profile("watch", 0), ended=())) as inputs,
-    ):
-        for call in inputs:
-            yield None if call is None else call.values
+    profile = Profile("watch", 0)
+    with zmq.Context() as context, closing(Rings(memory=directory.memory())) as rings:
+        connect = partial(subscribe, context, directory.address, rings, profile)
+        with closing(Inputs("watch", edges, (), connect, rings, profile, ended=())) as inputs:
+            for call in inputs:
+                yield None if call is None else call.values

@@ -18,11 +18,13 @@ from handflow.errors import SetupError
 from handflow.runtime.graph.graph import Graph, Stage
 from handflow.runtime.node import Call, run_node
 from handflow.runtime.profile import Profile
-from handflow.runtime.remote.edge import RemotePublisher
+from handflow.runtime.remote.edge import RemotePublisher, subscribe_remote
 from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.shared_memory import Rings
+from handflow.runtime.transport.subscriber import Subscription, subscribe
+from handflow.runtime.transport.wire import Edge
 
 from .commands import WorkerCommands, change
 
@@ -157,11 +159,10 @@ class Worker:
             return None
         unwired = set(stage.what.inputs) - {edge.argument for edge in stage.edges}
         inputs = Inputs(
-            self.context,
             stage.name,
             stage.edges,
             unwired,
-            self.directory.address,
+            self._subscribe,
             self.rings,
             self.profile,
             self.commands.ended,
@@ -169,6 +170,11 @@ class Worker:
         )
         self._open.callback(inputs.close)
         return inputs
+
+    def _subscribe(self, edge: Edge) -> Subscription:
+        if edge.crossing:
+            return subscribe_remote(self.context, self.profile, edge)
+        return subscribe(self.context, self.directory.address, self.rings, self.profile, edge)
 
     def _start(self) -> None:
         """Starts the node; whatever it cannot get (a file, a port, a device) is one line."""

@@ -1,13 +1,11 @@
 """The ends of an edge between two machines: tcp, arrays inside the message, pictures as JPEG, nothing kept for later.
 
-A cut link is noticed by heartbeats within HEARTBEAT_MS and a bit; both ends then drop what was on its way, and the
-reader connects anew for ever. How much is on its way at a time the readers' acknowledgements say (window.py); what has
-been held up for more than LATE_S all the same is not shown.
+A cut link is noticed by heartbeats (sockets.py); both ends then drop what was on its way, and the reader connects anew
+for ever. How much is on its way at a time the readers' acknowledgements say (congestion.py); what has been held up for
+more than LATE_S all the same is not shown.
 """
 
-import errno
 import secrets
-import socket as socket_
 import struct
 import threading
 import time
@@ -20,50 +18,33 @@ import numpy as np
 import zmq
 
 from handflow.errors import SetupError, StaleSlot
-from handflow.messages import Message, now_ns
+from handflow.messages import Message
 from handflow.runtime import keys
+from handflow.runtime.lateness import Lateness
 from handflow.runtime.profile import Profile
 from handflow.runtime.topology import TOPIC_BYTES, Crossing
-from handflow.runtime.transport import jpeg as picture
-from handflow.runtime.transport.endpoint import GONE_S, Fixed
+from handflow.runtime.transport import jpeg
+from handflow.runtime.transport.endpoint import Fixed
 from handflow.runtime.transport.publisher import READABLE, Publisher
-from handflow.runtime.transport.shared_memory import Rings
-from handflow.runtime.transport.subscriber import MAX_BYTES, Listener, Received
+from handflow.runtime.transport.shared_memory import Ref
+from handflow.runtime.transport.subscriber import MAX_BYTES, Subscription
 from handflow.runtime.transport.wire import Edge, encode, message_in, unpack
 
 from .congestion import CongestionWindow
+from .sockets import bind, harden
 
-HEARTBEAT_MS = 500
-DEAD_MS = 2000  # without an answer: the link is cut
-CONNECT_MS = 1000  # a connection that the other side does not answer is begun anew: the system would wait for minutes
-RECONNECT_MS, RECONNECT_MOST_MS = 100, 1000
 HIGH_WATER = 2  # messages that wait at the sender, where nobody acknowledges: more would only grow old
 LAST_S = 0.5  # after the end: for the last message
 NUMBER = struct.Struct("<Q")  # of a message, after its topic
 NAME_BYTES = 8  # of a reader
 UNSUBSCRIBE, SUBSCRIBE, ACK = b"\x00", b"\x01", b"\x02"  # against the stream; the first two are ZeroMQ's
 SEND_BYTES = 128 * 1024  # in the system's buffer, which else grows to seconds of pictures on a slow link
-HELD = 64  # messages of an input that is looked up by frame
+HELD_MESSAGES = 64  # messages of an input that is looked up by frame
 LATE_S = 1.0
-CREEP = 0.05  # seconds a second by which the least delay is forgotten: a link that stays slow is no longer late
+FORGET = 0.05  # of the least delay, in seconds a second
 
 
-def tough(socket: zmq.Socket) -> None:
-    """What lets a socket survive a link that is cut, slow or full: to be set before it binds or connects."""
-    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, DEAD_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TTL, 2 * DEAD_MS)
-    socket.setsockopt(zmq.HANDSHAKE_IVL, 2 * DEAD_MS)
-    socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
-    socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MOST_MS)
-    socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 5)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 1)
-    socket.setsockopt(zmq.TCP_KEEPALIVE_CNT, 5)
-
-
-class Relay(threading.Thread):
+class Forwarder(threading.Thread):
     """Takes in what another machine sends, acknowledges it at once, and hands it on inside this process.
 
     So that the sender knows the link's pace, and not that of the node, which may be busy. What nothing has been heard
@@ -75,104 +56,104 @@ class Relay(threading.Thread):
         self._topic, self._name = crossing.topic, secrets.token_bytes(NAME_BYTES)
         self.endpoint = f"inproc://{self._name.hex()}"
         self._done = threading.Event()
-        self._far, self._near = context.socket(zmq.XSUB), context.socket(zmq.PUB)
-        for socket in (self._far, self._near):
+        self._remote, self._local = context.socket(zmq.XSUB), context.socket(zmq.PUB)
+        for socket in (self._remote, self._local):
             socket.setsockopt(zmq.LINGER, 0)
-        self._near.bind(self.endpoint)
-        tough(self._far)
-        self._far.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
-        self._far.setsockopt(zmq.RCVHWM, HELD)
-        self._far.setsockopt(zmq.RCVTIMEO, 100)
+        self._local.bind(self.endpoint)
+        harden(self._remote)
+        self._remote.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+        self._remote.setsockopt(zmq.RCVHWM, HELD_MESSAGES)
+        self._remote.setsockopt(zmq.RCVTIMEO, 100)
         if crossing.key:
-            keys.visit(self._far, keys.read(Path(crossing.key)))
-        self._far.send(SUBSCRIBE + self._topic)
-        self._far.connect(crossing.endpoint)
+            keys.visit(self._remote, keys.read(Path(crossing.key)))
+        self._remote.send(SUBSCRIBE + self._topic)
+        self._remote.connect(crossing.endpoint)
 
     def run(self) -> None:
         number = slice(len(self._topic), len(self._topic) + NUMBER.size)
         while not self._done.is_set():
             try:
-                data = self._far.recv()
-                self._far.send(ACK + self._topic + self._name + data[number], zmq.NOBLOCK)
-                self._near.send(data)
+                data = self._remote.recv()
+                self._remote.send(ACK + self._topic + self._name + data[number], zmq.NOBLOCK)
+                self._local.send(data)
             except zmq.Again:
                 continue
-        self._far.close()
-        self._near.close()
+        self._remote.close()
+        self._local.close()
 
     def close(self) -> None:
         self._done.set()
         self.join()
 
 
-class FarListener(Listener):
-    """The reading end of an edge from another machine. What comes late is lost."""
+class ForwarderAddress(Fixed):
+    """Where the forwarder hands on: the newest alone, however slow the node is, or what is looked up by frame."""
 
-    def __init__(self, context: zmq.Context, edge: Edge, rings: Rings, profile: Profile) -> None:
-        assert edge.crossing is not None
-        self._lateness = Lateness()
-        self._relay = Relay(context, edge.crossing)
-        super().__init__(context, edge, Inside(self._relay.endpoint, edge), rings, profile)
-        self._relay.start()
-
-    def close(self) -> None:
-        super().close()
-        self._relay.close()
-
-    def _unpacked(self, data: bytes) -> dict[str, Any]:
-        return unpack(memoryview(data)[len(self._address.prefix) + NUMBER.size :])
-
-    def _received(self, packed: dict[str, Any], kind: type[Message]) -> Received:
-        message, _ = message_in(packed, kind, None)
-        if self._lateness.late(message.stream, message.captured_ns, time.monotonic_ns()):
-            raise StaleSlot("late")
-        return Received(message, [], now_ns())
-
-
-class Inside(Fixed):
-    """Where the relay hands on: the newest alone, however slow the node is, or what is looked up by frame."""
-
-    def __init__(self, endpoint: str, edge: Edge) -> None:
+    def __init__(self, endpoint: str, edge: Edge, crossing: Crossing) -> None:
         super().__init__(endpoint)
-        assert edge.crossing is not None
-        self.prefix = edge.crossing.topic
+        self.prefix = crossing.topic
         self._newest = edge.keep == "newest"
 
     def connect(self, socket: zmq.Socket) -> None:
         if self._newest:
             socket.setsockopt(zmq.CONFLATE, 1)
         else:
-            socket.setsockopt(zmq.RCVHWM, HELD)
+            socket.setsockopt(zmq.RCVHWM, HELD_MESSAGES)
         socket.connect(self.endpoint)
 
 
-class Lateness:
-    """Tells what was held up on its way, without knowing how the two clocks differ: by the least delay there was."""
+class RemoteDecoder:
+    """Of a producer on another machine: every array is in the message. What comes late is lost."""
 
-    def __init__(self) -> None:
-        self._stream = self._least = self._at = 0
+    def __init__(self, topic: bytes) -> None:
+        self._head_bytes = len(topic) + NUMBER.size
+        self._lateness = Lateness(FORGET)
+        self._stream = 0
+
+    def unpack(self, data: bytes) -> dict[str, Any]:
+        return unpack(memoryview(data)[self._head_bytes :])
+
+    def message(self, packed: dict[str, Any], kind: type[Message]) -> tuple[Message, list[Ref]]:
+        message, refs = message_in(packed, kind, None)
+        if self.late(message.stream, message.captured_ns, time.monotonic_ns()):
+            raise StaleSlot("late")
+        return message, refs
+
+    def intact(self, refs: list[Ref]) -> bool:
+        return True
 
     def late(self, stream: int, captured_ns: int, now_ns: int) -> bool:
-        delay = now_ns - captured_ns
+        """Whether a message was held up on its way."""
         if stream != self._stream:
-            self._stream, self._least = stream, delay
-        else:
-            self._least = min(delay, self._least + round((now_ns - self._at) * CREEP))
-        self._at = now_ns
-        return delay - self._least > LATE_S * 1e9
+            self._stream = stream
+            self._lateness.restart()
+        late_s = self._lateness.see(captured_ns / 1e9, now_ns / 1e9)
+        return late_s is not None and late_s > LATE_S
+
+
+def subscribe_remote(context: zmq.Context, profile: Profile, edge: Edge) -> Subscription:
+    """Subscribes to a producer on another machine."""
+    assert edge.crossing is not None
+    forwarder = Forwarder(context, edge.crossing)
+    address = ForwarderAddress(forwarder.endpoint, edge, edge.crossing)
+    decoder = RemoteDecoder(edge.crossing.topic)
+    subscription = Subscription(context, edge, address, decoder, profile, forwarder.close)
+    forwarder.start()
+    return subscription
 
 
 class RemotePublisher:
-    """The sending ends of a node that is read on other machines too: `near` (whose owner closes it) for this one, and
-    one for the others."""
+    """The sending ends of a node that is read on other machines too: `local` (whose owner closes it) for this one, and
+    one for the others.
+    """
 
-    def __init__(self, context: zmq.Context, near: Publisher, crossings: Sequence[Crossing]) -> None:
-        self._near = near
+    def __init__(self, context: zmq.Context, local: Publisher, crossings: Sequence[Crossing]) -> None:
+        self._local = local
         self._forms = {crossing.topic: crossing for crossing in crossings}
         self._wanted: dict[bytes, CongestionWindow] = {}  # the forms that somebody listens to: others are not made
         self._held: dict[bytes, tuple[int, bytes]] = {}  # the newest message in that form, not sent yet
         self._socket = context.socket(zmq.XPUB)
-        tough(self._socket)
+        harden(self._socket)
         self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
         self._socket.setsockopt(zmq.SNDBUF, SEND_BYTES)
         self._socket.setsockopt(zmq.LINGER, 500)
@@ -190,7 +171,7 @@ class RemotePublisher:
     def wait_for(self, listeners: int, timeout_s: float) -> None:
         """Waits until so many listen here and somebody to each form elsewhere, or the time is over."""
         deadline = time.monotonic() + timeout_s
-        self._near.wait_for(listeners, timeout_s)
+        self._local.wait_for(listeners, timeout_s)
         while self._wanted.keys() != self._forms.keys() and (left := deadline - time.monotonic()) > 0:
             self._socket.poll(round(left * 1000))
             self._hear()
@@ -198,24 +179,24 @@ class RemotePublisher:
     def wait_for_readers(
         self, nodes: Sequence[str], timeout_s: float, meanwhile: Callable[[], None] = lambda: None
     ) -> None:
-        self._near.wait_for_readers(nodes, timeout_s, meanwhile)
+        self._local.wait_for_readers(nodes, timeout_s, meanwhile)
 
     def send(self, message: Message) -> None:
-        self._near.send(message)
+        self._local.send(message)
         self._hear()
         for topic in self._wanted:
-            data = encode(message, None, partial(_drawn, self._forms[topic]))
+            data = encode(message, None, partial(_jpeg, self._forms[topic]))
             self._held[topic] = message.sent, data
         self._send_held()
 
     def ready(self, done: Message | None = None) -> None:
-        self._near.ready(done)
+        self._local.ready(done)
         self._hear()
         self._send_held()
 
     def drain(self) -> None:
         """Waits until those who must read every message have done so; the last message goes out to the others too."""
-        self._near.drain()
+        self._local.drain()
         deadline = time.monotonic() + LAST_S
         while self._held and time.monotonic() < deadline:
             self._socket.poll(20)
@@ -253,24 +234,5 @@ class RemotePublisher:
                 self._wanted[topic].arrived(rest[:NAME_BYTES], number, time.monotonic())
 
 
-def bind(socket: zmq.Socket, endpoint: str) -> None:
-    """Binds to this machine's address in the graph. SetupError."""
-    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
-    deadline = time.monotonic() + GONE_S  # a process that this one takes over from has only just let go
-    while True:
-        try:
-            address = socket_.gethostbyname(host)  # ZeroMQ binds to numbers only
-            socket.bind(f"tcp://{address}:{port}")
-            return
-        except (OSError, zmq.ZMQError) as error:
-            taken = error.errno == errno.EADDRINUSE
-            if taken and time.monotonic() < deadline:
-                time.sleep(0.005)
-                continue
-            socket.close(linger=0)
-            why = "the port is in use" if taken else f"{host} is not this machine's address ({error.strerror or error})"
-            raise SetupError(f"cannot listen on {host}:{port}: {why}") from error
-
-
-def _drawn(form: Crossing, image: np.ndarray) -> bytes:
-    return picture.packed(picture.shrunk(image, form.size), form.jpeg)
+def _jpeg(form: Crossing, image: np.ndarray) -> bytes:
+    return jpeg.encode(jpeg.shrink(image, form.size), form.jpeg)

@@ -20,7 +20,7 @@ from handflow.runtime.keys import Key, guarded, serve, visit
 from handflow.runtime.topology import Machine
 
 from .clock import ClockSample, Offset, sample
-from .edge import bind, tough
+from .sockets import bind, harden
 
 ASK_S = 1.0
 EAGER = 8  # questions in quick succession to a machine that has just been reached
@@ -71,7 +71,7 @@ class PeerLink(threading.Thread):
         self._done = threading.Event()
         self._context = zmq.Context()
         self._server = self._context.socket(zmq.ROUTER)
-        tough(self._server)
+        harden(self._server)
         self._server.setsockopt(zmq.MAXMSGSIZE, 1024)
         self._server.setsockopt(zmq.LINGER, 0)
         self._key, self._guard = key, None
@@ -110,7 +110,7 @@ class PeerLink(threading.Thread):
 
     def _connected(self, peer: Peer) -> zmq.Socket:
         socket = self._context.socket(zmq.DEALER)
-        tough(socket)
+        harden(socket)
         socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
         socket.setsockopt(zmq.SNDHWM, 2)

@@ -2,12 +2,13 @@
 
 A reader may be CREDIT messages behind. It says who it is by a subscription of its own, which ZeroMQ repeats to a
 producer that has been started again and takes back from a reader that has died; then it acknowledges what it has read,
-by messages against the stream. This module is the producer's book about its readers, and knows no socket.
+by messages against the stream. This module is what both ends keep account of, and knows no socket.
 """
 
 import secrets
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,9 +17,11 @@ import msgpack
 CREDIT = 32  # messages: a second at 30 fps, so a reader is known to be silent before anybody has to wait for it
 SILENT_S = 1.0  # a reader that holds others up and has said nothing for so long loses its credit
 EAGER = 8  # a reader that has more to read acknowledges this many at a time: each acknowledgement costs a message
+REST_MS = 20  # what was read is acknowledged after such a pause; at once would cost a message for each
+ACKNOWLEDGED_S = 0.1  # a reader that is slower than its input acknowledges at least so often: it is not silent
 _TOPIC = b"all "
 _ACK = b"\x02"  # 0 and 1 are ZeroMQ's: the end and the beginning of a subscription
-MOST = 64  # readers in the book: more are no readers of ours
+MOST_READERS = 64  # in the ledger: more are no readers of ours
 
 
 class Ack(NamedTuple):
@@ -43,16 +46,48 @@ def packed_ack(ack: Ack) -> bytes:
     return _ACK + msgpack.packb(ack)
 
 
+class Credit:
+    """A reader's half. `answer` sends against the stream; the reader is announced at once."""
+
+    def __init__(self, node: str, prefix: bytes, answer: Callable[[bytes], None]) -> None:
+        self._reader, self._answer = reader_of(node), answer
+        self._producer = 0
+        self._done = self._acknowledged = 0  # numbers of messages
+        self._said_s = 0.0  # when it was acknowledged
+        answer(b"\x01" + topic(self._reader, prefix))
+
+    def begin(self, producer: int, number: int) -> None:
+        """Message `number` is the first of a producer, and so what was before it is not ours to acknowledge."""
+        self._producer = producer
+        self._done = self._acknowledged = number - 1
+
+    def done(self, number: int) -> None:
+        """The work on all messages up to `number` is done."""
+        self._done = number
+        if number - self._acknowledged >= EAGER or time.monotonic() - self._said_s > ACKNOWLEDGED_S:
+            self.acknowledge()
+
+    def owes(self) -> bool:
+        """Whether something is done with and not acknowledged."""
+        return self._acknowledged < self._done
+
+    def acknowledge(self) -> None:
+        """Says so of all that is done with."""
+        if self.owes():
+            self._acknowledged, self._said_s = self._done, time.monotonic()
+            self._answer(packed_ack(Ack(self._reader, self._producer, self._done)))
+
+
 @dataclass
 class Account:
-    """One reader's."""
+    """What the producer knows of one reader."""
 
     read: int  # number of the last message it has done with
     heard: float  # seconds: when it last said so, or when it began to owe an answer
     lost: bool = False  # was silent: it is sent messages, but nothing is kept for it
 
 
-class Book:
+class Ledger:
     """The readers with credit. `by` is this producer's number: what is meant for one that ran before is not ours."""
 
     def __init__(self, by: int, prefix: bytes = b"") -> None:
@@ -69,7 +104,7 @@ class Book:
         reader = rest[len(self._topic) :].decode(errors="replace") if rest.startswith(self._topic) else ""
         if kind == _ACK:
             self._acknowledge(rest, now)
-        elif kind == b"\x01" and reader and len(self.accounts) < MOST:
+        elif kind == b"\x01" and reader and len(self.accounts) < MOST_READERS:
             self.accounts[reader] = Account(self.sent, now)
         elif kind == b"\x00" and reader:
             self.accounts.pop(reader, None)

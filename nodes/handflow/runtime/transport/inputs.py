@@ -1,4 +1,4 @@
-"""The reading ends of a node joined: what `process` is called with."""
+"""The receiving ends of a node joined: what `process` is called with."""
 
 import contextlib
 import time
@@ -10,13 +10,12 @@ import zmq
 from handflow.messages import Message
 from handflow.runtime.node import Call
 from handflow.runtime.profile import Profile
-from handflow.runtime.remote.edge import FarListener
 
-from .endpoint import LOOK_S, Address
-from .exact import Joined, Key, key_of
-from .lossless import REST_MS, Lossless
+from .endpoint import LOOK_S
+from .flow_control import REST_MS
+from .policies import CATCH_UP, Driving, Exact, Key, Lossless, Matching, Newest, SameFrame, key_of
 from .shared_memory import Ref, Rings
-from .subscriber import CATCH_UP, Listener, Received
+from .subscriber import Received, Subscription
 from .wire import Edge, Nothing
 
 LAST_S = 0.05  # after its sender has ended: what was sent has been read by then
@@ -24,18 +23,18 @@ IDLE_S = 0.25  # how long a node waits for a message before it is told that ther
 
 
 class Inputs:
-    """The reading ends of a node, joined: iterate it for what `process` is called with, None when nothing comes.
+    """The inputs of a node: iterate them for what `process` is called with, None when nothing comes.
 
-    It ends when `ended` names all nodes that drive it and everything that they sent has been read.
+    They end when `ended` names all nodes that drive this one and everything that those sent has been read. `unwired`
+    are the arguments that the graph leaves out.
     """
 
     def __init__(
         self,
-        context: zmq.Context,
         node: str,
         edges: Sequence[Edge],
         unwired: Iterable[str],
-        address: Callable[[str], Address],  # where a node sends
+        subscribe: Callable[[Edge], Subscription],
         rings: Rings,
         profile: Profile,
         ended: Container[str],  # nodes
@@ -45,33 +44,33 @@ class Inputs:
         rings.passes_on = all(edge.keep != "all" for edge in edges)
         self._profile = profile
         self._ended = ended
-        self._unwired = dict.fromkeys(unwired)  # arguments that the graph leaves out: None
-        self._listeners = [
-            FarListener(context, edge, rings, profile)
-            if edge.crossing
-            else Listener(context, edge, address(edge.node), rings, profile)
-            if edge.keep != "all"
-            else (Lossless if edge.drives else Joined)(context, edge, address(edge.node), rings, profile, node, say)
-            for edge in edges
-        ]
-        self._passed: deque[tuple[Listener, Received | None]] = deque(maxlen=CATCH_UP)  # see pass_by
-        self._frame: Key | None = None  # of the last driving message
-        self._before: Key | None = None  # the frame before it
-        self._driving = [listener for listener in self._listeners if listener.edge.drives]
-        self._others = [listener for listener in self._listeners if not listener.edge.drives]
+        self._unwired: dict[str, Message | None] = dict.fromkeys(unwired)
+        self._driving: list[Driving] = []
+        self._others: list[Matching] = []
+        for edge in edges:
+            subscription = subscribe(edge)
+            if edge.drives:
+                lossless = edge.keep == "all"
+                self._driving.append(Lossless(subscription, node, say) if lossless else Newest(subscription))
+            elif edge.keep == "all":
+                self._others.append(Exact(subscription, node, say, ended))
+            else:
+                self._others.append(SameFrame(subscription) if edge.keep == "same" else Newest(subscription))
+        self._subscriptions = [policy.subscription for policy in (*self._driving, *self._others)]
+        self._passed: deque[tuple[Driving, Received | None]] = deque(maxlen=CATCH_UP)  # see pass_by
         self._turn = 0  # whose message is looked for first, where several drive
         self._poller = zmq.Poller()
-        for listener in self._driving:
-            self._poller.register(listener.socket, zmq.POLLIN)
+        for policy in self._driving:
+            self._poller.register(policy.subscription.socket, zmq.POLLIN)
 
     def __iter__(self) -> Iterator[Call | None]:
         while True:
-            ending = all(listener.edge.node in self._ended for listener in self._driving)
+            ending = all(policy.edge.node in self._ended for policy in self._driving)
             try:
                 driving, first = self._passed.popleft() if self._passed else self._next(LAST_S if ending else IDLE_S)
             except TimeoutError:
-                for listener in self._listeners:
-                    listener.rest()
+                for policy in (*self._driving, *self._others):
+                    policy.rest()
                 if ending:
                     return
                 yield None
@@ -86,66 +85,65 @@ class Inputs:
 
     def pass_by(self, timeout_s: float) -> None:
         """Reads without anybody to process it, so as to be no further behind than the newest when that changes."""
-        for listener in self._others:
-            listener.keep_up()
-        for listener in self._driving:
-            listener.in_turn(copy=True)
+        for other in self._others:
+            other.keep_up()
+        for policy in self._driving:
+            policy.read_in_turn(postponed=True)
         with contextlib.suppress(TimeoutError):
             self._passed.append(self._any(timeout_s))
 
     def go_on_after(self, frame: Key | None) -> None:
         """Of what was passed by, all that came after `frame` is given first, and then what comes meanwhile."""
-        for listener in self._driving:
-            listener.in_turn()
+        for policy in self._driving:
+            policy.read_in_turn()
         after = [(each, first) for each, first in self._passed if first is not None and not _up_to(frame, first)]
         self._passed.clear()
         self._passed.extend(after)
 
     def look(self) -> None:
         """Looks for the producers, so that they know of this reader before it reads."""
-        for listener in self._listeners:
-            listener.found()
-            listener.waiting()  # ZeroMQ does what is due when it is asked something
+        for subscription in self._subscriptions:
+            subscription.locate()
+            # ZeroMQ does what is due when it is asked something.
+            subscription.readable()
 
     def close(self) -> None:
-        for listener in self._listeners:
-            listener.close()
+        for subscription in self._subscriptions:
+            subscription.close()
 
-    def _next(self, timeout_s: float) -> tuple[Listener, Received | None]:
+    def _next(self, timeout_s: float) -> tuple[Driving, Received | None]:
         """The next driving message; meanwhile looks for producers that have not been found or have moved."""
         deadline = time.monotonic() + timeout_s
         while True:
-            found = [listener.found() for listener in self._listeners]
+            located = [subscription.locate() for subscription in self._subscriptions]
             try:
-                return self._any(timeout_s if all(found) else min(LOOK_S, timeout_s))
+                return self._any(timeout_s if all(located) else min(LOOK_S, timeout_s))
             except TimeoutError:
                 if time.monotonic() >= deadline - 0.001:  # ZeroMQ rounds to milliseconds
                     raise
 
-    def _any(self, timeout_s: float) -> tuple[Listener, Received | None]:
+    def _any(self, timeout_s: float) -> tuple[Driving, Received | None]:
         """A message of any input that drives, each in its turn. TimeoutError."""
         if len(self._driving) == 1:
             return self._driving[0], self._driving[0].next(timeout_s)
         for wait_s in (0.0, timeout_s):
             if wait_s and not self._poller.poll(REST_MS):
-                for listener in self._driving:
-                    listener.rest()
+                for policy in self._driving:
+                    policy.rest()
                 self._poller.poll(round(wait_s * 1000))
             for _ in self._driving:
                 self._turn = (self._turn + 1) % len(self._driving)
-                if (listener := self._driving[self._turn]).waiting():
-                    return listener, listener.next(0)
+                if (policy := self._driving[self._turn]).waiting():
+                    return policy, policy.next(0)
         raise TimeoutError
 
-    def _joined(self, driving: Listener, first: Received) -> Call | None:
+    def _joined(self, driving: Driving, first: Received) -> Call | None:
         """The driving message and the others' for its frame; None if one that is needed is missing."""
         values: dict[str, Message | None] = {**self._unwired, driving.edge.argument: first.message}
         refs = list(first.refs)
-        if (frame := key_of(first.message)) != self._frame:
-            self._frame, self._before = frame, self._frame
         nothing = isinstance(first.message, Nothing)
         for other in self._others:
-            received = self._beside(other, first.message)
+            received = other.match(first.message)
             if received is None and not other.edge.optional:
                 self._profile.skipped += not nothing
                 nothing = True
@@ -156,18 +154,11 @@ class Inputs:
             return Call(None, first.message) if first.last else None
         return Call(values, first.message, first.received_ns, lambda: self._intact(refs))
 
-    def _beside(self, other: Listener, driving: Message) -> Received | None:
-        """Another input's message for the driving one."""
-        if isinstance(other, Joined):
-            frame = self._before if other.edge.loop else self._frame
-            return other.of(frame, self._ended) if frame else None
-        return other.same(driving) if other.edge.keep == "same" else other.before(driving)
-
     def _intact(self, refs: list[Ref]) -> bool:
         whole = all(map(self._rings.intact, refs))
         if not whole:
-            for listener in self._listeners:
-                listener.torn()
+            for subscription in self._subscriptions:
+                subscription.torn = True
         return whole
 
 

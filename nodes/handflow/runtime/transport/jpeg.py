@@ -5,7 +5,7 @@ import numpy as np
 MOST_PIXELS = 1 << 26  # 8192 x 8192: a few bytes must not make us take a gigabyte
 
 
-def shrunk(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+def shrink(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     """`image` (h, w, 3) made to fit into `size` (width, height), its shape kept; never made bigger."""
     import cv2  # here: a graph on one machine need not load it
 
@@ -17,7 +17,7 @@ def shrunk(image: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
     return cv2.resize(image, small, interpolation=cv2.INTER_LINEAR)
 
 
-def packed(image: np.ndarray, quality: int) -> bytes:
+def encode(image: np.ndarray, quality: int) -> bytes:
     """A picture (h, w, 3), BGR, as JPEG."""
     import cv2
 
@@ -27,7 +27,7 @@ def packed(image: np.ndarray, quality: int) -> bytes:
     return data.tobytes()
 
 
-def unpacked(data: bytes) -> np.ndarray:
+def decode(data: bytes) -> np.ndarray:
     """The picture (h, w, 3), BGR, in a JPEG, read-only. ValueError."""
     import cv2
 

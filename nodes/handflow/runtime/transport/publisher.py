@@ -10,7 +10,7 @@ from handflow.messages import Message
 from handflow.runtime.profile import Profile
 
 from .endpoint import LOOK_S, Address
-from .flow_control import CREDIT, SILENT_S, Book
+from .flow_control import CREDIT, SILENT_S, Ledger
 from .shared_memory import Rings
 from .wire import Nothing, encode
 
@@ -45,7 +45,7 @@ class Publisher:
         self._pending: Message | None = None  # exact: held until it is known whether the frame has another
         self.address = address
         self._prefix = address.prefix
-        self._book = Book(secrets.randbits(31), address.prefix)
+        self._ledger = Ledger(secrets.randbits(31), address.prefix)
         self._listeners = 0
         self._heard = False  # since the last message
         self._socket = context.socket(zmq.XPUB)
@@ -67,7 +67,7 @@ class Publisher:
     ) -> None:
         """Waits until these, who must read every message, do listen; says whom it goes on without."""
         deadline = time.monotonic() + timeout_s
-        while (missing := self._book.missing(nodes)) and (left := deadline - time.monotonic()) > 0:
+        while (missing := self._ledger.missing(nodes)) and (left := deadline - time.monotonic()) > 0:
             self._hear(min(left, LOOK_S))
             meanwhile()
         if missing:
@@ -83,17 +83,17 @@ class Publisher:
             self._send(message)
 
     def _send(self, message: Message, **marks: bool) -> None:
-        book = self._book
-        if book.accounts:
+        ledger = self._ledger
+        if ledger.accounts:
             self._wait()
-        message.sent = book.sent + 1
+        message.sent = ledger.sent + 1
         # Serialise before sending: a failed pack must not leave a gap in the counter's wake without a word.
-        data = encode(message, self._rings, by=book.by, **marks)
+        data = encode(message, self._rings, by=ledger.by, **marks)
         self._socket.send(self._prefix + data if self._prefix else data)
-        book.count(time.monotonic())
+        ledger.count(time.monotonic())
         self._hear()
         self._heard = True
-        self._rings.settle(book.sent, book.read())
+        self._rings.settle(ledger.sent, ledger.read())
 
     def ready(self, done: Message | None = None) -> None:
         """Waits until another message may be sent. Before the work on it: what waits for a reader grows old.
@@ -107,28 +107,28 @@ class Publisher:
         if not self._heard:
             self._hear()
         self._heard = False
-        if self._book.accounts:
+        if self._ledger.accounts:
             self._wait()
 
     def _wait(self) -> None:
-        book = self._book
-        while book.full() or self._rings.crowded():
+        ledger = self._ledger
+        while ledger.full() or self._rings.crowded():
             if not self._exact:
-                for node in book.lose_silent(time.monotonic()):
+                for node in ledger.lose_silent(time.monotonic()):
                     self._say(
                         f"{node} has read nothing for {SILENT_S:g} s: it is waited for no more, and loses messages"
                     )
-            self._rings.settle(book.sent, book.read())
-            if book.full() or self._rings.crowded():
+            self._rings.settle(ledger.sent, ledger.read())
+            if ledger.full() or self._rings.crowded():
                 self._hear(WAIT_S)
-                self._rings.settle(book.sent, book.read())
+                self._rings.settle(ledger.sent, ledger.read())
 
     def drain(self) -> None:
         """Waits until those who must read every message have done so."""
-        while self._book.owed():
+        while self._ledger.owed():
             self._hear(0.1)
             if not self._exact:
-                self._book.lose_silent(time.monotonic())
+                self._ledger.lose_silent(time.monotonic())
 
     def close(self) -> None:
         self._socket.close()
@@ -137,7 +137,7 @@ class Publisher:
         """Takes in what has come against the stream: it would pile up unread."""
         if timeout_s and not self._socket.poll(timeout_s * 1000):
             return
-        book = self._book
+        ledger = self._ledger
         while self._socket.get(zmq.EVENTS) & READABLE:
             data = self._socket.recv()
             if data == b"\x01" + self._prefix:
@@ -145,9 +145,9 @@ class Publisher:
             elif data == b"\x00" + self._prefix:
                 self._listeners -= 1
             else:
-                book.hear(data, time.monotonic())
-            self._rings.keep(CREDIT if book.accounts else 0, alone=self._listeners <= book.credited())
-        while book.back:
-            self._say(f"{book.back.pop()} reads again")
-        self._profile.refused += book.refused
-        book.refused = 0
+                ledger.hear(data, time.monotonic())
+            self._rings.keep(CREDIT if ledger.accounts else 0, alone=self._listeners <= ledger.credited())
+        while ledger.back:
+            self._say(f"{ledger.back.pop()} reads again")
+        self._profile.refused += ledger.refused
+        ledger.refused = 0

@@ -13,7 +13,7 @@ from handflow.errors import WireError
 from handflow.messages import Message, layout_of
 from handflow.runtime.topology import Crossing
 
-from . import jpeg as picture
+from . import jpeg
 from .shared_memory import Ref, Rings
 
 VERSION = 2  # of the wire; a change of layout raises it
@@ -181,7 +181,7 @@ def _array(body: Any, rings: Rings | None, refs: list[Ref]) -> np.ndarray:
     if isinstance(lies, msgspec.msgpack.Ext):
         if lies.code != JPEG:
             raise ValueError(f"an array of kind {lies.code}")
-        return picture.unpacked(bytes(lies.data))
+        return jpeg.decode(bytes(lies.data))
     if rings is None:
         raise ValueError("it names memory of another machine")
     ref = Ref(*map(int, lies))
