@@ -21,9 +21,10 @@ from support.graphs import Run, until
 
 from handflow import now_ns
 from handflow.__main__ import main
-from handflow.capture import network as streams
+from handflow.capture import http_stream, multipart, rtsp_stream
 from handflow.capture.files import CapturedFrame
-from handflow.capture.network import Lateness, open_stream
+from handflow.capture.lateness import Lateness
+from handflow.capture.network import open_stream
 from handflow.capture.reader import CameraReader, Health
 from handflow.recording.metadata import PictureFormat, metadata_of
 from handflow.runtime.address import masked
@@ -101,8 +102,9 @@ def serving() -> Iterator[Callable[..., Server]]:
 def reading(caplog, monkeypatch) -> Iterator[Callable[..., CameraReader]]:
     """Reads a stream as the camera stage does; a server that hangs is given up sooner."""
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(streams, "SILENT_S", 1.0)
-    monkeypatch.setattr(streams, "PICTURE_S", 1.0)
+    monkeypatch.setattr(http_stream, "SILENT_S", 1.0)
+    monkeypatch.setattr(rtsp_stream, "SILENT_S", 1.0)
+    monkeypatch.setattr(multipart, "PICTURE_S", 1.0)
     readers: list[CameraReader] = []
 
     def make(url: str, **settings: object) -> CameraReader:
@@ -321,7 +323,7 @@ def test_a_server_that_is_not_there_is_asked_after_growing_pauses(serving, readi
     [
         (lambda c, b: (request(c), c.sendall(b"HTTP/1.0 404 Not Found\r\n\r\n")), "the server answers 404 Not Found"),
         (lambda c, b: (request(c), c.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n")),
-         r"text/html found, a stream of JPEGs \(multipart/x-mixed-replace\) expected"),
+         r"expected a stream of JPEGs \(multipart/x-mixed-replace\), got text/html"),
         (lambda c, b: (request(c), c.sendall(b"SSH-2.0-OpenSSH\r\n")), "no HTTP: "),
     ],
 )  # fmt: skip
@@ -396,23 +398,23 @@ def test_a_recording_does_not_hold_the_camera_s_password() -> None:
 
 def test_lateness_is_told_from_the_quickest_picture() -> None:
     lateness = Lateness()
-    backlog = [lateness.see(n / 30, 10 + n * 0.005) for n in range(1, 31)]  # a second of pictures kept for us
+    backlog = [lateness.measure(n / 30, 10 + n * 0.005) for n in range(1, 31)]  # a second of pictures kept for us
     assert backlog == [None] * 30
-    steady = [lateness.see(1 + n / 30, 10.15 + n / 30) for n in range(1, 31)]
+    steady = [lateness.measure(1 + n / 30, 10.15 + n / 30) for n in range(1, 31)]
     assert steady == pytest.approx([0] * 30, abs=0.01)
-    assert lateness.see(2.1, 12.25) == pytest.approx(1, abs=0.01)  # held up
-    assert lateness.see(2.6, 12.26) == pytest.approx(0.51, abs=0.01)
+    assert lateness.measure(2.1, 12.25) == pytest.approx(1, abs=0.01)  # held up
+    assert lateness.measure(2.6, 12.26) == pytest.approx(0.51, abs=0.01)
 
 
 def test_a_clock_that_goes_wrong_does_not_make_pictures_late() -> None:
     lateness = Lateness()
-    late = [lateness.see(n / 30 * (1 - 3e-4), n / 30) for n in range(1, 30 * 3600)]
+    late = [lateness.measure(n / 30 * (1 - 3e-4), n / 30) for n in range(1, 30 * 3600)]
     assert max(each or 0 for each in late) < 0.01
 
 
 def test_a_stream_without_times_is_taken_as_it_comes() -> None:
     lateness = Lateness()
-    assert [lateness.see(0, n / 30) for n in range(5)][1:] == [0.0] * 4
+    assert [lateness.measure(0, n / 30) for n in range(5)][1:] == [0.0] * 4
 
 
 def sdp(port: int) -> bytes:
@@ -509,7 +511,7 @@ def test_rtsp_does_not_show_what_the_server_had_kept(serving, reading) -> None:
     ],
 )
 def test_an_rtsp_server_that_fails_is_asked_again(serving, reading, monkeypatch, caplog, fault) -> None:
-    monkeypatch.setattr(streams, "OPEN_S", 1.0)
+    monkeypatch.setattr(rtsp_stream, "OPEN_S", 1.0)
     looks = itertools.count()
 
     def serve(connection: socket.socket, before: int) -> None:
