@@ -23,7 +23,7 @@ from handflow import now_ns
 from handflow.__main__ import main
 from handflow.capture import http_stream, multipart, rtsp_stream
 from handflow.capture.files import CapturedFrame
-from handflow.capture.lateness import Lateness
+from handflow.capture.lateness import StreamLateness
 from handflow.capture.network import open_stream
 from handflow.capture.reader import CameraReader, Health
 from handflow.recording.metadata import PictureFormat, metadata_of
@@ -397,7 +397,7 @@ def test_a_recording_does_not_hold_the_camera_s_password() -> None:
 
 
 def test_lateness_is_told_from_the_quickest_picture() -> None:
-    lateness = Lateness()
+    lateness = StreamLateness()
     backlog = [lateness.measure(n / 30, 10 + n * 0.005) for n in range(1, 31)]  # a second of pictures kept for us
     assert backlog == [None] * 30
     steady = [lateness.measure(1 + n / 30, 10.15 + n / 30) for n in range(1, 31)]
@@ -407,13 +407,13 @@ def test_lateness_is_told_from_the_quickest_picture() -> None:
 
 
 def test_a_clock_that_goes_wrong_does_not_make_pictures_late() -> None:
-    lateness = Lateness()
+    lateness = StreamLateness()
     late = [lateness.measure(n / 30 * (1 - 3e-4), n / 30) for n in range(1, 30 * 3600)]
     assert max(each or 0 for each in late) < 0.01
 
 
 def test_a_stream_without_times_is_taken_as_it_comes() -> None:
-    lateness = Lateness()
+    lateness = StreamLateness()
     assert [lateness.measure(0, n / 30) for n in range(5)][1:] == [0.0] * 4
 
 

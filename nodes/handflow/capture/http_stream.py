@@ -12,7 +12,7 @@ import numpy as np
 from handflow.runtime.address import masked
 
 from .images import decode_image
-from .lateness import BEHIND_S, LATE_S, Lateness
+from .lateness import BEHIND_S, LATE_S, StreamLateness
 from .multipart import jpeg_parts
 from .stream_errors import SILENT_S, reason
 
@@ -33,7 +33,7 @@ class JpegStream:
             raise OSError(f"expected a stream of JPEGs (multipart/x-mixed-replace), got {kind}")
         # Servers disagree on whether the two dashes before a boundary belong to its name.
         self._parts = jpeg_parts(self._response, b"--" + boundary.removeprefix("--").encode())
-        self._lateness = Lateness()
+        self._lateness = StreamLateness()
         self._jpeg, self._taken_s = b"", 0.0
 
     def grab(self) -> bool:

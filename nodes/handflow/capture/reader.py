@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from handflow.messages import Clock, now_ns
+from handflow.runtime.backoff import pause_s
 
 from .devices import Capture
 from .files import WAIT_S, CapturedFrame
@@ -113,7 +114,7 @@ class CameraReader:
                 if not self._try() and self._give_up and not self.state:
                     break
                 self._moved_s = time.monotonic()
-                self._closing.wait(self._pauses_s[min(self._failures, len(self._pauses_s) - 1)])
+                self._closing.wait(pause_s(self._pauses_s, self._failures))
                 self._failures += 1
         except Exception as error:  # belongs to whoever reads
             self._error = error

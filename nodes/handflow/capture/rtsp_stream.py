@@ -12,7 +12,7 @@ import numpy as np
 
 from handflow.runtime.address import masked
 
-from .lateness import BEHIND_S, LATE_S, Lateness
+from .lateness import BEHIND_S, LATE_S, StreamLateness
 from .stream_errors import OPEN_S, SILENT_S
 
 
@@ -37,7 +37,7 @@ class FfmpegStream:
         if not self._capture.isOpened():
             waited = time.monotonic() - begun >= OPEN_S - 0.5
             raise OSError(f"no answer within {OPEN_S:g} s" if waited else "it cannot be opened")
-        self._lateness = Lateness()
+        self._lateness = StreamLateness()
         self._taken_s = 0.0
 
     def grab(self) -> bool:

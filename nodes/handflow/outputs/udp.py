@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import Sequence
 
+from handflow.runtime.backoff import pause_s
+
 CALM_S = 5.0  # a target works again if nothing failed for so long
 PAUSES_S = (1, 2, 5, 10, 30)  # before an unknown host is looked up again
 
@@ -73,7 +75,7 @@ class Line:
             if known and tries:
                 self._log.info("%s: host %r is known now", self.name, self.host)
             self.looked.set()
-            if known or self._closed.wait(PAUSES_S[min(tries, len(PAUSES_S) - 1)]):
+            if known or self._closed.wait(pause_s(PAUSES_S, tries)):
                 return
             tries += 1
 

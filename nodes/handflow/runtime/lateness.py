@@ -17,7 +17,7 @@ class Lateness:
         """The sender's clock is another one from now on."""
         self._least_s = None
 
-    def see(self, sent_s: float, now_s: float) -> float | None:
+    def measure(self, sent_s: float, now_s: float) -> float | None:
         """Seconds later than the least delay so far, negative if it came quicker; None: it is the first."""
         delay_s, late_s = now_s - sent_s, None
         least_s = delay_s

@@ -11,6 +11,7 @@ import zmq
 
 from handflow.errors import RunError
 from handflow.messages import Clock
+from handflow.runtime.backoff import pause_s
 from handflow.runtime.graph.graph import Graph, Stage
 from handflow.runtime.node import Stopped
 from handflow.runtime.profile import NodeStatus
@@ -162,7 +163,7 @@ class Supervisor:
             raise RunError(f"{name} {why}: this run cannot be exact any more")
         if now - child.started_at > HEALTHY_S:
             child.failures = 0
-        pause = PAUSES_S[min(child.failures, len(PAUSES_S) - 1)]
+        pause = pause_s(PAUSES_S, child.failures)
         child.failures += 1
         child.restarts += 1
         child.start_at = now + pause

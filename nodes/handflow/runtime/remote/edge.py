@@ -127,7 +127,7 @@ class RemoteDecoder:
         if stream != self._stream:
             self._stream = stream
             self._lateness.restart()
-        late_s = self._lateness.see(captured_ns / 1e9, now_ns / 1e9)
+        late_s = self._lateness.measure(captured_ns / 1e9, now_ns / 1e9)
         return late_s is not None and late_s > LATE_S
 
 
