@@ -28,7 +28,9 @@ class CapturedFrame(NamedTuple):
 
 def silence_opencv() -> None:
     """Keeps OpenCV and FFmpeg from writing to stderr what we say ourselves, or would say again at every try."""
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    # It moved in the course of OpenCV 4.
+    log = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+    log.setLogLevel(0)  # silent
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when the first video is opened
 
 

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from handflow.errors import StaleSlot
 
@@ -155,7 +156,7 @@ class Rings:
         self._read: dict[tuple[int, int, int], _Mapping] = {}  # by pid, fd and ring id
         self._barrier = threading.Lock()
 
-    def empty(self, shape: int | Sequence[int], dtype: np.typing.DTypeLike = float) -> np.ndarray:
+    def empty(self, shape: int | Sequence[int], dtype: npt.DTypeLike = float) -> np.ndarray:
         """Like numpy.empty, but lying in the slot that is sent next. To be drawn now and sent soon."""
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         dtype = np.dtype(dtype)

@@ -122,7 +122,7 @@ def message_in(packed: dict[str, Any], kind: type[Message], rings: Rings | None)
             for name in arrays:
                 values[name] = _array(packed[name], rings, refs)
         return kind(**values), refs
-    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, msgspec.ValidationError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise WireError(f"no {kind.__name__}: {error}") from error
 
 
