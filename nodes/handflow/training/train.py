@@ -24,9 +24,10 @@ from handflow.errors import SetupError
 from handflow.training.labels.data import fingerprint, read_labels, split
 from handflow.vision.model import blobs, model_path
 
-from .augment import Pool, TrainingSample, calibration_pictures, compose
+from .augment import TrainingSample, calibration_pictures, compose
 from .losses import loss_of, settle
 from .network import STRIDE, Network, begin_from, read_checkpoint
+from .pool import Pool
 from .settings import Settings
 from .targets import IGNORE, draw_targets
 

@@ -6,19 +6,11 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow.training.augment import (
-    Layer,
-    Pool,
-    compose,
-    covered,
-    draw_hand,
-    merge,
-    mirror,
-    place,
-    turn_boxes,
-    visible,
-)
+from handflow.training.augment import compose, merge, mirror, visible
+from handflow.training.drawn_hand import draw_hand
 from handflow.training.labels.data import LabelError, LabelledPicture, fingerprint, read_labels, split
+from handflow.training.layers import Layer, covered, place, turn_boxes
+from handflow.training.pool import Pool
 from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
 
 
