@@ -15,8 +15,10 @@ from matplotlib.cbook import get_sample_data
 from handflow import Frame, SetupError
 from handflow.__main__ import main
 from handflow.stages.heatmap import HeatmapNode
+from handflow.training.checkpoint import read_checkpoint
 from handflow.training.export import Deployed, compare, export, quantise, torch_run
-from handflow.training.network import Network, begin_from, read_checkpoint
+from handflow.training.initial_weights import begin_from
+from handflow.training.network import Network
 from handflow.vision.model import check_pictures, open_model, prepare
 
 SMALL = {"widths": (16, 16, 16, 16), "neck": 16, "stem": 8}

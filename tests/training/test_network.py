@@ -13,11 +13,12 @@ import torch
 from handflow import SetupError
 from handflow.commands.network import train as command
 from handflow.training.augment import TrainingSample
-from handflow.training.losses import focal, loss_of, quality, settle
+from handflow.training.batches import made_up_prior
+from handflow.training.coarse_labels import assign_coarse
+from handflow.training.losses import focal, loss_of, quality
 from handflow.training.network import Network
 from handflow.training.settings import Settings
 from handflow.training.targets import OPEN, draw_targets
-from handflow.training.train import made_up_prior
 
 
 @pytest.mark.parametrize(("width", "height"), [(320, 192), (448, 256), (512, 288), (288, 224), (64, 32)])
@@ -83,33 +84,33 @@ def test_made_up_priors_are_mostly_near_their_hands_and_at_times_blank_or_wrong(
     assert any(p.max() > 0 and p[18:32, 23:37].max() < 0.2 for p in priors)
 
 
-def rough_batch(*hands):
+def coarse_batch(*hands):
     """One sample of 20x30 cells; hands as (x, y, side), in cells."""
-    rough = torch.tensor([[0.0, *hand] for hand in hands]).reshape(-1, 4)
+    coarse = torch.tensor([[0.0, *hand] for hand in hands]).reshape(-1, 4)
     maps = {name: torch.zeros(1, 2, 20, 30) for name in ("heat", "mask", "centre")}
-    return {"rough": rough, **maps}
+    return {"coarse": coarse, **maps}
 
 
-def test_a_rough_hand_settles_where_the_network_sees_one_near_its_label():
+def test_a_coarse_label_is_assigned_where_the_network_sees_one_near_its_label():
     logit = torch.full((1, 1, 20, 30), -4.0)
     logit[0, 0, 8, 12] = 3  # two cells from the label
     logit[0, 0, 8, 25] = 9  # somebody else's hand
-    settled = settle(logit, rough_batch((10.5, 8.5, 8)))
-    assert settled["centre"][0, 0].nonzero().tolist() == [[8, 12]]
-    assert settled["heat"][0, 0, 8, 12] == 1
-    assert settled["heat"][0, 0, 8, 14] == pytest.approx(math.exp(-4 / (2 * (0.11 * 8) ** 2)))
-    assert settled["mask"][0, 0, 8, 12] == 1  # there it counts, whatever is forgiven around the label
-    assert settled["heat"][0, 1].max() == settled["mask"][0, 1].max() == 0  # nothing is known of open palms
+    assigned = assign_coarse(logit, coarse_batch((10.5, 8.5, 8)))
+    assert assigned["centre"][0, 0].nonzero().tolist() == [[8, 12]]
+    assert assigned["heat"][0, 0, 8, 12] == 1
+    assert assigned["heat"][0, 0, 8, 14] == pytest.approx(math.exp(-4 / (2 * (0.11 * 8) ** 2)))
+    assert assigned["mask"][0, 0, 8, 12] == 1  # there it counts, whatever is forgiven around the label
+    assert assigned["heat"][0, 1].max() == assigned["mask"][0, 1].max() == 0  # nothing is known of open palms
 
 
-def test_a_rough_hand_of_which_the_network_sees_nothing_stays_at_its_label():
-    settled = settle(torch.full((1, 1, 20, 30), -4.0), rough_batch((10.5, 8.5, 8), (3.5, 2.5, 4)))
-    assert settled["centre"][0, 0].nonzero().tolist() == [[2, 3], [8, 10]]
+def test_a_coarse_label_of_which_the_network_sees_nothing_stays_where_it_is():
+    assigned = assign_coarse(torch.full((1, 1, 20, 30), -4.0), coarse_batch((10.5, 8.5, 8), (3.5, 2.5, 4)))
+    assert assigned["centre"][0, 0].nonzero().tolist() == [[2, 3], [8, 10]]
 
 
-def test_settling_leaves_the_batch_as_it_was():
-    batch = rough_batch((10.5, 8.5, 8))
-    settle(torch.zeros(1, 1, 20, 30), batch)
+def test_assigning_leaves_the_batch_as_it_was():
+    batch = coarse_batch((10.5, 8.5, 8))
+    assign_coarse(torch.zeros(1, 1, 20, 30), batch)
     assert batch["heat"].max() == batch["mask"].max() == batch["centre"].max() == 0
 
 
@@ -204,7 +205,10 @@ def test_the_same_seed_gives_the_same_weights(data, tmp_path):
 
 def test_a_checkpoint_of_another_network_is_refused(data):
     trained(data, "--steps=1")
-    with pytest.raises(SetupError, match=r"checkpoint\.pt: holds a network of .*'neck': 8.* choose another --out"):
+    with pytest.raises(
+        SetupError,
+        match=r"checkpoint\.pt: expected a network of .*'neck': 16.* got .*'neck': 8.* choose another --out",
+    ):
         trained(data, "--steps=2", "--neck=16")
 
 
@@ -240,9 +244,9 @@ def test_a_full_disk_at_a_checkpoint_is_one_line_and_leaves_the_last_good_one(da
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("handflow.training.train.torch.save", full)
+    monkeypatch.setattr("handflow.training.checkpoint.torch.save", full)
     with pytest.raises(
-        SetupError, match=r"checkpoint of step 2 cannot be written \(.*No space left.*is intact"
+        SetupError, match=r"checkpoint of step 2 cannot be written \(.*No space left.*holds the last good state"
     ) as caught:
         trained(data, "--steps=2")
     assert "\n" not in str(caught.value)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN, draw_targets
+from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN, draw_targets
 
 
 def draw(*hands, columns=20, rows=12, **settings):
@@ -100,9 +100,9 @@ def test_a_hand_on_the_edge_keeps_its_centre_on_the_map():
     assert np.argwhere(centre[0]).tolist() == [[11, 19]]
 
 
-def test_a_roughly_placed_hand_has_no_centre_yet_forgives_its_neighbourhood_and_teaches_no_offset():
-    targets = draw((2.5, 1.5, 8, 8, ROUGH))  # centre (6.5, 5.5), sigma 2
-    assert targets.rough.tolist() == [[6.5, 5.5, 8]]
+def test_a_coarse_hand_has_no_centre_yet_forgives_its_neighbourhood_and_teaches_no_offset():
+    targets = draw((2.5, 1.5, 8, 8, COARSE))  # centre (6.5, 5.5), sigma 2
+    assert targets.coarse.tolist() == [[6.5, 5.5, 8]]
     assert targets.centre.max() == 0
     assert targets.heat.max() == 0
     assert targets.mask[0, 5, 8] == pytest.approx((1 - 0.6 * np.exp(-4 / (2 * 2**2))) ** 4)

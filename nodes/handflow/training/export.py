@@ -26,7 +26,8 @@ from handflow.training.labels.data import read_labels
 from handflow.vision.model import INT8_STRAYS, OUTPUTS, PROFILES, Model, open_model, strays
 
 from .augment import calibration_pictures
-from .network import MULTIPLE, STRIDE, Network, read_checkpoint
+from .checkpoint import read_checkpoint
+from .network import MULTIPLE, STRIDE, Network
 from .pool import Pool
 
 SIZES = {"near": (320, 192), "mid": (448, 256), "far": (512, 288)}  # of a 16:9 picture; others get the same area

@@ -1,59 +1,22 @@
-"""What the network's maps are judged by, and where a hand is that was labelled only roughly."""
-
-from typing import TYPE_CHECKING
+"""The loss: `loss_of` adds up its parts, of which each formula stands below."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .targets import SIGMA
-
-if TYPE_CHECKING:
-    from .settings import Settings
+from .settings import Settings
 
 
-def settle(logit: Tensor, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The batch with a centre for each rough hand: where within half a hand of its label the network sees a hand most.
+def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Settings) -> dict[str, Tensor]:
+    """The parts of the loss, each already weighted: any hand, open palm, radius, offset.
 
-    A label guessed from a person's joints is off by up to half a hand. Trained on as it stands, it smears the map
-    until no peak is left; settled, it says only that there is a hand thereabouts (multiple-instance learning:
-    Dietterich et al. 1997; here with a Gaussian prior). `logit` (B, 1, rows, columns).
+    `maps`: what the network gives; `batch`: its targets (see targets.Targets), stacked.
     """
-    if not len(batch["rough"]):
-        return batch
-    number, place, side = batch["rough"][:, 0].long(), batch["rough"][:, 1:3], batch["rough"][:, 3]
-    rows, columns = logit.shape[-2:]
-    x = torch.arange(columns, device=logit.device) + 0.5
-    y = torch.arange(rows, device=logit.device) + 0.5
-    away = (x[None, None, :] - place[:, 0, None, None]) ** 2 + (y[None, :, None] - place[:, 1, None, None]) ** 2
-    reach = (0.5 * side).clamp(min=1)[:, None, None]
-    seen = functional.logsigmoid(logit.detach()[number, 0]) - away / (2 * (0.5 * reach) ** 2)  # (k, rows, columns)
-    best = seen.masked_fill(away > reach**2, -1e9).flatten(1).argmax(dim=1)
-    row, column = best // columns, best % columns
-    away = (x[None, None, :] - x[column, None, None]) ** 2 + (y[None, :, None] - y[row, None, None]) ** 2
-    blob = torch.exp(-away / (2 * (SIGMA * side).clamp(min=0.7)[:, None, None] ** 2))
-    heat, mask, centre = (batch[name].clone() for name in ("heat", "mask", "centre"))
-    for n, each in zip(number.tolist(), blob, strict=True):
-        torch.maximum(heat[n, 0], each, out=heat[n, 0])
-        torch.maximum(mask[n, 0], each, out=mask[n, 0])
-    centre[number, 0, row, column] = 1
-    return {**batch, "heat": heat, "mask": mask, "centre": centre}
-
-
-def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: "Settings") -> dict[str, Tensor]:
-    """The parts of the loss, each already weighted."""
     parts = {}
     for channel, name in enumerate(("any", "open")):
         out, heat = maps[name][:, 0], batch["heat"][:, channel]  # (B, rows, columns)
         mask, centre = batch["mask"][:, channel], batch["centre"][:, channel]
-        if settings.loss == "quality":
-            parts[name] = quality(out, heat, mask, centre)
-        elif settings.loss == "focal":
-            parts[name] = focal(out, heat, mask, centre)
-        elif settings.loss == "bce":
-            parts[name] = (functional.binary_cross_entropy_with_logits(out, heat, reduction="none") * mask).mean()
-        else:  # the network's output is the map itself, in 0..1 or 0..255
-            parts[name] = ((out - heat * (255 if settings.loss == "mse255" else 1)) ** 2 * mask).mean()
+        parts[name] = map_loss(settings.loss, out, heat, mask, centre)
     counts, size = batch["weight"], batch["size"]
     off = (maps["offset"] - size[:, 1:]).abs().sum(1)  # (B, rows, columns)
     for name, wrong, weight in (
@@ -62,6 +25,18 @@ def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: "Settin
     ):
         parts[name] = settings.size_weight * (wrong * weight).sum() / weight.sum().clamp(min=1)
     return parts
+
+
+def map_loss(name: str, out: Tensor, heat: Tensor, mask: Tensor, centre: Tensor) -> Tensor:
+    """The loss called `name` of one map, all of (B, rows, columns)."""
+    if name == "quality":
+        return quality(out, heat, mask, centre)
+    if name == "focal":
+        return focal(out, heat, mask, centre)
+    if name == "bce":
+        return (functional.binary_cross_entropy_with_logits(out, heat, reduction="none") * mask).mean()
+    # The network's output is the map itself, in 0..1 or 0..255.
+    return ((out - heat * (255 if name == "mse255" else 1)) ** 2 * mask).mean()
 
 
 def quality(logit: Tensor, heat: Tensor, mask: Tensor, centre: Tensor) -> Tensor:

@@ -26,7 +26,7 @@ class Settings:
         float, "of hands not open in the open map's loss; 0, as in 2017: they may light up, see card"
     ] = 0.3
     mask: Annotated[bool, "without it, regions to ignore and hands of unknown kind count as background"] = True
-    settle: Annotated[bool, "hands labelled only roughly are learned where the network sees them near there"] = True
+    assign_coarse: Annotated[bool, "coarse labels are learned where the network sees a hand near there"] = True
     size_weight: Annotated[float, "of the losses of radius and offset; 0: the maps alone are learned"] = 0.5
     optimizer: Annotated[Literal["adamw", "sgd"], "sgd (momentum 0.9) for comparison"] = "adamw"
     prior: Annotated[bool, "the network also takes a map of where hands are expected"] = False

@@ -4,10 +4,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-OPEN, OTHER, UNKNOWN, IGNORE, ROUGH = range(5)  # rough: a hand of unknown kind whose box is only about right
+OPEN, OTHER, UNKNOWN, IGNORE, COARSE = range(5)  # coarse: a hand of unknown kind whose box is only about right
 KINDS = {"open": OPEN, "other": OTHER, "unknown": UNKNOWN, "ignore": IGNORE}  # as labels name them
 
 SIGMA = 0.11  # of a hand's blob, in hands; but at least 0.7 cells
+COARSE_SIGMA = 0.25  # off by up to half a hand: the cells around are forgiven
+DISC = 0.25  # radius of 2017's flat disc, in hands; but at least a cell
+
+Blob = Literal["gauss", "disc"]
 
 
 class Targets(NamedTuple):
@@ -18,74 +22,85 @@ class Targets(NamedTuple):
     centre: np.ndarray  # (2, rows, columns) float32: 1 in the cell that holds a hand's centre
     size: np.ndarray  # (3, rows, columns) float32: log of the radius in cells, offset x and y in cells
     weight: np.ndarray  # (2, rows, columns) float32: how much radius and offset count here
-    rough: (
-        np.ndarray
-    )  # (k, 3) float32: x, y and longer side, in cells, of hands whose centre the network settles itself
+    coarse: np.ndarray  # (k, 3) float32: x, y and longer side, in cells, of hands whose centre is yet to be found
 
 
 def draw_targets(
-    boxes: np.ndarray,
-    kinds: np.ndarray,
-    columns: int,
-    rows: int,
-    shape: Literal["gauss", "disc"] = "gauss",
-    other_weight: float = 0.0,
+    boxes: np.ndarray, kinds: np.ndarray, columns: int, rows: int, shape: Blob = "gauss", other_weight: float = 0.0
 ) -> Targets:
     """`boxes` (n, 4) are x, y, width, height in cells of the map, `kinds` (n,) the constants above.
 
-    The mask is W(p) of OpenPose (arXiv 1812.08008): 0 in ignored regions; for the open map also (`other_weight`) in the
-    boxes of hands that are not open for sure: they may light up, they need not.
-    A rough hand lies somewhere about its box's middle: no cell is its centre yet (losses.settle finds one), and
-    the mask makes small what the cells around lose by lighting up.
+    A coarse hand lies somewhere about its box's middle: no cell is its centre yet (coarse_labels.assign_coarse finds
+    one), and the mask makes small what the cells around lose by lighting up.
     """
-    heat = np.zeros((2, rows, columns), np.float32)
-    mask = np.ones((2, rows, columns), np.float32)
-    centre = np.zeros((2, rows, columns), np.float32)
-    size = np.zeros((3, rows, columns), np.float32)
-    weight = np.zeros((2, rows, columns), np.float32)
-    rough: list[tuple[float, float, float]] = []
-    x = np.arange(columns, dtype=np.float32) + 0.5  # the cells' middles
-    y = np.arange(rows, dtype=np.float32)[:, None] + 0.5
-    inside = [window(box, columns, rows) for box in boxes]
     order = np.argsort(kinds == IGNORE, kind="stable")[::-1]  # ignored regions first: a labelled hand inside one counts
-    for n in order:
-        if kinds[n] == IGNORE:
-            mask[(slice(None), *inside[n])] = 0
+    boxes, kinds = boxes[order], kinds[order]
+    coarse = boxes[kinds == COARSE]
+    targets = Targets(
+        heat=np.zeros((2, rows, columns), np.float32),
+        mask=draw_mask(boxes, kinds, columns, rows, other_weight),
+        centre=np.zeros((2, rows, columns), np.float32),
+        size=np.zeros((3, rows, columns), np.float32),
+        weight=np.zeros((2, rows, columns), np.float32),
+        coarse=np.column_stack([coarse[:, :2] + coarse[:, 2:] / 2, coarse[:, 2:].max(axis=1, initial=0)]).astype("f4"),
+    )
+    for box, kind in zip(boxes, kinds, strict=True):
+        if kind != IGNORE:
+            draw_hand(targets, box, kind, shape)
+    return targets
+
+
+def draw_mask(boxes: np.ndarray, kinds: np.ndarray, columns: int, rows: int, other_weight: float) -> np.ndarray:
+    """(2, rows, columns): W(p) of OpenPose (arXiv 1812.08008), 0 in ignored regions.
+
+    For the open map also (`other_weight`) in the boxes of hands that are not open for sure: they may light up, they
+    need not. Where boxes overlap, the later one counts.
+    """
+    mask = np.ones((2, rows, columns), np.float32)
+    inside = [window(box, columns, rows) for box in boxes]
+    for kind, (down, across) in zip(kinds, inside, strict=True):
+        if kind == IGNORE:
+            mask[:, down, across] = 0
         else:
-            mask[(0, *inside[n])] = 1
-    for n in order:
-        if kinds[n] in (OTHER, UNKNOWN, ROUGH):
-            mask[(1, *inside[n])] = other_weight if kinds[n] == OTHER else 0
-    for n in order:
-        if kinds[n] == IGNORE:
-            continue
-        left, top, width, height = boxes[n]
-        hand = max(width, height)
-        dx = left + width / 2 - x  # (columns,): from each cell's middle to the hand's centre
-        dy = top + height / 2 - y  # (rows, 1)
-        if shape == "gauss":
-            sigma = max(0.7, (0.25 if kinds[n] == ROUGH else SIGMA) * hand)  # off by half a hand: forgive neighbours
-            blob = np.exp(-(dx**2 + dy**2) / (2 * sigma**2))  # (rows, columns)
-        else:
-            blob = (dx**2 + dy**2 < max(1.0, 0.25 * hand) ** 2).astype(np.float32)  # the flat disc of 2017
-        if kinds[n] == ROUGH:
-            rough.append((left + width / 2, top + height / 2, hand))
-            mask[0] *= (1 - 0.6 * blob) ** 4
-        column = min(max(int(left + width / 2), 0), columns - 1)
-        row = min(max(int(top + height / 2), 0), rows - 1)
-        for channel in () if kinds[n] == ROUGH else (0, 1) if kinds[n] == OPEN else (0,):
-            np.maximum(heat[channel], blob, out=heat[channel])
-            centre[channel, row, column] = 1
-        if kinds[n] == OPEN:
-            mask[(1, *inside[n])] = 1
-        nearest = blob > weight[0]  # where two hands overlap, a cell speaks of the nearer one
-        near = nearest & (np.abs(dx) <= 1.5) & (np.abs(dy) <= 1.5)
-        size[0][nearest] = np.log(max(hand / 2, 0.25))
-        size[1:, near] = np.broadcast_arrays(dx, dy)[0][near], np.broadcast_arrays(dx, dy)[1][near]
-        weight[1][nearest] = 0
-        weight[1][near] = kinds[n] != ROUGH
-        weight[0][nearest] = np.where(blob > 0.3, blob, 0)[nearest]
-    return Targets(heat, mask, centre, size, weight, np.array(rough, np.float32).reshape(-1, 3))
+            mask[0, down, across] = 1
+    for kind, (down, across) in zip(kinds, inside, strict=True):
+        if kind in (OTHER, UNKNOWN, COARSE):
+            mask[1, down, across] = other_weight if kind == OTHER else 0
+    for kind, (down, across) in zip(kinds, inside, strict=True):
+        if kind == OPEN:
+            mask[1, down, across] = 1
+    return mask
+
+
+def draw_hand(targets: Targets, box: np.ndarray, kind: int, shape: Blob) -> None:
+    """Adds one hand to the maps; `box` as in `draw_targets`."""
+    heat, mask, centre, size, weight, _ = targets
+    rows, columns = heat.shape[1:]
+    left, top, width, height = box
+    hand = max(width, height)
+    dx = (
+        left + width / 2 - (np.arange(columns, dtype=np.float32) + 0.5)
+    )  # (columns,): from cells' middles to the hand's
+    dy = top + height / 2 - (np.arange(rows, dtype=np.float32)[:, None] + 0.5)  # (rows, 1)
+    if shape == "gauss":
+        sigma = max(0.7, (COARSE_SIGMA if kind == COARSE else SIGMA) * hand)
+        blob = np.exp(-(dx**2 + dy**2) / (2 * sigma**2))  # (rows, columns)
+    else:
+        blob = (dx**2 + dy**2 < max(1.0, DISC * hand) ** 2).astype(np.float32)
+    if kind == COARSE:
+        mask[0] *= (1 - 0.6 * blob) ** 4
+    column = min(max(int(left + width / 2), 0), columns - 1)
+    row = min(max(int(top + height / 2), 0), rows - 1)
+    for channel in () if kind == COARSE else (0, 1) if kind == OPEN else (0,):
+        np.maximum(heat[channel], blob, out=heat[channel])
+        centre[channel, row, column] = 1
+    nearest = blob > weight[0]  # where two hands overlap, a cell speaks of the nearer one
+    near = nearest & (np.abs(dx) <= 1.5) & (np.abs(dy) <= 1.5)
+    size[0][nearest] = np.log(max(hand / 2, 0.25))
+    size[1:, near] = np.broadcast_arrays(dx, dy)[0][near], np.broadcast_arrays(dx, dy)[1][near]
+    weight[1][nearest] = 0
+    weight[1][near] = kind != COARSE
+    weight[0][nearest] = np.where(blob > 0.3, blob, 0)[nearest]
 
 
 def window(box: np.ndarray, columns: int, rows: int) -> tuple[slice, slice]:

@@ -1,4 +1,4 @@
-"""`handflow train DATA…`: labelled pictures in, a checkpoint out. Reads straight down the page.
+"""`handflow train DATA…`: labelled pictures in, a checkpoint out. Data, model, loop: `train` reads straight down.
 
 The learning rate follows the share of `minutes` that has passed, so a run ends well whatever the machine.
 Stopped runs go on where they were when the command is given again.
@@ -6,31 +6,35 @@ Stopped runs go on where they were when the command is given again.
 
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
-import numpy as np
 import torch
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader
 
 from handflow.errors import SetupError
 from handflow.training.labels.data import fingerprint, read_labels, split
-from handflow.vision.model import blobs, model_path
+from handflow.vision.model import model_path
 
-from .augment import TrainingSample, calibration_pictures, compose
-from .losses import loss_of, settle
-from .network import STRIDE, Network, begin_from, read_checkpoint
+from .augment import calibration_pictures
+from .batches import Batch, Batches, make_batch
+from .checkpoint import State, last_good, resume, save
+from .coarse_labels import assign_coarse
+from .initial_weights import begin_from
+from .losses import loss_of
+from .network import Network
 from .pool import Pool
+from .progress import progress_bar
 from .settings import Settings
-from .targets import IGNORE, draw_targets
 
+LOG_STEPS = 100
+SAVE_S = 120.0
+WARM_UP_STEPS = 200  # in which the learning rate rises from nothing
 PAUSE_S = 5.0  # a step that took longer was stopped or lay in a sleeping laptop: that is no training time
 
 
@@ -42,17 +46,70 @@ def train(data: list[str], settings: Settings) -> None:
     torch.set_num_threads(settings.threads)
     cv2.setNumThreads(1)
 
-    # data
+    dataset = read_dataset(data, settings)
+    device = torch.device(best_device() if settings.device == "auto" else settings.device)
+    state = make_state(settings, dataset.calibration, device)
+    resume(state, out / "checkpoint.pt", device)
+    origin = {
+        "settings": asdict(settings),
+        "data": dataset.fingerprint,
+        "pictures": dataset.pictures,
+        "calibration": dataset.calibration,
+    }
+
+    batches = endless_batches(dataset.pool, settings, state.step)
+    sums: dict[str, float] = {}  # of each part of the loss since it was logged last
+    logged, saved_s = state.step, time.monotonic()
+    with progress_bar() as bar:
+        task = bar.add_task("training", total=1.0, note="")
+        while (done := share_done(state, settings)) < 1:
+            began_s = time.monotonic()
+            rate = learning_rate(state.step, done, settings)
+            losses = take_step(state, to_device(next(batches), device), rate, settings)
+            state.spent_s += min(time.monotonic() - began_s, PAUSE_S)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value.item()
+            if state.step - logged == LOG_STEPS or (state.step > logged and settings.steps == state.step):
+                entry = log_entry(state, rate, sums, state.step - logged)
+                if dataset.validation:
+                    entry["validation"] = round(validate(state.mean, dataset.validation, settings, device), 5)
+                state.log.append(entry)
+                sums, logged = {}, state.step
+                if not bar.console.is_terminal:
+                    bar.console.print(json.dumps(entry), soft_wrap=True)
+                bar.update(task, note=progress_note(entry, list(losses)))
+            bar.update(task, completed=done)
+            if time.monotonic() - saved_s > SAVE_S:
+                save(state, out, origin)
+                saved_s = time.monotonic()
+        save(state, out, origin)
+        bar.update(task, completed=1.0)
+
+
+class Dataset(NamedTuple):
+    """What a training learns from and is held against."""
+
+    pool: Pool
+    validation: list[Batch]  # of groups of pictures that are held out; none where they are too few
+    calibration: Tensor  # (80, 3, 192, 320) uint8 samples for `handflow export`
+    fingerprint: str  # of all labels
+    pictures: int  # how many, held out or not
+
+
+def read_dataset(data: list[str], settings: Settings) -> Dataset:
+    """The labels in `data`, parted into training and validation. Raises SetupError."""
     pictures = read_labels(data)
     training, held = split(pictures, settings.holdout, settings.fold)
     if not any(p.hands.any() for p in training):
         raise SetupError(f"{', '.join(data)}: no picture with a hand is left to train on")
     pool = Pool(training)
-    calibration = torch.from_numpy(calibration_pictures(pool, settings.seed))  # for `handflow export`
+    calibration = torch.from_numpy(calibration_pictures(pool, settings.seed))
     validation = [make_batch(Pool(held), settings, -n - 1) for n in range(8)] if len(held) > 20 else []
+    return Dataset(pool, validation, calibration, fingerprint(pictures), len(pictures))
 
-    # model
-    device = torch.device(best_device() if settings.device == "auto" else settings.device)
+
+def make_state(settings: Settings, calibration: Tensor, device: torch.device) -> State:
+    """A network with its first weights, and its optimizer. Raises SetupError."""
     widths, blocks = (tuple(int(n) for n in text.split(",")) for text in (settings.widths, settings.blocks))
     model = Network(widths, blocks, settings.neck, prior=settings.prior)
     if settings.init != "none":
@@ -64,7 +121,7 @@ def train(data: list[str], settings: Settings) -> None:
     if settings.loss.startswith("mse"):
         torch.nn.init.zeros_(model.out.get_parameter("bias"))  # its maps are no logits
     model.to(device)
-    mean = Network(**model.settings).to(device)  # running mean of the weights
+    mean = Network(**model.settings).to(device)
     mean.load_state_dict(model.state_dict())
     mean.requires_grad_(False).eval()
     optimizer: torch.optim.Optimizer = (
@@ -72,202 +129,91 @@ def train(data: list[str], settings: Settings) -> None:
         if settings.optimizer == "adamw"
         else torch.optim.SGD(model.parameters(), lr=settings.lr, momentum=0.9)
     )
-    step, spent, log = 0, 0.0, []
-    checkpoint = out / "checkpoint.pt"
-    if checkpoint.exists():
-        saved = read_checkpoint(checkpoint, str(device))
-        if saved["network"] != model.settings:
-            found, wanted = saved["network"], model.settings
-            raise SetupError(f"{checkpoint}: holds a network of {found}, {wanted} is asked for; choose another --out")
-        model.load_state_dict(saved["model"])
-        mean.load_state_dict(saved["mean"])
-        optimizer.load_state_dict(saved["optimizer"])
-        step, spent, log = saved["step"], saved["spent"], saved["log"]
-
-    def save() -> None:
-        state = {
-            "network": model.settings,
-            "model": model.state_dict(),
-            "mean": mean.state_dict(),
-            "optimizer": optimizer.state_dict(),
-            "step": step,
-            "spent": spent,
-            "log": log,
-            "settings": asdict(settings),
-            "data": fingerprint(pictures),
-            "pictures": len(pictures),
-            "calibration": calibration,
-        }
-        try:
-            torch.save(state, out / "checkpoint.pt.part")
-        except (OSError, RuntimeError) as error:  # torch has its own words for a full disk
-            (out / "checkpoint.pt.part").unlink(missing_ok=True)
-            kept = f"{checkpoint} of before is intact" if checkpoint.exists() else "nothing was saved yet"
-            reason = str(error).splitlines()[0][:120]
-            raise SetupError(f"{out}: the checkpoint of step {step} cannot be written ({reason}); {kept}") from error
-        if checkpoint.exists():
-            os.replace(checkpoint, out / "previous.pt")
-        os.replace(out / "checkpoint.pt.part", checkpoint)
-        (out / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in log))
-        draw_curves(log, out / "curves.png")
-
-    # loop
-    batches = iter(
-        DataLoader(Batches(pool, settings, step), batch_size=None, num_workers=settings.workers, prefetch_factor=8)
-        if settings.workers
-        else Batches(pool, settings, step)
-    )
-    sums: dict[str, float] = {}
-    logged = step
-    saved_at = time.monotonic()
-    with progress_bar() as bar:
-        task = bar.add_task("training", total=1.0, note="")
-        while (done := step / settings.steps if settings.steps else spent / (60 * settings.minutes)) < 1:
-            began = time.monotonic()
-            batch = {name: tensor.to(device) for name, tensor in next(batches).items()}
-            rate = settings.lr * min(1, (step + 1) / 200) * 0.5 * (1 + math.cos(math.pi * done))
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            with torch.autocast(device.type, torch.bfloat16, enabled=settings.bf16):
-                maps = model(batch["image"].float().contiguous(memory_format=torch.channels_last), batch.get("prior"))
-            maps = {name: m.float() for name, m in maps.items()}
-            losses = loss_of(maps, settle(maps["any"], batch) if settings.settle else batch, settings)
-            total = sum(losses.values(), torch.zeros((), device=device))
-            if not torch.isfinite(total):
-                kept_at = f"{checkpoint} holds the last good state" if checkpoint.exists() else "nothing was saved yet"
-                raise SetupError(f"the loss is {total.item()} at step {step}, {kept_at}; try a smaller --lr ({rate:g})")
-            optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            optimizer.step()
-            keep = min(settings.ema, (step + 1) / (step + 10))
-            for kept, new in zip(mean.state_dict().values(), model.state_dict().values(), strict=True):
-                if kept.is_floating_point():
-                    kept.lerp_(new, 1 - keep)
-                else:
-                    kept.copy_(new)
-            step += 1
-            spent += min(time.monotonic() - began, PAUSE_S)
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + value.item()
-            if step - logged == 100 or (step - logged and settings.steps == step):
-                entry: dict[str, Any] = {"step": step, "minutes": round(spent / 60, 2), "lr": rate}
-                entry |= {name: round(value / (step - logged), 5) for name, value in sums.items()}
-                if validation:
-                    entry["validation"] = round(validate(mean, validation, settings, device), 5)
-                log.append(entry)
-                sums, logged = {}, step
-                if not bar.console.is_terminal:
-                    bar.console.print(json.dumps(entry), soft_wrap=True)
-                note = f"step {step}  loss {sum(entry[name] for name in losses):.3f}"
-                bar.update(task, note=note + (f"  validation {entry['validation']:.3f}" if validation else ""))
-            bar.update(task, completed=done)
-            if time.monotonic() - saved_at > 120:
-                save()
-                saved_at = time.monotonic()
-        save()
-        bar.update(task, completed=1.0)
+    return State(model, mean, optimizer)
 
 
 def best_device() -> str:
+    """A GPU where there is one."""
     return "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-class Batches(IterableDataset):
-    """Batches without end, each made from its own number: the same whoever makes it."""
-
-    def __init__(self, pool: Pool, settings: Settings, first: int) -> None:
-        self.pool, self.settings, self.first = pool, settings, first
-
-    def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        cv2.setNumThreads(1)
-        worker = torch.utils.data.get_worker_info()
-        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
-        step = self.first + number
-        while True:
-            yield make_batch(self.pool, self.settings, step)
-            step += workers
+def endless_batches(pool: Pool, settings: Settings, first: int) -> Iterator[Batch]:
+    """The batches from step `first` on, made by other processes if there are to be any."""
+    batches = Batches(pool, settings, first)
+    if not settings.workers:
+        return iter(batches)
+    return iter(DataLoader(batches, batch_size=None, num_workers=settings.workers, prefetch_factor=8))
 
 
-# Width and height of a batch, near and far: cameras, photographs, squares and pictures on end, of about the same area.
-SHAPES = (((320, 192), (288, 224), (256, 256), (224, 288)), ((512, 288), (448, 352), (384, 384), (352, 448)))
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The batch where the network is."""
+    return {name: tensor.to(device) for name, tensor in batch.items()}
 
 
-def make_batch(pool: Pool, settings: Settings, step: int) -> dict[str, Tensor]:
-    """Samples and targets of one step, stacked."""
-    rng = np.random.default_rng((settings.seed, step % 2**32))
-    large = rng.random() < settings.large
-    count = max(1, settings.batch * 2 // 5) if large else settings.batch
-    width, height = SHAPES[large][rng.choice(4, p=[0.45, 0.25, 0.15, 0.15])]
-    samples = [compose(rng, pool, width, height) for _ in range(count)]
-    drawn = [
-        draw_targets(
-            s.boxes / STRIDE, s.kinds, width // STRIDE, height // STRIDE, settings.target, settings.other_weight
-        )
-        for s in samples
-    ]
-    if not settings.mask:
-        drawn = [t._replace(mask=np.ones_like(t.mask)) for t in drawn]
-    rough = [np.insert(t.rough, 0, number, axis=1) for number, t in enumerate(drawn)]  # (k, 4): sample, x, y, side
-    images = np.stack([s.image.transpose(2, 0, 1) for s in samples])  # (B, 3, h, w)
-    maps = {name: np.stack([getattr(t, name) for t in drawn]) for name in drawn[0]._fields[:-1]}  # (B, c, h/4, w/4)
-    whole = {"image": images, "rough": np.concatenate(rough), **maps}
-    if settings.prior:
-        whole["prior"] = np.stack([made_up_prior(rng, s, width // STRIDE, height // STRIDE) for s in samples])
-    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in whole.items()}
+def share_done(state: State, settings: Settings) -> float:
+    """How much of the training lies behind, 0..1."""
+    return state.step / settings.steps if settings.steps else state.spent_s / (60 * settings.minutes)
 
 
-def made_up_prior(rng: np.random.Generator, sample: TrainingSample, columns: int, rows: int) -> np.ndarray:
-    """A map (1, rows, columns) of where a tracker might expect the sample's hands: off, missing, invented, or blank."""
-    hands = sample.boxes[sample.kinds != IGNORE] / STRIDE
-    if rng.random() < 0.4:
-        return np.zeros((1, rows, columns), np.float32)
-    hands = hands[rng.random(len(hands)) > 0.15]
-    side = hands[:, 2:].max(axis=1, initial=0)
-    centre = hands[:, :2] + hands[:, 2:] / 2 + rng.normal(0, 0.2, (len(hands), 2)) * side[:, None]
-    false = rng.poisson(0.4)
-    centre = np.concatenate([centre, rng.random((false, 2)) * [columns, rows]])
-    side = np.concatenate([side, np.exp(rng.uniform(np.log(2), np.log(columns / 3), false))])
-    return blobs(centre - 0.5, side / 2, rows, columns)[None].astype(np.float32)
+def learning_rate(step: int, done: float, settings: Settings) -> float:
+    """Rises over the first steps, then falls along half a cosine (arXiv 1608.03983) to nothing at the end."""
+    return settings.lr * min(1, (step + 1) / WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def validate(model: Network, batches: list[dict[str, Tensor]], settings: Settings, device: torch.device) -> float:
+def take_step(state: State, batch: Batch, rate: float, settings: Settings) -> dict[str, Tensor]:
+    """One step of the optimizer, and of the running mean; the parts of the loss. Raises SetupError."""
+    for group in state.optimizer.param_groups:
+        group["lr"] = rate
+    image = batch["image"].float().contiguous(memory_format=torch.channels_last)
+    with torch.autocast(image.device.type, torch.bfloat16, enabled=settings.bf16):
+        maps = state.model(image, batch.get("prior"))
+    losses = batch_losses({name: m.float() for name, m in maps.items()}, batch, settings)
+    total = sum(losses.values(), torch.zeros((), device=image.device))
+    if not torch.isfinite(total):
+        reached = last_good(Path(settings.out) / "checkpoint.pt")
+        raise SetupError(f"the loss is {total.item()} at step {state.step}, {reached}; try a smaller --lr ({rate:g})")
+    state.optimizer.zero_grad(set_to_none=True)
+    total.backward()
+    torch.nn.utils.clip_grad_norm_(state.model.parameters(), 5.0)
+    state.optimizer.step()
+    update_mean(state, settings.ema)
+    state.step += 1
+    return losses
+
+
+def batch_losses(maps: dict[str, Tensor], batch: Batch, settings: Settings) -> dict[str, Tensor]:
+    """The parts of the loss of maps against a batch's targets."""
+    return loss_of(maps, assign_coarse(maps["any"], batch) if settings.assign_coarse else batch, settings)
+
+
+def update_mean(state: State, ema: float) -> None:
+    """Moves the running mean of the weights; over fewer steps at the beginning, so that it forgets the first ones."""
+    keep = min(ema, (state.step + 1) / (state.step + 10))
+    for mean, new in zip(state.mean.state_dict().values(), state.model.state_dict().values(), strict=True):
+        if mean.is_floating_point():
+            mean.lerp_(new, 1 - keep)
+        else:
+            mean.copy_(new)
+
+
+def log_entry(state: State, rate: float, sums: dict[str, float], steps: int) -> dict[str, Any]:
+    """A line of the log: where the training is, and the mean losses of the last `steps`."""
+    entry: dict[str, Any] = {"step": state.step, "minutes": round(state.spent_s / 60, 2), "lr": rate}
+    return entry | {name: round(value / steps, 5) for name, value in sums.items()}
+
+
+def progress_note(entry: dict[str, Any], parts: list[str]) -> str:
+    """The last line of the log, as the bar shows it."""
+    note = f"step {entry['step']}  loss {sum(entry[name] for name in parts):.3f}"
+    return note + (f"  validation {entry['validation']:.3f}" if "validation" in entry else "")
+
+
+def validate(model: Network, batches: list[Batch], settings: Settings, device: torch.device) -> float:
+    """The mean loss of some batches."""
     total = 0.0
     with torch.no_grad():
         for batch in batches:
-            there = {name: tensor.to(device) for name, tensor in batch.items()}
+            there = to_device(batch, device)
             maps = model(there["image"].float(), there.get("prior"))
-            there = settle(maps["any"], there) if settings.settle else there
-            total += sum(v.item() for v in loss_of(maps, there, settings).values())
+            total += sum(loss.item() for loss in batch_losses(maps, there, settings).values())
     return total / len(batches)
-
-
-def draw_curves(log: list[dict[str, Any]], path: Path) -> None:
-    """The losses over the minutes, as a PNG."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    figure, axes = pyplot.subplots(figsize=(8, 5))
-    for name in ("any", "open", "radius", "offset", "validation"):
-        if any(name in entry for entry in log):
-            axes.plot([e["minutes"] for e in log], [e.get(name, math.nan) for e in log], label=name)
-    if log:
-        axes.legend()
-    axes.set(xlabel="minutes", ylabel="loss", yscale="log", title="handflow train")
-    figure.tight_layout()
-    figure.savefig(path)
-    pyplot.close(figure)
-
-
-def progress_bar() -> Progress:
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:>5.1f} %"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(elapsed_when_finished=True),
-        TextColumn("{task.fields[note]}"),
-    )

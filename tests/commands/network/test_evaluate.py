@@ -15,7 +15,7 @@ from handflow.commands.network import evaluate
 from handflow.training.evaluation.matching import Detections, Matches, alarms, best_threshold, match, score, separation
 from handflow.training.evaluation.report import worst
 from handflow.training.labels.data import LabelError, LabelledPicture, split
-from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
+from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN
 from handflow.vision.peaks import Peaks
 
 
@@ -63,9 +63,9 @@ def test_a_detection_in_an_ignored_region_counts_neither_way():
 
 
 def test_a_box_guessed_from_joints_is_hit_within_one_hand_width():
-    rough, sure = picture((60, 30, 40, 40, ROUGH)), picture((60, 30, 40, 40, UNKNOWN))
-    assert hits(rough, peaks((119, 50, 0.9, 0)), "all") == [0]
-    assert hits(rough, peaks((121, 50, 0.9, 0)), "all") == [-1]
+    coarse, sure = picture((60, 30, 40, 40, COARSE)), picture((60, 30, 40, 40, UNKNOWN))
+    assert hits(coarse, peaks((119, 50, 0.9, 0)), "all") == [0]
+    assert hits(coarse, peaks((121, 50, 0.9, 0)), "all") == [-1]
     assert hits(sure, peaks((119, 50, 0.9, 0)), "all") == [-1]
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from handflow.training.labels.data import LabelError, read_labels
-from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
+from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN
 
 JOINTS = ["nose", "left_elbow", "right_elbow", "left_wrist", "right_wrist"]
 
@@ -69,7 +69,7 @@ def test_a_hands_keypoints_are_its_landmarks_and_its_box(tmp_path):
     assert picture.polygons[0].tolist() == [[x, y] for x, y, _ in points]
 
 
-def test_a_persons_joints_become_rough_boxes_ahead_of_the_wrists(tmp_path):
+def test_a_persons_joints_become_coarse_boxes_ahead_of_the_wrists(tmp_path):
     draw(tmp_path / "a.png")
     # left: seen, forearm of 40 pixels to the right; right: the wrist is hidden
     points = [[100, 10, 2], [60, 50, 2], [20, 50, 2], [100, 50, 2], [20, 80, 1]]
@@ -77,7 +77,7 @@ def test_a_persons_joints_become_rough_boxes_ahead_of_the_wrists(tmp_path):
     one = {"id": 1, "image_id": 0, "category_id": 1, "keypoints": np.ravel(points).tolist(), "bbox": [10, 10, 90, 80]}
     lost = {"id": 2, "image_id": 0, "category_id": 1, "keypoints": [0] * 15, "bbox": [150, 10, 20, 80]}
     (picture,) = read_labels([write(tmp_path / "people.json", coco(one, lost, categories=[category]))])
-    assert kinds([picture]) == [[ROUGH, IGNORE, IGNORE]]
+    assert kinds([picture]) == [[COARSE, IGNORE, IGNORE]]
     assert boxes([picture])[0] == [[100, 36, 28, 28], [6, 76.5, 28, 28], [150, 10, 20, 80]]  # middle: 100 + .35 x 40
 
 

@@ -11,7 +11,7 @@ from handflow.training.drawn_hand import draw_hand
 from handflow.training.labels.data import LabelError, LabelledPicture, fingerprint, read_labels, split
 from handflow.training.layers import Layer, covered, place, turn_boxes
 from handflow.training.pool import Pool
-from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH, UNKNOWN
+from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN
 
 
 def line(**changes):
@@ -50,12 +50,12 @@ def test_every_kind_has_its_number(tmp_path):
     assert picture.hands.tolist() == [True, True, True, False]
 
 
-def test_a_box_guessed_from_a_persons_joints_is_rough(tmp_path):
+def test_a_box_guessed_from_a_persons_joints_is_coarse(tmp_path):
     guesses = [{"kind": "unknown", "labelled_by": "derived"}, {"kind": "unknown", "auto": "pose"}]
     sure = [{"kind": "open", "labelled_by": "derived"}, {"kind": "unknown", "auto": "hands"}]
     hands = [{"box": [1, 1, 5, 5], **hand} for hand in guesses + sure]
     (picture,) = read_labels([write(tmp_path, line(hands=hands))])
-    assert picture.kinds.tolist() == [ROUGH, ROUGH, OPEN, UNKNOWN]
+    assert picture.kinds.tolist() == [COARSE, COARSE, OPEN, UNKNOWN]
     assert picture.hands.all()
 
 

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from handflow.training.labels.data import LabelError, LabelledPicture
-from handflow.training.targets import IGNORE, OPEN, OTHER, ROUGH
+from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER
 from handflow.vision.peaks import Peaks
 from handflow.vision.thresholds import OPEN_AT, START_SCORE
 
@@ -66,14 +66,14 @@ def reach(picture: LabelledPicture, xy: np.ndarray) -> tuple[np.ndarray, np.ndar
 
     (d, n) bool, (d, n), (d,) bool.
     """
-    rough = picture.kinds == ROUGH  # boxes guessed from joints: a hit counts within one hand width
+    coarse = picture.kinds == COARSE  # boxes guessed from joints: a hit counts within one hand width
     side = picture.boxes[:, 2:].max(axis=1, initial=0)
     half = picture.boxes[:, 2:] / 2
     apart = xy[:, None] * [picture.width, picture.height] - (picture.boxes[:, :2] + half)  # (d, n, 2)
     away = np.linalg.norm(apart, axis=2)
-    inside = (abs(apart) <= half * np.where(rough, 2.5, 1.25)[:, None]).all(axis=2)
+    inside = (abs(apart) <= half * np.where(coarse, 2.5, 1.25)[:, None]).all(axis=2)
     ignored = ((abs(apart) <= half).all(axis=2) & (picture.kinds == IGNORE)).any(axis=1)
-    return inside & (away <= side * np.where(rough, 1.0, 0.5)), away, ignored
+    return inside & (away <= side * np.where(coarse, 1.0, 0.5)), away, ignored
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """COCO's labels (https://cocodataset.org/#format-data) -> lines as ours. Kinds are told by categories' names.
 
-A person with keypoints becomes rough boxes where the hands should be: a hand is about as long as .7 of the forearm, and
-its middle lies .35 of it beyond the wrist.
+A person with keypoints becomes coarse boxes where the hands should be: a hand is about as long as .7 of the forearm,
+and its middle lies .35 of it beyond the wrist.
 """
 
 from collections import defaultdict

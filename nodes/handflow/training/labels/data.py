@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from handflow.errors import LabelError
-from handflow.training.targets import IGNORE, KINDS, ROUGH, UNKNOWN
+from handflow.training.targets import COARSE, IGNORE, KINDS, UNKNOWN
 
 from .coco import coco
 from .cvat import cvat
@@ -33,7 +33,7 @@ class LabelledPicture:
     width: int
     height: int
     boxes: np.ndarray  # (n, 4) float32: x, y, width, height in pixels
-    kinds: np.ndarray  # (n,) int: targets.OPEN, OTHER, UNKNOWN, IGNORE, ROUGH
+    kinds: np.ndarray  # (n,) int: targets.OPEN, OTHER, UNKNOWN, IGNORE, COARSE
     source: str
     group: str  # pictures of one group never lie on both sides of a split
     frame: int | None = None  # number of the frame, where `path` is a clip
@@ -174,7 +174,7 @@ def read_line(line: dict, where: str, file: Path, clip: dict | None) -> Labelled
         boxes.append(box)
         # A box derived from a person's joints is off by up to half a hand.
         guessed = KINDS[kind] == UNKNOWN and (hand.get("labelled_by") == "derived" or hand.get("auto") == "pose")
-        kinds.append(ROUGH if guessed else KINDS[kind])
+        kinds.append(COARSE if guessed else KINDS[kind])
         polygons.append(points_on(hand, where))
         ids.append(str(hand["id"]) if hand.get("id") is not None else None)
     path = clip["path"] if clip else file.with_suffix(".mp4") if "frame" in line else file.parent / line["image"]

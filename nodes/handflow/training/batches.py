@@ -1,0 +1,78 @@
+"""Batches: samples and targets of one step, stacked."""
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from handflow.vision.model import blobs
+
+from .augment import TrainingSample, compose
+from .network import STRIDE
+from .pool import Pool
+from .settings import Settings
+from .targets import IGNORE, draw_targets
+
+Batch = dict[str, Tensor]  # image (B, 3, h, w), the maps of targets.Targets (B, c, h/4, w/4), coarse (k, 4)
+
+
+class Batches(IterableDataset):
+    """Batches without end, each made from its own number: the same whoever makes it."""
+
+    def __init__(self, pool: Pool, settings: Settings, first: int) -> None:
+        self.pool, self.settings, self.first = pool, settings, first
+
+    def __iter__(self) -> Iterator[Batch]:
+        cv2.setNumThreads(1)
+        worker = torch.utils.data.get_worker_info()
+        number, workers = (worker.id, worker.num_workers) if worker else (0, 1)
+        step = self.first + number
+        while True:
+            yield make_batch(self.pool, self.settings, step)
+            step += workers
+
+
+# Width and height of a batch, near and far: cameras, photographs, squares and pictures on end, of about the same area.
+NEAR_SIZES = ((320, 192), (288, 224), (256, 256), (224, 288))
+FAR_SIZES = ((512, 288), (448, 352), (384, 384), (352, 448))
+
+
+def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
+    """Samples and targets of one step, stacked."""
+    rng = np.random.default_rng((settings.seed, step % 2**32))
+    large = rng.random() < settings.large
+    count = max(1, settings.batch * 2 // 5) if large else settings.batch
+    width, height = (FAR_SIZES if large else NEAR_SIZES)[rng.choice(4, p=[0.45, 0.25, 0.15, 0.15])]
+    samples = [compose(rng, pool, width, height) for _ in range(count)]
+    drawn = [
+        draw_targets(
+            s.boxes / STRIDE, s.kinds, width // STRIDE, height // STRIDE, settings.target, settings.other_weight
+        )
+        for s in samples
+    ]
+    if not settings.mask:
+        drawn = [t._replace(mask=np.ones_like(t.mask)) for t in drawn]
+    coarse = [np.insert(t.coarse, 0, number, axis=1) for number, t in enumerate(drawn)]  # (k, 4): sample, x, y, side
+    images = np.stack([s.image.transpose(2, 0, 1) for s in samples])  # (B, 3, h, w)
+    maps = {name: np.stack([getattr(t, name) for t in drawn]) for name in drawn[0]._fields[:-1]}  # (B, c, h/4, w/4)
+    whole = {"image": images, "coarse": np.concatenate(coarse), **maps}
+    if settings.prior:
+        whole["prior"] = np.stack([made_up_prior(rng, s, width // STRIDE, height // STRIDE) for s in samples])
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in whole.items()}
+
+
+def made_up_prior(rng: np.random.Generator, sample: TrainingSample, columns: int, rows: int) -> np.ndarray:
+    """A map (1, rows, columns) of where a tracker might expect the sample's hands: off, missing, invented, or blank."""
+    hands = sample.boxes[sample.kinds != IGNORE] / STRIDE
+    if rng.random() < 0.4:
+        return np.zeros((1, rows, columns), np.float32)
+    hands = hands[rng.random(len(hands)) > 0.15]
+    side = hands[:, 2:].max(axis=1, initial=0)
+    centre = hands[:, :2] + hands[:, 2:] / 2 + rng.normal(0, 0.2, (len(hands), 2)) * side[:, None]
+    false = rng.poisson(0.4)
+    centre = np.concatenate([centre, rng.random((false, 2)) * [columns, rows]])
+    side = np.concatenate([side, np.exp(rng.uniform(np.log(2), np.log(columns / 3), false))])
+    return blobs(centre - 0.5, side / 2, rows, columns)[None].astype(np.float32)

@@ -1,0 +1,91 @@
+"""What `handflow train` keeps: all that a stopped run needs to go on, and what `handflow export` makes files of."""
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from handflow.errors import SetupError
+from handflow.runtime.files import replacing
+
+from .network import Network
+from .progress import draw_curves
+
+
+@dataclass
+class State:
+    """How far a training has come."""
+
+    model: Network
+    mean: Network  # running mean of the weights: what is exported
+    optimizer: torch.optim.Optimizer
+    step: int = 0
+    spent_s: float = 0.0  # time in steps, pauses of the machine left out
+    log: list[dict[str, Any]] = field(default_factory=list)  # the losses, an entry per 100 steps
+
+
+def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
+    """What `handflow train` wrote: `network` (Network's settings), `model`, `mean` and more. Raises SetupError."""
+    if not path.is_file():
+        raise SetupError(f"there is no checkpoint {path}; `handflow train` writes one")
+    try:
+        saved = torch.load(path, map_location=device, weights_only=True)
+        Network(**saved["network"]).load_state_dict(saved["mean"])
+    except Exception as error:  # torch, pickle and zip each raise their own
+        reason = str(error).splitlines()[0][:120]
+        raise SetupError(f"{path} is not a whole checkpoint of `handflow train` ({reason})") from None
+    return saved
+
+
+def resume(state: State, checkpoint: Path, device: torch.device) -> None:
+    """Goes on from a checkpoint, if there is one. Raises SetupError if it is of another network."""
+    if not checkpoint.exists():
+        return
+    saved = read_checkpoint(checkpoint, str(device))
+    if saved["network"] != state.model.settings:
+        raise SetupError(
+            f"{checkpoint}: expected a network of {state.model.settings}, got one of {saved['network']}; "
+            "choose another --out"
+        )
+    state.model.load_state_dict(saved["model"])
+    state.mean.load_state_dict(saved["mean"])
+    state.optimizer.load_state_dict(saved["optimizer"])
+    state.step, state.spent_s, state.log = saved["step"], saved["spent"], saved["log"]
+
+
+def save(state: State, out: Path, origin: dict[str, Any]) -> None:
+    """Writes checkpoint, log and curves; the checkpoint before stays as `previous.pt`. Raises SetupError.
+
+    `origin`: what the weights stem from: settings, data, pictures, calibration.
+    """
+    checkpoint = out / "checkpoint.pt"
+    saved = {
+        "network": state.model.settings,
+        "model": state.model.state_dict(),
+        "mean": state.mean.state_dict(),
+        "optimizer": state.optimizer.state_dict(),
+        "step": state.step,
+        "spent": state.spent_s,
+        "log": state.log,
+        **origin,
+    }
+    try:
+        with replacing(checkpoint) as part:
+            torch.save(saved, part)
+            if checkpoint.exists():
+                os.replace(checkpoint, out / "previous.pt")
+    except (OSError, RuntimeError) as error:  # torch has its own words for a full disk
+        reason = str(error).splitlines()[0][:120]
+        raise SetupError(
+            f"{out}: the checkpoint of step {state.step} cannot be written ({reason}); {last_good(checkpoint)}"
+        ) from error
+    (out / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in state.log))
+    draw_curves(state.log, out / "curves.png")
+
+
+def last_good(checkpoint: Path) -> str:
+    """What is left after a failure, for its message."""
+    return f"{checkpoint} holds the last good state" if checkpoint.exists() else "nothing was saved yet"

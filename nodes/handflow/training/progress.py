@@ -1,0 +1,38 @@
+"""How a training goes, to look at: a bar on the terminal, the losses as a PNG."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+def draw_curves(log: list[dict[str, Any]], path: Path) -> None:
+    """The losses over the minutes, as a PNG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, axes = pyplot.subplots(figsize=(8, 5))
+    for name in ("any", "open", "radius", "offset", "validation"):
+        if any(name in entry for entry in log):
+            axes.plot([e["minutes"] for e in log], [e.get(name, math.nan) for e in log], label=name)
+    if log:
+        axes.legend()
+    axes.set(xlabel="minutes", ylabel="loss", yscale="log", title="handflow train")
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def progress_bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:>5.1f} %"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.fields[note]}"),
+    )
