@@ -16,14 +16,14 @@ from support.recorded import STEP_NS, bad_files, frame, graph_in, hands, write
 from support.references import FOLDER
 from support.references import recorded as recorded_frames
 
-from handflow import Frame, Hands
+from handflow import Frame, Hands, SetupError, now_ns
 from handflow.__main__ import main
 from handflow.commands.graphs import graph_of
 from handflow.commands.recording.record import add_recorder
 from handflow.commands.recording.replay import changed_models
 from handflow.outputs.json_line import frame_line, listed
 from handflow.recording.metadata import PictureFormat, RecordingMetadata, metadata_of, models_of
-from handflow.recording.playback_clock import Conductor, Player, Tempo
+from handflow.recording.playback_clock import PlaybackClock, PlaybackControl
 from handflow.recording.reader import Recording
 from handflow.recording.writer import Recorder, output_of, pack
 from handflow.runtime.graph.graph import Entry, Graph
@@ -95,51 +95,63 @@ def test_messages_come_when_they_are_due(file: Path, rate: float) -> None:
     assert np.abs(np.median(late_ms)) < 20  # 0.2; this machine may be busy
 
 
-def test_a_replay_alone_begins_at_once_and_several_wait_for_each_other(tmp_path: Path) -> None:
-    assert Player(None, "camera", 1, 0).wait(0, 0)
-    player = Player(tmp_path, "camera", 1, 0)
-    assert not player.wait(0, 0)
-    assert (tmp_path / "camera.ready").exists()
+def test_several_replays_wait_for_their_clock_and_one_started_again_goes_on_where_they_are(file: Path) -> None:
+    node = Replay(file=str(file), output="camera", shared_clock=True)
+    node.start()
+    messages = node.process()
+    assert next(messages) is None
+    ten_frames_ago = now_ns() - 10 * STEP_NS
+    node.commands["clock"](PlaybackClock.starting(0.0, ten_frames_ago).plain())
+    got = next(message for message in messages if message is not None)
+    assert 10 <= got.seq <= 30
+    assert abs(got.captured_ns - ten_frames_ago - (got.seq - 1) * STEP_NS) < 1e6  # with the times of all others
+    with pytest.raises(SetupError, match="expected a playback clock, got something else"):
+        node.commands["clock"]({"rate": 5})
 
 
-def conductor(folder: Path, said: list[str], steps: list[float], paused: bool = False) -> Conductor:
+def controlled(
+    steps: list[float],
+    said: list[str],
+    read: Callable[[], str] | None,
+    paused: bool = False,
+    clocks: list | None = None,
+) -> PlaybackClock:
+    """The clock after all keys were read."""
+    sent: list[PlaybackClock] = [] if clocks is None else clocks
     after = lambda position: next((step for step in steps if step > position), None)  # noqa: E731
-    return Conductor(folder, ["a", "b"], 1.0, 0.0, after, said.append, paused)
+    control = PlaybackControl(lambda clock, _: sent.append(clock), after, said.append, paused=paused)
+    control.run(read, lambda: None, threading.Event())
+    return sent[-1]
 
 
-def test_the_conductor_steps_frame_by_frame_and_plays_on(tmp_path: Path) -> None:
+def test_keys_step_frame_by_frame_and_play_on() -> None:
     said: list[str] = []
-    for node in "ab":
-        (tmp_path / f"{node}.ready").touch()
-    seen: list[tuple[bool, bool, bool]] = []
-    players = [Player(tmp_path, node, 1.0, 0.0) for node in "ab"]
+    clocks: list[PlaybackClock] = []
+    seen: list[list[bool]] = []
     keys = iter("nn ")
 
     def read() -> str:
-        told = [player.wait(0.0, 0.0) and player.wait(0.1, 0.1) for player in players], players[0].wait(0.2, 0.2)
-        seen.append((told[0][0], told[0][1], told[1]))
+        seen.append([clocks[-1].wait_s(at, at, 1.0) <= 0 for at in (0.0, 0.1, 0.2)])
         return next(keys, "")
 
-    conductor(tmp_path, said, [0.0, 0.1, 0.2], paused=True).conduct(read, lambda: None, threading.Event())
-    assert seen[:3] == [(False, False, False), (True, True, False), (True, True, True)]
+    clock = controlled([0.0, 0.1, 0.2], said, read, paused=True, clocks=clocks)
+    assert clocks[0].wait_s(0.0, 0.0, 1.0) == float("inf")  # all replays are ready when they follow it
+    assert seen[:3] == [[True, False, False], [True, True, False], [True, True, True]]
     assert said == ["at 0.100 s", "at 0.200 s"]
-    until(lambda: players[0].wait(0.3, 0.3), "it does not play on")
+    assert 0 < clock.wait_s(0.3, 0.3, 1.0) <= 0.1  # it plays on from there
 
 
-def test_the_end_of_the_keys_lets_a_paused_replay_go_on(tmp_path: Path) -> None:
-    (tmp_path / "a.ready").touch()
-    (tmp_path / "b.ready").touch()
-    conductor(tmp_path, [], [0.0], paused=True).conduct(lambda: "", lambda: None, threading.Event())
-    until(lambda: Player(tmp_path, "a", 1.0, 0.0).wait(5.0, 0.0), "it stays paused for ever")
+def test_the_end_of_the_keys_lets_a_paused_replay_go_on() -> None:
+    assert controlled([0.0], [], lambda: "", paused=True).wait_s(5.0, 5.0, 1.0) < 6
 
 
-def test_a_replay_that_is_started_again_goes_on_where_the_others_are(tmp_path: Path) -> None:
-    (tmp_path / "a.ready").touch()
-    (tmp_path / "b.ready").touch()
-    conductor(tmp_path, [], []).conduct(None, lambda: None, threading.Event())
-    time.sleep(0.3)
-    assert 0.2 < Player(tmp_path, "a", 1.0, 0.0).resume_s < 30
-    assert isinstance(Player(tmp_path, "a", 1.0, 0.0).tempo, Tempo)
+def test_a_clock_goes_at_the_rate_that_is_asked_for() -> None:
+    clock = PlaybackClock.starting(2.0, now_ns() - 10**9)
+    assert clock.position_s(3.0) == pytest.approx(5.0, abs=0.5)
+    assert clock.wait_s(8.0, 8.0, 3.0) == pytest.approx(1.0, abs=0.2)
+    assert clock.wait_s(8.0, 8.0, 0.0) == 0.0
+    assert clock.held(4.0).wait_s(4.5, 4.5, 0.0) == float("inf")
+    assert clock.held(4.0).resumed().position_s(1.0) == pytest.approx(4.0, abs=0.2)
 
 
 def recorded(folder: Path, metadata: RecordingMetadata = RecordingMetadata()) -> Path:  # noqa: B008 (immutable)
@@ -204,6 +216,19 @@ def test_a_paused_replay_goes_on_frame_by_frame(tmp_path: Path) -> None:
     assert out == b""
     assert process.returncode == 0, err
     assert b"n: next frame" in err
+
+
+def test_a_replay_that_was_killed_goes_on_where_the_others_are(run: Callable[..., Run], tmp_path: Path) -> None:
+    file, out = recorded(tmp_path), tmp_path / "out.jsonl"
+    started = run("replay", file, graph_in(tmp_path), "--only", "spot", "--rate", "0.2", "--json", out)
+    until(lambda: out.exists() and len(lines(out)) > 3, "nothing is played")
+    started.kill("spot")
+    before = len(lines(out))
+    assert started.end(60) == 0
+    frames = [line["frame"] for line in lines(out)]
+    assert frames == sorted(set(frames))  # none is played again
+    assert frames[-1] == 29
+    assert len(frames) > before
 
 
 def test_a_replay_ends_when_nobody_reads_its_lines_any_more(tmp_path: Path) -> None:

@@ -51,10 +51,13 @@ def set_source(graph: "Graph", source: str) -> None:
     graph.set(have[0], "source", source, f"--source {source}")
 
 
-def supervise(graph: "Graph", table_on_stdout: bool = True) -> Callable[[float | None], None]:
+def supervise(
+    graph: "Graph", table_on_stdout: bool = True, opened: Callable[[], None] = lambda: None
+) -> Callable[[float | None], None]:
     """Checks a graph (GraphError); what is returned runs it for so many seconds, or until it ends. RunError.
 
     On a terminal it shows a live table, else a line a second. Without `table_on_stdout` no line: stdout has a use.
+    `opened` is called once the supervisor answers requests.
     """
     from handflow.runtime.graph.graph import resolve
     from handflow.runtime.process.supervisor import Supervisor
@@ -67,7 +70,7 @@ def supervise(graph: "Graph", table_on_stdout: bool = True) -> Callable[[float |
             from handflow.runtime.process.status_table import line
 
             show = (lambda rows: print(line(rows), flush=True)) if table_on_stdout else lambda rows: None
-            Supervisor(graph, stages, complain, show).run(for_s)
+            Supervisor(graph, stages, complain, show).run(for_s, opened)
             return
         from rich.console import Console
         from rich.live import Live
@@ -78,7 +81,7 @@ def supervise(graph: "Graph", table_on_stdout: bool = True) -> Callable[[float |
         console = Console(highlight=False)
         with Live(console=console, auto_refresh=False) as live:
             say = lambda text: console.print(masked(text), markup=False)  # noqa: E731
-            Supervisor(graph, stages, say, lambda rows: live.update(table(rows), refresh=True)).run(for_s)
+            Supervisor(graph, stages, say, lambda rows: live.update(table(rows), refresh=True)).run(for_s, opened)
 
     return run
 

@@ -39,6 +39,9 @@ class Node:
     empty: Callable[..., np.ndarray]  # like numpy.empty, but in the shared slot that is sent next: no copy
     graph: dict[str, Any]  # the graph that it runs in, as plain values: file, nodes with run, in, with; {} without one
     process: Callable[..., Any]
+    # What it can be asked while it runs, set in `start`: called between two messages with the value that was sent. They
+    # return the answer (numbers, text, lists, dicts), or a concurrent.futures.Future of it. SetupError refuses.
+    commands: dict[str, Callable[[Any], Any]]
 
     exact: bool  # whether this is an exact graph: every message counts, and no result may depend on the time it took
     # A source's message that is older by the time it would be sent is not sent, but counted as skipped.
@@ -53,6 +56,7 @@ class Node:
         node = super().__new__(cls)
         node.log = logging.getLogger(cls.__name__.lower())
         node.persistent, node.note, node.empty, node.graph, node.exact = {}, "", np.empty, {}, False
+        node.commands = {}
         node.max_age_s = math.inf
         return node
 

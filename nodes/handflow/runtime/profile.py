@@ -30,7 +30,8 @@ class NodeStatus(TypedDict):
     refused: int  # no message of the expected kind
     note: str  # what the node itself says: "3 hands"
     busy_s: float  # how long process() has been at the present message
-    answers: list[tuple[int, str]]  # to orders: their number, and what was wrong
+    commands: list[str]  # that the node takes
+    answers: list[tuple[int, Any, str]]  # to commands: their number, the answer, what was wrong
     frame: tuple[int, int] | None  # stream and seq of the last message it was driven by
 
 
@@ -50,7 +51,8 @@ class Profile:
         self._began_ns = 0
         self._sent_ns = 0
         self._told = (time.monotonic_ns(), 0, 0)
-        self._answers: deque[tuple[int, str]] = deque()
+        self.commands: list[str] = []
+        self._answers: deque[tuple[int, Any, str]] = deque()
         self._frame: tuple[int, int] | None = None
         self.said = threading.Event()
         self.news = threading.Event()  # something is to be told at once
@@ -61,9 +63,9 @@ class Profile:
         self.state = state
         self.news.set()
 
-    def answer(self, number: int, wrong: str = "") -> None:
-        """An order was carried out, or could not be."""
-        self._answers.append((number, wrong))
+    def answer(self, number: int, answer: Any = None, error: str = "") -> None:
+        """A command was carried out, or could not be."""
+        self._answers.append((number, answer, error))
         self.news.set()
 
     def begin(self, received_ns: int) -> None:
@@ -111,6 +113,7 @@ class Profile:
             note=self.note,
             busy_s=round((now - began) / 1e9, 3) if began else 0.0,
             frame=self._frame,
+            commands=self.commands,
             answers=[self._answers.popleft() for _ in range(len(self._answers))],
         )
 

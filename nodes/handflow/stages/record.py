@@ -6,7 +6,7 @@ of one core. A disk that is full or slow ends the recording, and the pipeline do
 
 import json
 import threading
-import time
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,11 +16,10 @@ from handflow.recording.metadata import PictureFormat, metadata_of
 from handflow.recording.writer import STATUS, outputs_of
 from handflow.runtime.node import Node, Range
 from handflow.runtime.process.control_client import ask
-from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.wire import Packed
 
 STATUS_S = 1.0
-ANSWER_S = 10.0  # a minute of pictures is 400 MB
+SNAPSHOT = "snapshot"  # the command that has the last seconds written
 
 
 class Record(Node):
@@ -64,38 +63,44 @@ class Record(Node):
         )
         self.writer = BackgroundWriter(plan, self.log.warning)
         self.persistent["began"] = True
-        self.snapshots: Snapshots | None = None
-        if self.snapshot_s and self.graph:
-            self.snapshots = Snapshots(RunDir(Path(self.graph["file"]), on=self.graph["on"]).path, self.log.name)
+        self.commands = {SNAPSHOT: self.snapshot} if self.snapshot_s else {}
+        self.snapshots: list[Future[str]] = []  # asked for, and not written yet
         self.done = threading.Event()
-        self.teller = threading.Thread(target=self._tell, name="status", daemon=True)
-        self.teller.start()
+        threading.Thread(target=self._record_status, name="status", daemon=True).start()
 
     def process(self, **outputs: Packed) -> None:
         for message in outputs.values():
             self.writer.put(message)
-        self._look()
+        self._report()
 
     def idle(self) -> None:
-        self._look()
+        self._report()
+
+    def snapshot(self, _: object) -> Future[str]:
+        """Has the last seconds written; the file, once it is."""
+        written: Future[str] = Future()
+        self.snapshots = [each for each in self.snapshots if not each.done()] + [written]
+        self.writer.trigger(lambda file: written.set_result(str(file)))
+        self._report()
+        return written
 
     def stop(self) -> None:
         self.done.set()
-        if self.snapshots is not None:
-            self.snapshots.close()
         self.writer.close()
         self.log.info("%d messages, %.1f MB in %s", self.writer.messages, self.writer.written / 1e6, self.writer.file)
 
-    def _look(self) -> None:
-        """Tells the table how it goes, and looks whether a snapshot is asked for."""
+    def _report(self) -> None:
+        """Shows how it goes; a recording that has stopped writes no snapshot any more."""
         writer = self.writer
         self.note = f"stopped: {writer.stopped}" if writer.stopped else f"{writer.written / 1e6:.1f} MB"
         if writer.stopped:
             self.persistent["stopped"] = writer.stopped
-        if self.snapshots is not None and self.snapshots.asked():
-            writer.trigger(self.snapshots.answer)
+            while self.snapshots:
+                written = self.snapshots.pop()
+                if not written.done():
+                    written.set_exception(SetupError(f"the recording has stopped: {writer.stopped}"))
 
-    def _tell(self) -> None:
+    def _record_status(self) -> None:
         """Records the table of `top` once a second: work, age, skipped messages and processor time of every node."""
         while self.graph and not self.done.wait(STATUS_S):
             try:
@@ -103,47 +108,3 @@ class Record(Node):
             except RunError:  # nodes started one by one have no supervisor
                 continue
             self.writer.put_text(STATUS, json.dumps(rows))
-
-
-class Snapshots:
-    """How `handflow record --trigger` asks a recorder for its last seconds: by files in the graph's run directory."""
-
-    def __init__(self, folder: Path, node: str) -> None:
-        self._asked, self._answer = folder / f"{node}.trigger", folder / f"{node}.snapshot"
-        self._asked.unlink(missing_ok=True)
-        self._answer.write_text("", "utf-8")
-        self._busy = False
-
-    def asked(self) -> bool:
-        """Whether it is asked, and has not been told so before."""
-        if self._busy or not self._asked.exists():
-            return False
-        self._busy = True
-        return True
-
-    def answer(self, file: Path) -> None:
-        """The snapshot lies in `file`."""
-        self._answer.write_text(str(file), "utf-8")
-        self._busy = False
-        self._asked.unlink(missing_ok=True)
-
-    def close(self) -> None:
-        self._asked.unlink(missing_ok=True)
-        self._answer.unlink(missing_ok=True)
-
-
-def take_snapshots(directory: RunDir) -> list[str]:
-    """Asks all recorders of a running graph that keep the last seconds; the files that they wrote. RunError."""
-    nodes = [answer.stem for answer in directory.path.glob("*.snapshot") if directory.lock(answer.stem) is None]
-    if not nodes:
-        raise RunError(
-            "nobody records the last seconds of this graph; start one: handflow record --snapshot 30 -o FILE"
-        )
-    for node in nodes:
-        (directory.path / f"{node}.trigger").touch()
-    deadline = time.monotonic() + ANSWER_S
-    while waiting := [node for node in nodes if (directory.path / f"{node}.trigger").exists()]:
-        if time.monotonic() > deadline:
-            raise RunError(f"{', '.join(waiting)} has written no snapshot for {ANSWER_S:g} s")
-        time.sleep(0.02)
-    return [(directory.path / f"{node}.snapshot").read_text("utf-8") for node in nodes]

@@ -1,19 +1,22 @@
 """A recorded output -> the same messages again, in place of the node that gave them, in their own time or at once.
 
-Several replays of one recording keep time together: each says that it is ready and waits for the conductor
-(conducting.py), which also pauses them and lets them go on frame by frame. Alone, a replay begins at once.
+Several replays of one recording follow one clock (recording/playback_clock.py), which `handflow replay` starts when all
+are ready, holds, and lets go on frame by frame. Alone, a replay begins at once.
 """
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from handflow.errors import RecordingError
-from handflow.messages import Hop, Message, layout_of
-from handflow.recording.playback_clock import Player
+from handflow.messages import Hop, Message, layout_of, now_ns
+from handflow.recording.playback_clock import FOLLOW, PlaybackClock
 from handflow.recording.reader import Recording
 from handflow.recording.writer import kind_of, unpack
 from handflow.runtime.node import Node, Range
+
+POLL_S = 0.02  # how often one that waits looks whether the clock goes another way
 
 
 class Due(NamedTuple):
@@ -34,7 +37,10 @@ class Replay(Node):
     loop: Annotated[bool, "starts again at its end"] = False
     begin: Annotated[float, Range(0, 1e9), "seconds from the first frame"] = 0.0
     end: Annotated[float, Range(0, 1e9), "seconds from the first frame; 0: to the end"] = 0.0
-    conductor: Annotated[str, "the folder through which replays keep time together; empty: alone"] = ""
+    shared_clock: Annotated[bool, "waits for the clock that `handflow replay` keeps for several; false: alone"] = False
+
+    def __post_init__(self) -> None:
+        self.clock: PlaybackClock | None = None  # outlives a new start
 
     def output_type(self) -> type[Message]:
         return kind_of(Recording(Path(self.file)).output(self.output))
@@ -42,22 +48,36 @@ class Replay(Node):
     def start(self) -> None:
         self.recording = Recording(Path(self.file))
         self.kind = kind_of(self.recording.output(self.output))
-        self.player = Player(Path(self.conductor) if self.conductor else None, self.log.name, self.rate, self.begin)
+        self.commands = {FOLLOW: self.follow} if self.shared_clock else {}
+
+    def follow(self, clock: object) -> None:
+        """Goes by this clock from now on."""
+        self.clock = PlaybackClock.of(clock)
 
     def process(self) -> Iterator[Message | None]:
+        from_s = self.begin
+        if not self.shared_clock:
+            self.clock = PlaybackClock.starting(self.begin, now_ns())
+        while self.clock is None:
+            time.sleep(POLL_S)
+            yield None
+        if self.shared_clock and self.rate:
+            # Before the first frame, unless this was started again after a crash: it goes on where the others are.
+            from_s = self.clock.position_s(self.rate)
         try:
-            for due in self._messages():
-                while not self.player.wait(due.frame_s, due.sent_s):
+            for due in self._messages(from_s):
+                while (left_s := self.clock.wait_s(due.frame_s, due.sent_s, self.rate)) > POLL_S:
+                    time.sleep(POLL_S)
                     yield None
-                yield self._now(due)
+                time.sleep(max(0.0, left_s))
+                yield self._now(due, self.clock)
         except RecordingError as error:
             self.log.error("%s", error)
 
-    def _messages(self) -> Iterator[Due]:
+    def _messages(self, from_s: float) -> Iterator[Due]:
         first_ns, span_ns = self.recording.start_ns, self.recording.span_ns
         end_ns = first_ns + round(self.end * 1e9) if self.end else None
         begin_ns = first_ns + round(self.begin * 1e9)
-        resume_s = self.player.resume_s
         lap_ns = (min(end_ns, first_ns + span_ns) if end_ns else first_ns + span_ns) - begin_ns
         shift_ns = laps = 0
         while True:
@@ -68,20 +88,19 @@ class Replay(Node):
                 if message.captured_ns >= begin_ns:
                     message.stream += laps  # frame numbers start again
                     frame_s = (message.captured_ns - first_ns + shift_ns) / 1e9
-                    if frame_s >= resume_s:
+                    if frame_s >= from_s:
                         yield Due(message, frame_s, (entry.publish_ns - first_ns + shift_ns) / 1e9, shift_ns)
             if not self.loop or lap_ns <= 0:
                 return
             laps += 1
             shift_ns += lap_ns
 
-    def _now(self, due: Due) -> Message:
+    def _now(self, due: Due, clock: PlaybackClock) -> Message:
         """The message with its times as if it happened now; its node's own hop is written anew by the runtime."""
         message = due.message
         by_ns = due.shift_ns
         if not self.exact:  # an exact run must be the same at any time of day
-            tempo = self.player.tempo
-            by_ns += tempo.began_ns - round(tempo.begin_s * 1e9) - self.recording.start_ns
+            by_ns += clock.began_ns - round(clock.begin_s * 1e9) - self.recording.start_ns
         for name in layout_of(self.kind).plain:
             if name.endswith("_ns"):  # a time of the stream clock
                 setattr(message, name, getattr(message, name) + by_ns)

@@ -8,7 +8,9 @@ import pytest
 from support.graphs import Run, until
 
 from handflow.__main__ import main
+from handflow.errors import RunError
 from handflow.runtime.graph.parse import read
+from handflow.runtime.process.control_client import ask
 
 SOURCE = """
 from collections.abc import Iterator
@@ -25,6 +27,8 @@ class Source(Node):
             yield Hands(width=number, height=self.started_with)
 """
 GAIN = """
+import threading
+from concurrent.futures import Future
 from typing import Annotated
 from handflow import Hands, Node, Range, SetupError
 
@@ -41,6 +45,19 @@ class Gain(Node):
         self.count = 0
         if self.lot == "broken":
             raise OSError("the lot is broken")
+
+        self.commands = {"lift": self.lift, "later": self.later}
+
+    def lift(self, by: int) -> int:
+        if by > 9:
+            raise SetupError("that is too much")
+        self.gain += by
+        return self.gain
+
+    def later(self, value: str) -> Future:
+        answer = Future()
+        threading.Timer(0.2, answer.set_result, [value]).start()
+        return answer
 
     def changed(self, name: str) -> bool:
         return name == "lot"
@@ -158,3 +175,34 @@ def test_what_is_wrong_changes_nothing_and_is_one_line(
     until(lambda: last(folder)[2] > count, "it does not go on")
     assert asked(run, folder, "get", "gain.lot") == ["fine"]
     assert started.err == []
+
+
+def test_nodes_carry_out_commands_of_their_own(folder: Path, started: Run) -> None:
+    def command(name: str, value: object, **more: object) -> dict:
+        return ask(folder / "graph.yaml", "command", 10, name=name, value=value, **more)
+
+    until(lambda: command("lift", 0), "it does not say that it takes commands")
+    assert command("lift", 3) == {"gain": {"answer": 5}}
+    until(lambda: last(folder)[0] == 5, "it has no effect")
+    assert command("later", {"a": [1, None]}) == {"gain": {"answer": {"a": [1, None]}}}
+    assert command("lift", 10) == {"gain": {"error": "gain: that is too much"}}
+    assert command("nothing", 1) == {}  # no node takes it
+    answers = command("lift", 1, nodes=["gain", "tap"])
+    assert answers == {
+        "gain": {"answer": 6},
+        "tap": {"error": "tap: no command 'lift'; it has none"},
+    }
+    with pytest.raises(RunError, match="there is no node 'gian'; did you mean 'gain'"):
+        command("lift", 1, nodes=["gian"])
+
+    assert command("lift", 7, retain=True) == {"gain": {"answer": 13}}
+    started.kill("gain")
+    until(lambda: last(folder)[0] == 9, "what it was sent is not sent again")  # 2 and 7
+
+
+def test_what_is_no_command_is_refused(folder: Path, started: Run) -> None:
+    for wrong in ({}, {"name": "lift", "within_s": "long"}, {"name": "lift", "nodes": [[1]]}, {"name": "lift", "x": 1}):
+        with pytest.raises(RunError, match="expected a request that this version of handflow knows"):
+            ask(folder / "graph.yaml", "command", **wrong)
+    with pytest.raises(RunError, match="gain cannot join"):
+        ask(folder / "graph.yaml", "join", node="gain", pid=1)

@@ -12,15 +12,16 @@ import msgpack
 
 from handflow.commands._arguments import add_pictures, names, positive
 from handflow.commands.graphs import graph_of, set_source, supervise
-from handflow.errors import GraphError, StageError
+from handflow.errors import GraphError, RunError, StageError
 from handflow.runtime.graph.graph import Entry, Graph, copied
 from handflow.runtime.graph.stage import declared, hint, load
-from handflow.runtime.process.control_client import only_running, runs
+from handflow.runtime.process.control_client import only_running, request, runs
 from handflow.runtime.process.process import run_process
 from handflow.runtime.transport.rundir import RunDir
-from handflow.stages.record import take_snapshots
+from handflow.stages.record import SNAPSHOT
 
 LOOK_S = 0.2
+SNAPSHOT_S = 10.0  # within which it must be written: a minute of pictures is 400 MB
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -92,7 +93,15 @@ def record_graph(
 
 def trigger(graph_file: str | None, on: str | None) -> list[str]:
     """Has the last seconds of a running graph written; the files. RunError."""
-    return take_snapshots(only_running(Path(graph_file) if graph_file else None, on))
+    directory = only_running(Path(graph_file) if graph_file else None, on)
+    answers = request(directory, "command", 2 * SNAPSHOT_S, name=SNAPSHOT, within_s=SNAPSHOT_S)
+    if not answers:
+        raise RunError(
+            "nobody records the last seconds of this graph; start one: handflow record --snapshot 30 -o FILE"
+        )
+    if errors := [answer["error"] for answer in answers.values() if "error" in answer]:
+        raise RunError(f"no snapshot: {'; '.join(errors)}")
+    return [answer["answer"] for answer in answers.values()]
 
 
 def running_graph(graph_file: str | None, on: str | None) -> RunDir | None:

@@ -6,25 +6,28 @@ import os
 import select
 import signal
 import sys
-import tempfile
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from handflow.commands._arguments import names, number
 from handflow.commands.graphs import complain, graph_of, supervise
-from handflow.errors import GraphError, RecordingError, StageError
+from handflow.errors import GraphError, RecordingError, RunError, StageError
 from handflow.messages import Hands
 from handflow.recording.metadata import models_of
-from handflow.recording.playback_clock import Conductor, keys
+from handflow.recording.playback_clock import FOLLOW, PlaybackClock, PlaybackControl, pressed_keys
 from handflow.recording.reader import Recording
 from handflow.runtime.graph.graph import Entry, Graph
 from handflow.runtime.graph.stage import declared, hint, load
+from handflow.runtime.process.control_client import request
+from handflow.runtime.transport.rundir import RunDir
 
 from .record import free_name
 
 LOOK_S = 0.2
+JOIN_S = 0.3  # they are daemons: one that waits for an answer is not waited for
+SUPERVISOR_S = 1.0  # more than the replays have: the supervisor answers for those that do not
 CHECKED_BYTES = 256 * 2**20  # up to so much is read whole before: damage is better known before than in the middle
 
 
@@ -81,17 +84,15 @@ def play(wish: Wish) -> int:
     if fault := recording.fault():
         complain(fault)
     graph = graph_for(recording, wish)
-    with tempfile.TemporaryDirectory(prefix="handflow-replay-") as folder:
-        played = stand_in(graph, recording, wish, Path(folder))
-        left_out = prune(graph, set(played))
-        if left_out:
-            complain(f"left out, for nothing in the recording drives them: {', '.join(left_out)}")
-        complain(*changed_models(graph, recording))
-        if wish.json is not None:
-            add_lines(graph, wish)
-        run = supervise(graph, table_on_stdout=wish.json != "-")
-        with conducted(recording, wish, played, Path(folder)):
-            run(None)
+    played = stand_in(graph, recording, wish)
+    left_out = prune(graph, set(played))
+    if left_out:
+        complain(f"left out, for nothing in the recording drives them: {', '.join(left_out)}")
+    complain(*changed_models(graph, recording))
+    if wish.json is not None:
+        add_lines(graph, wish)
+    with clocked(graph, recording, wish, played) as start_clock:
+        supervise(graph, table_on_stdout=wish.json != "-", opened=start_clock)(None)
     return 0
 
 
@@ -119,7 +120,7 @@ def graph_for(recording: Recording, wish: Wish) -> Graph:
     return graph
 
 
-def stand_in(graph: Graph, recording: Recording, wish: Wish, folder: Path) -> list[str]:
+def stand_in(graph: Graph, recording: Recording, wish: Wish) -> list[str]:
     """Puts the recording in the place of the nodes whose outputs it has; their names. RecordingError."""
     there = [name for name in recording.names() if name in graph.entries]
     for name in wish.only:
@@ -137,7 +138,7 @@ def stand_in(graph: Graph, recording: Recording, wish: Wish, folder: Path) -> li
     for name in chosen:
         settings = {
             "file": str(recording.file.absolute()), "output": name, "rate": wish.rate, "loop": wish.loop,
-            "begin": wish.begin_s, "end": wish.end_s, "conductor": str(folder),
+            "begin": wish.begin_s, "end": wish.end_s, "shared_clock": True,
         }  # fmt: skip
         graph.entries[name] = Entry(name, "replay", {}, settings, {"": f"{recording.file}: {name}"})
     return chosen
@@ -206,29 +207,38 @@ def add_lines(graph: Graph, wish: Wish) -> None:
 
 
 @contextlib.contextmanager
-def conducted(recording: Recording, wish: Wish, played: Sequence[str], folder: Path) -> Iterator[None]:
-    """Lets the replays begin together, and obeys the keys of a terminal while the block runs."""
+def clocked(graph: Graph, recording: Recording, wish: Wish, played: Sequence[str]) -> Iterator[Callable[[], None]]:
+    """What lets the replays begin together once the graph runs, and then follows the keys of a terminal."""
 
-    def step(position_s: float) -> float | None:
+    def send(clock: PlaybackClock, wait_s: float) -> None:
+        command = {"name": FOLLOW, "value": clock.plain(), "nodes": played, "retain": True, "within_s": wait_s}
+        with contextlib.suppress(RunError):  # the graph has ended
+            request(RunDir(graph.file, graph.portable, graph.on), "command", wait_s + SUPERVISOR_S, **command)
+
+    def next_frame(position_s: float) -> float | None:
         found = recording.frame_after(recording.start_ns + round(position_s * 1e9))
         return None if found is None else (found - recording.start_ns) / 1e9
 
-    conductor = Conductor(folder, played, wish.rate, wish.begin_s, step, complain, wish.paused)
+    control = PlaybackControl(send, next_frame, complain, wish.rate, wish.begin_s, wish.paused)
     ended = threading.Event()
-    with keys() if wish.paused or _at_terminal() else contextlib.nullcontext() as read:
-        if wish.paused:
-            complain(Conductor.KEYS)
-        threads = [threading.Thread(target=conductor.conduct, args=(read, _quit, ended), daemon=True)]
+    with pressed_keys() if wish.paused or _at_terminal() else contextlib.nullcontext() as read:
+        threads = [threading.Thread(target=control.run, args=(read, _quit, ended), daemon=True)]
         if wish.json == "-":
             threads.append(threading.Thread(target=_end_with_reader, args=(ended,), daemon=True))
-        for thread in threads:
-            thread.start()
+
+        def start() -> None:
+            if wish.paused:
+                complain(PlaybackControl.KEYS)
+            for thread in threads:
+                thread.start()
+
         try:
-            yield
+            yield start
         finally:
             ended.set()
             for thread in threads:
-                thread.join(1)
+                if thread.is_alive():
+                    thread.join(JOIN_S)
 
 
 def _quit() -> None:

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
@@ -20,7 +20,7 @@ from handflow.runtime.profile import NodeStatus
 STDERR_LINES = 1000  # of a node that may wait to be shown; a node that writes more waits for us
 
 
-@dataclass
+@dataclass(eq=False)
 class Child:
     """One node, and the process that runs it now."""
 
@@ -41,6 +41,17 @@ class Child:
     stderr_reader: threading.Thread | None = None  # only sockets can be polled on every system
     last_line: str = ""  # of its stderr
     ended_inputs: set[str] = field(default_factory=set)  # nodes of other machines that it knows to have ended
+    retained: dict[str, Any] = field(
+        default_factory=dict
+    )  # values of its own commands, sent again when it starts again
+
+    @property
+    def name(self) -> str:
+        return self.stage.name
+
+    @property
+    def pid(self) -> int | None:
+        return self.process.pid if self.process else None
 
     def successor(self) -> "Child":
         """The same node for a process that is to run beside this one and take over from it."""
@@ -66,7 +77,7 @@ class Child:
 
     def start(self, graph: Path, flags: Sequence[str] = ()) -> None:
         """Starts its process, which reads the graph from the copy in `graph`."""
-        command = [sys.executable, "-m", "handflow", "node", self.stage.name, "--supervised", *flags]
+        command = [sys.executable, "-m", "handflow", "node", self.name, "--supervised", *flags]
         command += ["--graph", str(graph)] + ["--restarted"] * bool(self.restarts)
         # A session (Windows: a group) of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops
         # all in order.
@@ -96,7 +107,7 @@ class Child:
         with contextlib.suppress(queue.Empty):
             while True:
                 line = self.stderr.get_nowait().decode(errors="replace").rstrip("\r\n")
-                self.last_line = line.removeprefix(f"{self.stage.name}: ")
+                self.last_line = line.removeprefix(f"{self.name}: ")
                 yield line
 
     def kill(self) -> None:
@@ -135,3 +146,13 @@ def _read(pipe: IO[bytes], lines: "queue.Queue[bytes]") -> None:
     with pipe:
         for line in pipe:
             lines.put(line)
+
+
+@dataclass(eq=False)
+class Guest:
+    """A node that somebody has started beside the graph (`handflow record`); it takes commands and sends its status."""
+
+    name: str
+    pid: int
+    send: Callable[[dict[str, Any]], None]
+    status: NodeStatus | None = None

@@ -1,19 +1,25 @@
-"""Worker commands: what the supervisor sends a node while it runs, a line of JSON each on its standard input."""
+"""Worker commands: what the supervisor sends a node while it runs, a line of JSON each.
+
+They come on the standard input of a process that the supervisor has started, else from its control server.
+"""
 
 import json
 import threading
 from collections import deque
 from collections.abc import Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import msgspec
+
 from handflow.errors import SetupError
 from handflow.messages import Clock
-from handflow.runtime.graph.stage import Declared, settings
+from handflow.runtime.graph.stage import Declared, hint, settings
 from handflow.runtime.node import Node
 
 
-class Change(NamedTuple):
+class SettingChange(NamedTuple):
     """A setting that is to have another value."""
 
     number: int  # of the command: the answer names it
@@ -21,12 +27,20 @@ class Change(NamedTuple):
     value: Any  # as JSON has it
 
 
+class NodeCommand(NamedTuple):
+    """A command of the node's own (Node.commands)."""
+
+    number: int
+    name: str
+    value: Any
+
+
 @dataclass
 class WorkerCommands:
     """The commands so far. One thread reads them, the node's own follows them between two messages."""
 
     ended: set[str] = field(default_factory=set)  # nodes that have sent their last message
-    changes: deque[Change] = field(default_factory=deque)
+    waiting: deque[SettingChange | NodeCommand] = field(default_factory=deque)
     leave: bool = False  # another process is to take over
     go: threading.Event = field(default_factory=threading.Event)  # this one takes over,
     last: tuple[int, int] | None = None  # after this frame (stream and seq)
@@ -40,12 +54,23 @@ class WorkerCommands:
             elif "clock" in command:
                 Clock.follow(command["clock"])
             elif "set" in command:
-                self.changes.append(Change(*command["set"]))
+                self.waiting.append(SettingChange(*command["set"]))
+            elif "call" in command:
+                self.waiting.append(NodeCommand(*command["call"]))
             elif "leave" in command:
                 self.leave = True
             elif "go" in command:
                 self.last = tuple(command["go"]) if command["go"] else None
                 self.go.set()
+
+
+def run_command(node: Node, name: str, value: Any) -> Any:
+    """Carries out one of a node's own commands; its answer as JSON has it, or a Future of that. SetupError."""
+    if name not in node.commands:
+        has = f"it has {', '.join(node.commands)}" if node.commands else "it has none"
+        raise SetupError(f"no command {name!r}{hint(name, list(node.commands))}; {has}")
+    answer = node.commands[name](value)
+    return answer if isinstance(answer, Future) else msgspec.to_builtins(answer)
 
 
 def change(node: Node, what: Declared, key: str, value: Any) -> bool:

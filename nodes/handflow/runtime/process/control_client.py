@@ -17,14 +17,18 @@ CHANGE_S = 90.0  # a network that is loaded anew takes seconds, on a busy machin
 def ask(file: Path | None, verb: str, wait_s: float = ANSWER_S, on: str | None = None, **arguments: Any) -> Any:
     """The supervisor's answer. `file`: the graph that runs; None: the only one that runs. `on`: as which machine, where
     a graph of several runs as more than one of them here. RunError."""
-    directory = only_running(file, on)
+    return request(only_running(file, on), verb, wait_s, **arguments)
+
+
+def request(directory: RunDir, verb: str, wait_s: float = ANSWER_S, **arguments: Any) -> Any:
+    """The answer of the supervisor of the graph that runs in `directory`. RunError."""
     with zmq.Context() as context, context.socket(zmq.REQ) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         address = directory.control
         address.connect(socket)
         socket.send(address.prefix + json.dumps({"verb": verb, **arguments}).encode())
         if not socket.poll(round(wait_s * 1000)):
-            raise RunError(f"the supervisor of {file or directory.path.name} has not answered for {wait_s:g} s")
+            raise RunError(f"the supervisor of {directory.path.name} has not answered for {wait_s:g} s")
         reply = json.loads(socket.recv())
     if "error" in reply:
         raise RunError(reply["error"])

@@ -1,5 +1,6 @@
 """What a running graph can be asked: its table, its settings, and to change them."""
 
+import functools
 import itertools
 import json
 import time
@@ -14,13 +15,14 @@ from handflow.errors import Refused, SetupError
 from handflow.runtime.graph.graph import Stage
 from handflow.runtime.graph.stage import hint, settings
 
-from .child import Child
+from .child import Child, Guest
 from .running_graph import RunningGraph
 from .status_table import Row
 from .swap import Swaps
 
 MAX_BYTES = 1024 * 1024  # no request of ours comes near
 MAX_PENDING = 64  # commands that may wait for their nodes' answers at once
+MAX_GUESTS = 16
 PATIENCE_S = 60.0  # a node that has not carried out a command by then will not
 
 Client = list[bytes]  # the way back to whoever asked
@@ -30,11 +32,10 @@ Client = list[bytes]  # the way back to whoever asked
 class Pending:
     """A command that was sent to a node, until it answers."""
 
-    client: Client
-    child: Child
-    pid: int
+    process: Child | Guest
+    pid: int | None
     expires_at: float
-    done: Callable[[], None]
+    done: Callable[[Any, str], None]  # is given the answer, and what was wrong
 
 
 class ControlServer:
@@ -51,11 +52,14 @@ class ControlServer:
             "set": self.set,
             "changes": self.changes,
             "swap": self.swap,
+            "command": self.command,
+            "join": self.join,
         }
 
     def open(self, socket: zmq.Socket, prefix: bytes) -> None:
         """Requests come from this ROUTER socket; each begins with `prefix`."""
         self.socket, self.prefix = socket, prefix
+        socket.setsockopt(zmq.ROUTER_MANDATORY, 1)  # a client that has gone is noticed
 
     def receive(self) -> None:
         """Answers what has come, or sees to it that it will be answered."""
@@ -73,28 +77,49 @@ class ControlServer:
                 if answer is not None:
                     self.reply(client, answer=answer)
 
-    def reply(self, client: Client, **answer: Any) -> None:
-        self.socket.send_multipart([*client, json.dumps(answer).encode()])
+    def reply(self, client: Client, **answer: Any) -> bool:
+        """Whether the client is still there."""
+        body = json.dumps(answer, default=str, skipkeys=True)  # whatever a node has answered
+        try:
+            self.socket.send_multipart([*client, body.encode()], zmq.NOBLOCK)
+        except zmq.ZMQError:
+            return False
+        return True
 
-    def answered(self, child: Child, number: int, error: str) -> None:
+    def answered(self, process: Child | Guest, number: int, answer: Any, error: str) -> None:
         """A node says that it has carried out a command, or why not."""
         pending = self.pending.get(number)
-        if pending is None or pending.child is not child:
-            return
-        del self.pending[number]
-        if error:
-            self.reply(pending.client, error=f"{child.stage.name}: {error}")
-        else:
-            pending.done()
-            self.reply(pending.client, answer={})
+        if pending is not None and pending.process is process:
+            del self.pending[number]
+            pending.done(answer, error and f"{process.name}: {error}")
 
     def expire(self, now: float) -> None:
-        """Gives up commands whose node has died over them."""
+        """Gives up commands whose node has died over them, or takes too long."""
         for number, pending in list(self.pending.items()):
-            process = pending.child.process
-            if process is None or process.pid != pending.pid or now > pending.expires_at:
+            name = pending.process.name
+            died = pending.process.pid != pending.pid
+            if isinstance(pending.process, Guest):
+                died = self.running.guests.get(name) is not pending.process
+            if died or now > pending.expires_at:
                 del self.pending[number]
-                self.reply(pending.client, error=f"{pending.child.stage.name} failed over it, and goes on as it was")
+                why = "failed over it, and goes on as it was" if died else "has not answered in time"
+                pending.done(None, f"{name} {why}")
+
+    def _send(
+        self,
+        process: Child | Guest,
+        kind: str,
+        name: str,
+        value: Any,
+        within_s: float,
+        done: Callable[[Any, str], None],
+    ) -> None:
+        """Sends a node a command; `done` is given its answer, or what was wrong. Refused."""
+        if len(self.pending) >= MAX_PENDING:
+            raise Refused("too many commands are under way; try again when they are done")
+        number = next(self._numbers)
+        self.pending[number] = Pending(process, process.pid, time.monotonic() + within_s, done)
+        process.send({kind: [number, name, value]})
 
     def top(self, _: Client) -> Any:
         return self.rows()
@@ -128,15 +153,17 @@ class ControlServer:
             stage.settings = good
             running.write()
 
+        def done(_: Any, error: str) -> None:
+            if error:
+                self.reply(client, error=error)
+            else:
+                keep()
+                self.reply(client, answer={})
+
         if child.process is None:
             keep()  # it starts with it
             return {}
-        if len(self.pending) >= MAX_PENDING:
-            raise Refused("too much is being set at once")
-        number = next(self._numbers)
-        expires_at = time.monotonic() + PATIENCE_S
-        self.pending[number] = Pending(client, child, child.process.pid, expires_at, keep)
-        child.send({"set": [number, key, value]})
+        self._send(child, "set", key, value, PATIENCE_S, done)
         return None
 
     def swap(self, client: Client, node: str, run: str | None, settings: dict[str, Any]) -> Any:
@@ -150,6 +177,63 @@ class ControlServer:
                 self.reply(client, answer={})
 
         self.swaps.begin(node, run, settings, done)
+
+    def command(
+        self,
+        client: Client,
+        name: str,
+        value: Any = None,
+        nodes: list[str] | None = None,
+        retain: bool = False,
+        within_s: float = PATIENCE_S,
+    ) -> Any:
+        """A command of nodes' own, to those named, else to all that take it; by node what each answers.
+
+        `retain`: a node that starts again is sent it again.
+        """
+        within_s = min(float(within_s), PATIENCE_S)
+        receivers: list[Child | Guest] = self._takers(name) if nodes is None else [self._child(node) for node in nodes]
+        answers: dict[str, dict[str, Any]] = {}
+
+        def done(node: str, answer: Any, error: str) -> None:
+            answers[node] = {"error": error} if error else {"answer": answer}
+            if len(answers) == len(receivers):
+                self.reply(client, answer=answers)
+
+        for each in receivers:
+            if retain and isinstance(each, Child):
+                each.retained[name] = value
+            if each.pid is None:
+                done(each.name, None, f"{each.name} does not run just now")
+            else:
+                self._send(each, "call", name, value, within_s, functools.partial(done, each.name))
+        return None if receivers else {}
+
+    def _takers(self, name: str) -> list[Child | Guest]:
+        """The nodes that take a command, as they have said."""
+        for guest in list(self.running.guests.values()):
+            guest.send({})  # no command: one that has gone is noticed
+        beside = self.running.beside
+        return [
+            each
+            for each in self.running.participants()
+            if each.status and name in each.status["commands"] and each not in beside
+        ]
+
+    def join(self, client: Client, node: str, pid: int) -> Any:
+        """A node that was started beside the graph: it is sent commands from here on, by the way that it asks."""
+        guests = self.running.guests
+        if not (isinstance(node, str) and isinstance(pid, int)):
+            raise TypeError("expected a name and a process id")
+        if node in self.running.children or len(guests) >= MAX_GUESTS:
+            raise Refused(f"{node} cannot join: expected at most {MAX_GUESTS} nodes, with names of their own")
+
+        def send(command: dict[str, Any]) -> None:
+            if not self.reply(client, **command) and guests.get(node) is guest:
+                del guests[node]
+
+        guest = guests[node] = Guest(node, pid, send)
+        return {}
 
     def changes(self, _: Client) -> Any:
         """The graph's file, and what is given to each node: for `save`, which compares the two."""

@@ -51,6 +51,8 @@ def run_process(
         Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
         if not standby and directory.lock(name, wait_s=3 if supervised else 0) is None:
             raise SetupError(f"node {name!r} of {graph.file} already runs (process {directory.holder(name)})")
+        if not supervised and directory.running():
+            threading.Thread(target=_join, args=(context, directory, name, commands), daemon=True).start()
         worker = Worker(stage, graph, directory, context, rings, profile, commands)
         if standby:
             worker.take_over()
@@ -117,6 +119,17 @@ def _follow_supervisor(commands: WorkerCommands) -> None:
         _thread.interrupt_main(signal.SIGINT)  # Windows: the one signal that ends a sleep
     time.sleep(2)
     os._exit(1)
+
+
+def _join(context: zmq.Context, directory: RunDir, name: str, commands: WorkerCommands) -> None:
+    """A node that was started beside a running graph takes commands from its supervisor; until the context ends."""
+    with context.socket(zmq.DEALER) as socket:
+        socket.setsockopt(zmq.LINGER, 0)
+        address = directory.control
+        address.connect(socket)
+        with contextlib.suppress(zmq.ContextTerminated):
+            socket.send(address.prefix + json.dumps({"verb": "join", "node": name, "pid": os.getpid()}).encode())
+            commands.read(iter(socket.recv_string, ""))
 
 
 def _send_status(context: zmq.Context, directory: RunDir, profile: Profile, done: threading.Event) -> None:

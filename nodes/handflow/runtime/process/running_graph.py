@@ -7,7 +7,9 @@ from handflow.runtime.graph.graph import Graph, Stage, write
 from handflow.runtime.remote.peers import Peers
 from handflow.runtime.transport.rundir import RunDir
 
-from .child import Child
+from .child import Child, Guest
+
+UNANSWERED = 0  # number of a command whose answer nobody waits for
 
 
 class RunningGraph:
@@ -19,10 +21,15 @@ class RunningGraph:
         self.directory = RunDir(graph.file, graph.portable, graph.on)
         self.children = {name: Child(stage) for name, stage in stages.items() if stage.on == graph.on}
         self.beside: list[Child] = []  # processes that are to take over from a child, or have been replaced
+        self.guests: dict[str, Guest] = {}
         self.peers: Peers | None = None
 
     def processes(self) -> list[Child]:
         return [child for child in (*self.children.values(), *self.beside) if child.process]
+
+    def participants(self) -> list[Child | Guest]:
+        """All processes that send their status: those of `processes`, and guests."""
+        return [*self.processes(), *self.guests.values()]
 
     def write(self) -> None:
         """Writes the copy of the graph that its processes read when they start."""
@@ -32,6 +39,8 @@ class RunningGraph:
         """Starts a node's process, of this graph or of another copy of it, and sends it what it must know."""
         child.start(graph or self.directory.graph, flags)
         self.send_news_of_peers(child)
+        for name, value in child.retained.items():
+            child.send({"call": [UNANSWERED, name, value]})
         for edge in child.stage.edges:
             if edge.node in self.children and self.children[edge.node].ended:
                 child.send({"ended": edge.node})

@@ -51,8 +51,11 @@ class Supervisor:
         self._rows_at = -ROWS_S
         self._refused_said, self._refused_at = 0, -REFUSED_EVERY_S
 
-    def run(self, for_s: float | None = None) -> None:
-        """Until all nodes have ended, `for_s` is over or a signal comes. RunError."""
+    def run(self, for_s: float | None = None, opened: Callable[[], None] = lambda: None) -> None:
+        """Until all nodes have ended, `for_s` is over or a signal comes. `opened` is called once it answers requests.
+
+        RunError.
+        """
         running = self.running
         lock = running.directory.hold()
         if lock is None:
@@ -65,7 +68,9 @@ class Supervisor:
             try:
                 if self.graph.machines:
                     running.peers = Peers(self.graph, running.stages, self.say)
-                self._loop(context, for_s)
+                self._open(context)
+                opened()
+                self._loop(for_s)
             except Stopped:
                 pass
             finally:
@@ -88,13 +93,17 @@ class Supervisor:
             self._rows_at = time.monotonic()
         return self._own
 
-    def _loop(self, context: zmq.Context, for_s: float | None) -> None:
-        directory, children = self.running.directory, self.running.children
-        control, statuses = context.socket(zmq.ROUTER), context.socket(zmq.PULL)
-        for socket, address in ((control, directory.control), (statuses, directory.status)):
+    def _open(self, context: zmq.Context) -> None:
+        """Binds the sockets for requests and for the nodes' statuses."""
+        directory = self.running.directory
+        control, self.statuses = context.socket(zmq.ROUTER), context.socket(zmq.PULL)
+        for socket, address in ((control, directory.control), (self.statuses, directory.status)):
             socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
             address.bind(socket)
         self.control.open(control, directory.control.prefix)
+
+    def _loop(self, for_s: float | None) -> None:
+        children, control, statuses = self.running.children, self.control.socket, self.statuses
         poller = zmq.Poller()
         poller.register(control, zmq.POLLIN)
         poller.register(statuses, zmq.POLLIN)
@@ -111,7 +120,7 @@ class Supervisor:
                 self._every_second(now)
             ready = dict(poller.poll(LOOP_MS))
             if statuses in ready:
-                self._receive_statuses(statuses)
+                self._receive_statuses()
             if control in ready:
                 self.control.receive()
             self.swaps.step(time.monotonic())
@@ -157,7 +166,7 @@ class Supervisor:
             return
         if code == FAILED_TO_START and not child.ran:
             raise RunError("")  # the node has said why
-        name = child.stage.name
+        name = child.name
         why = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed ({child.last_line or code})"
         if self.graph.exact:
             raise RunError(f"{name} {why}: this run cannot be exact any more")
@@ -176,29 +185,31 @@ class Supervisor:
         if now - child.status_at > HUNG_S:
             why = f"has been silent for {now - child.status_at:.0f} s"
         if why:
-            self.say(f"{child.stage.name} {why}; killing it")
+            self.say(f"{child.name} {why}; killing it")
             child.kill()
 
-    def _receive_statuses(self, statuses: zmq.Socket) -> None:
+    def _receive_statuses(self) -> None:
         with contextlib.suppress(zmq.Again):
             while True:
-                data = statuses.recv(zmq.NOBLOCK)
+                data = self.statuses.recv(zmq.NOBLOCK)
                 try:
                     self._receive_status(msgspec.msgpack.decode(data, type=NodeStatus))
                 except (msgspec.DecodeError, RecursionError):
                     self.control.refused += 1
 
     def _receive_status(self, status: NodeStatus) -> None:
-        for child in self.running.processes():
-            assert child.process is not None
-            if (child.stage.name, child.process.pid) != (status["node"], status["pid"]):
+        sender = (status["node"], status["pid"])
+        for each in self.running.participants():
+            if (each.name, each.pid) != sender:
                 continue
-            child.status, child.status_at = status, time.monotonic()
-            # Twice, a second apart: a source may find only in its work that there is nothing to read.
-            child.ran |= child.running and status["state"] == "running"
-            child.running = status["state"] == "running"
-            for number, error in status["answers"]:
-                self.control.answered(child, number, error)
+            each.status = status
+            if isinstance(each, Child):
+                each.status_at = time.monotonic()
+                # Twice, a second apart: a source may find only in its work that there is nothing to read.
+                each.ran |= each.running and status["state"] == "running"
+                each.running = status["state"] == "running"
+            for number, answer, error in status["answers"]:
+                self.control.answered(each, number, answer, error)
 
     def _stop(self) -> None:
         processes = self.running.processes()
@@ -210,7 +221,7 @@ class Supervisor:
             try:
                 child.process.wait(max(0, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                self.say(f"{child.stage.name} did not stop in {KILL_S} s; killing it")
+                self.say(f"{child.name} did not stop in {KILL_S} s; killing it")
                 child.process.kill()
             self.running.reap(child)
 

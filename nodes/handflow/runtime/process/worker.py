@@ -5,13 +5,17 @@ one that works finishes a message, unbinds and says so; the next goes on with th
 """
 
 import contextlib
+import functools
 import gc
 import logging
 import math
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
 
 import msgpack
+import msgspec
 import zmq
 
 from handflow.errors import SetupError
@@ -26,7 +30,7 @@ from handflow.runtime.transport.shared_memory import Rings
 from handflow.runtime.transport.subscriber import Subscription, subscribe
 from handflow.runtime.transport.wire import Edge
 
-from .commands import WorkerCommands, change
+from .commands import NodeCommand, SettingChange, WorkerCommands, change, run_command
 
 LISTENERS_S = 3.0  # how long a starting node holds its first message back for those that listen to it
 SWAPPED_S = 0.15  # the same when it has taken over: ZeroMQ finds it again in 10 to 20 ms, and nothing is lost meanwhile
@@ -100,6 +104,7 @@ class Worker:
         else:
             publisher.wait_for_readers(self.stage.readers, readers_s, look)
             publisher.wait_for(len(beside), listeners_s)
+        self.profile.commands = list(self.node.commands)
         self.profile.tell("running")
         run_node(self.node, self.stage.name, self._calls(), publisher, self.profile, self._remember, self._turn)
         publisher.drain()
@@ -124,16 +129,41 @@ class Worker:
 
     def _turn(self) -> bool:
         """What is to be done between two messages. True: a source's `process` must not go on."""
-        changes = self.commands.changes
-        while changes:
-            number, key, value = changes.popleft()
-            try:
-                self._again |= change(self.node, self.stage.what, key, value)
-                self.profile.answer(number)
-            except SetupError as error:
-                self._again = True
-                self.profile.answer(number, str(error))
+        waiting = self.commands.waiting
+        while waiting:
+            command = waiting.popleft()
+            if isinstance(command, SettingChange):
+                self._change(command)
+            else:
+                self._call(command)
         return self._again or self.commands.leave
+
+    def _change(self, command: SettingChange) -> None:
+        try:
+            self._again |= change(self.node, self.stage.what, command.key, command.value)
+            self.profile.answer(command.number)
+        except SetupError as error:
+            self._again = True
+            self.profile.answer(command.number, error=str(error))
+        self.profile.commands = list(self.node.commands)
+
+    def _call(self, command: NodeCommand) -> None:
+        try:
+            answer = run_command(self.node, command.name, command.value)
+        except SetupError as error:
+            self.profile.answer(command.number, error=str(error))
+            return
+        if isinstance(answer, Future):
+            answer.add_done_callback(functools.partial(self._answer_later, command.number))
+        else:
+            self.profile.answer(command.number, answer)
+
+    def _answer_later(self, number: int, answer: Future[Any]) -> None:
+        """In the thread that has done the work."""
+        try:
+            self.profile.answer(number, msgspec.to_builtins(answer.result()))
+        except Exception as error:
+            self.profile.answer(number, error=str(error) if isinstance(error, SetupError) else line_of(error))
 
     def _publishers(self) -> tuple[Publisher, Publisher | RemotePublisher]:
         """The sending end, and the one that sends to other machines too."""
