@@ -21,6 +21,7 @@ from handflow.capture.images import decode_stored
 from handflow.errors import RecordingError, StageError
 from handflow.messages import Frame, Hop, Message, layout_of
 from handflow.runtime.graph.stage import declared, load
+from handflow.runtime.transport import jpeg
 from handflow.runtime.transport.wire import HEADER, VERSION, Packed
 
 from .metadata import PictureFormat, RecordingMetadata
@@ -135,12 +136,11 @@ def unpack(data: bytes, kind: type[Message]) -> Message:
 
 
 def _stored(image: np.ndarray, pictures: PictureFormat) -> bytes:
-    options = (
-        [cv2.IMWRITE_JPEG_QUALITY, pictures.quality] if pictures.form == "jpeg" else [cv2.IMWRITE_PNG_COMPRESSION, 1]
-    )
     try:
-        good, data = cv2.imencode(f".{pictures.form}", image, options)
-    except cv2.error:
+        if pictures.form == "jpeg":
+            return jpeg.encode(image, pictures.quality)
+        good, data = cv2.imencode(".png", image, [cv2.IMWRITE_PNG_COMPRESSION, 1])
+    except (ValueError, cv2.error):
         good = False
     if not good:
         raise RecordingError(f"a picture of shape {image.shape} cannot be stored as {pictures.form}")

@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 
 from handflow.capture.images import decode_image
+from handflow.runtime.transport import jpeg
 
 
 def camera_effects(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
@@ -69,5 +70,4 @@ def sensor_noise(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
 
 def jpeg_artefacts(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     """What JPEG of a middling or poor quality leaves of the image."""
-    _, code = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(30, 90))])
-    return np.asarray(decode_image(code))
+    return np.asarray(decode_image(jpeg.encode(image, int(rng.integers(30, 90)))))
