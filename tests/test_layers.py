@@ -34,7 +34,7 @@ HOME = {  # which folders or modules may import what
     "torch": {"training"},
     "onnx": {"training"},
     "onnxruntime": {"vision.model", "training"},
-    "pythonosc": {"outputs.osc_encoding", "outputs.osc_decoding", "bench"},
+    "pythonosc": {"outputs.osc.encoding", "outputs.osc.decoding", "bench"},
     "zmq": {"runtime", "stages.publish"},
     "aiohttp": {"web"},
     "ruamel": {"runtime.graph", "training.labels"},

@@ -13,7 +13,7 @@ import pytest
 from support.osc_receivers import Heard, Liblo, NpmOsc, Oscdump, Oscpack, PureData
 
 from handflow import Hands, State
-from handflow.outputs.osc_layouts import Protocol
+from handflow.outputs.osc.layout import Protocol
 from handflow.stages.osc import Osc, Target
 from handflow.synthetic.patterns import Crowd
 

@@ -147,7 +147,7 @@ def test_forty_hands_at_once_arrive_whole(tuio_client: TuioClient, protocol: str
     node.start()
     everyone = list(range(1, 41))
     node.process(some_hands(everyone, xy=[[id_ / 64, 0.5] for id_ in everyone]))
-    parts = node.outlets[0].line.sent - 1
+    parts = node.senders[0].udp.sent - 1
     assert parts > 1
     tuio_client.wait(1 + parts)  # a line for each
     line = told(tuio_client)[-1]

@@ -13,9 +13,12 @@ from support.osc_receivers import Mailbox, parsed, some_hands
 from support.oscdump import Dump
 
 from handflow import SetupError, State
-from handflow.outputs.frame_state import MOST, Register
-from handflow.outputs.osc_encoding import LARGEST
-from handflow.outputs.osc_layouts import LAYOUTS, Protocol, Style, Told, hands, tuio11
+from handflow.outputs.osc.encoding import LARGEST
+from handflow.outputs.osc.frame_builder import MAX_HANDS, FrameBuilder
+from handflow.outputs.osc.hands import hands
+from handflow.outputs.osc.layout import FrameUpdate, LayoutOptions, Protocol
+from handflow.outputs.osc.layouts import LAYOUTS
+from handflow.outputs.osc.tuio import tuio11
 from handflow.stages.osc import Osc, Target
 
 
@@ -160,19 +163,19 @@ def test_opening_and_closing_are_told_once(osc: Osc, mailbox: Mailbox) -> None:
 
 
 def test_a_slot_is_the_lowest_that_was_free() -> None:
-    register = Register()
-    register.take(some_hands([5, 6, 7]), 0)
-    sheet = register.take(some_hands([5, 7], seq=2), 0)
-    assert sheet.integers[:, 1].tolist() == [0, 2]
-    sheet = register.take(some_hands([5, 7, 8, 9], seq=3), 0)
-    assert sheet.integers[:, 1].tolist() == [0, 2, 1, 3]
+    builder = FrameBuilder()
+    builder.build(some_hands([5, 6, 7]), 0)
+    state = builder.build(some_hands([5, 7], seq=2), 0)
+    assert state.integers[:, 1].tolist() == [0, 2]
+    state = builder.build(some_hands([5, 7, 8, 9], seq=3), 0)
+    assert state.integers[:, 1].tolist() == [0, 2, 1, 3]
 
 
 def test_a_slot_is_not_given_on_in_the_frame_that_its_hand_leaves_in() -> None:
-    register = Register()
-    register.take(some_hands([5]), 0)
-    sheet = register.take(some_hands([6], seq=2), 0)
-    assert sheet.integers[:, 1].tolist() == [1]
+    builder = FrameBuilder()
+    builder.build(some_hands([5]), 0)
+    state = builder.build(some_hands([6], seq=2), 0)
+    assert state.integers[:, 1].tolist() == [1]
 
 
 def test_numbers_that_are_none_never_leave(osc: Osc, mailbox: Mailbox) -> None:
@@ -201,15 +204,15 @@ def test_a_restart_counts_on_above_the_frames_before() -> None:
     assert abs(nodes[0] - (int(time.time() * 100) & 0x3FFFFFFF)) < 100
 
 
-def told(ids: list[int], number: int = 77, seq: int = 88) -> Told:
-    return Told(Register().take(some_hands(ids, seq=seq), 0), number)
+def update(ids: list[int], number: int = 77, seq: int = 88) -> FrameUpdate:
+    return FrameUpdate(FrameBuilder().build(some_hands(ids, seq=seq), 0), number)
 
 
-@pytest.mark.parametrize("count", [20, 23, 24, 60, MOST])
+@pytest.mark.parametrize("count", [20, 23, 24, 60, MAX_HANDS])
 @pytest.mark.parametrize("layout", [tuio11, hands])
 def test_every_part_of_a_large_frame_stands_for_itself(layout, count: int) -> None:
     ids = tuple(range(1, count + 1))
-    packets = layout(told(list(ids)), Style(address="10.0.0.1", blobs=True))
+    packets = layout(update(list(ids)), LayoutOptions(address="10.0.0.1", blobs=True))
     heard: dict[str, list[int]] = {}
     for datagram in [datagram for packet in packets for datagram in packet.datagrams(True)]:
         assert len(datagram) <= LARGEST
@@ -232,19 +235,19 @@ def test_hands_fill_a_datagram_before_a_second_one_begins() -> None:
     # 16 bundle + 4 + 52 source + 4 + 20 + 8 n alive + n (4 + 52) sets + 4 + 28 fseq; alive's tags and ids are padded.
     sizes = []
     for count in range(1, 40):
-        (packet,) = tuio11(told(list(range(count))), Style(address="10.0.0.1"))
+        (packet,) = tuio11(update(list(range(count))), LayoutOptions(address="10.0.0.1"))
         sizes.append(len(packet.datagrams(True)))
     assert sizes.index(2) + 1 == 22
 
 
 def test_of_too_many_hands_the_oldest_are_told_whole_and_it_is_said_once(osc: Osc, mailbox: Mailbox, caplog) -> None:
-    everyone = list(range(1, MOST + 101))
+    everyone = list(range(1, MAX_HANDS + 101))
     for seq in (1, 2):
         osc.process(some_hands(everyone[::-1], seq=seq))
         messages = mailbox.messages()
         alive = next(m for m in messages if m[:2] == ("/tuio/2Dcur", "alive"))
-        assert sorted(alive[2:]) == everyone[:MOST]
-        assert sorted(m[2] for m in messages if m[:2] == ("/tuio/2Dcur", "set")) == everyone[:MOST]
+        assert sorted(alive[2:]) == everyone[:MAX_HANDS]
+        assert sorted(m[2] for m in messages if m[:2] == ("/tuio/2Dcur", "set")) == everyone[:MAX_HANDS]
     assert caplog.text.count("left out") == 1
 
 
@@ -253,7 +256,7 @@ def test_without_input_everyone_leaves_and_the_status_goes_on(osc: Osc, mailbox:
     mailbox.datagrams()
     osc.idle()
     assert mailbox.messages() == []  # not yet
-    osc.heard_s -= 1.5
+    osc.received_s -= 1.5
     osc.idle()
     messages = mailbox.messages()
     assert ("/tuio/2Dcur", "alive") in messages
@@ -291,11 +294,11 @@ class Jammed:
 def test_a_target_that_fails_is_counted_and_said_once_and_the_next_one_is_served(
     osc: Osc, mailbox: Mailbox, caplog
 ) -> None:
-    osc.outlets[0].line.socket.close()
-    osc.outlets[0].line.socket = Jammed()
+    osc.senders[0].udp.socket.close()
+    osc.senders[0].udp.socket = Jammed()
     for seq in range(1, 4):
         osc.process(some_hands([7], seq=seq))
-    assert osc.outlets[0].line.failed == 3
+    assert osc.senders[0].udp.failed == 3
     assert caplog.text.count("fails") == 1
     assert "tuio11" in osc.note
     assert "fails" in osc.note
@@ -304,7 +307,7 @@ def test_a_target_that_fails_is_counted_and_said_once_and_the_next_one_is_served
 
 def test_a_target_that_works_again_is_said_once(osc: Osc, mailbox: Mailbox, caplog) -> None:
     caplog.set_level("INFO")
-    line, healthy = osc.outlets[0].line, osc.outlets[0].line.socket
+    line, healthy = osc.senders[0].udp, osc.senders[0].udp.socket
     line.socket = Jammed()
     osc.process(some_hands([7]))
     line.socket = healthy
@@ -327,7 +330,7 @@ def test_an_unknown_host_is_one_line(monkeypatch) -> None:
 
 
 def test_two_targets_on_one_port_with_one_protocol_are_refused() -> None:
-    with pytest.raises(SetupError, match=r"two targets send tuio11 to 127.0.0.1:3333"):
+    with pytest.raises(SetupError, match=r"expected each target once, got tuio11 to 127.0.0.1:3333 twice"):
         Osc(targets=[Target(protocol="tuio11"), Target(protocol="tuio11", port=3333)]).start()
 
 

@@ -1,4 +1,4 @@
-"""The way to one target: its host looked up once, its socket. Sending never waits; what fails is counted and said."""
+"""Sends datagrams to one host, looked up once. Sending never waits; failures are counted and logged."""
 
 import contextlib
 import ipaddress
@@ -14,8 +14,8 @@ CALM_S = 5.0  # a target works again if nothing failed for so long
 PAUSES_S = (1, 2, 5, 10, 30)  # before an unknown host is looked up again
 
 
-class Line:
-    """UDP to a host: one machine, a broadcast or a multicast address. Failures are said when they begin and end."""
+class UdpSender:
+    """UDP to a host: one machine, a broadcast or a multicast address. Failures are logged when they begin and end."""
 
     def __init__(self, name: str, host: str, port: int, interface: str | None, hops: int, log: logging.Logger) -> None:
         self.name, self.interface, self.hops = name, interface, hops
@@ -31,11 +31,11 @@ class Line:
         self._log = log
         self._found: tuple | None = None  # family, address
         self._closed = threading.Event()
-        self.looked = threading.Event()  # the first look-up has ended
+        self.looked_up = threading.Event()  # the first look-up has ended
         if not self._look_up(socket.AI_NUMERICHOST):
             self.fault = ""  # a name, it seems
             # A name server that is out of reach takes many seconds to say so; the other targets must not wait for it.
-            threading.Thread(target=self._look, name=f"looks up {host}", daemon=True).start()
+            threading.Thread(target=self._look_up_until_known, name=f"looks up {host}", daemon=True).start()
 
     def ready(self) -> bool:
         """Whether the host is known and there is a socket for it."""
@@ -67,14 +67,14 @@ class Line:
         if self.socket is not None:
             self.socket.close()
 
-    def _look(self) -> None:
+    def _look_up_until_known(self) -> None:
         """Looks the host up until it is known."""
         tries = 0
         while not self._closed.is_set():
             known = self._look_up()
             if known and tries:
                 self._log.info("%s: host %r is known now", self.name, self.host)
-            self.looked.set()
+            self.looked_up.set()
             if known or self._closed.wait(pause_s(PAUSES_S, tries)):
                 return
             tries += 1
@@ -89,38 +89,38 @@ class Line:
         family, _, _, _, address = min(found, key=lambda entry: entry[0] != socket.AF_INET)
         self.fault = ""
         self._found = family, address
-        self.looked.set()
+        self.looked_up.set()
         return True
 
     def _open(self, family: int, address: tuple) -> None:
-        made = socket.socket(family, socket.SOCK_DGRAM)
+        cache = socket.socket(family, socket.SOCK_DGRAM)
         try:
-            made.setblocking(False)
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            cache.setblocking(False)
+            cache.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             if ipaddress.ip_address(address[0].partition("%")[0]).is_multicast:
-                self._set_multicast(made, family)
+                self._set_multicast(cache, family)
             if self.interface is not None and family == socket.AF_INET:
-                made.bind((self.interface, 0))
+                cache.bind((self.interface, 0))
         except OSError as error:
-            made.close()
+            cache.close()
             self._found = None
-            self.fault = f"interface {self.interface!r} cannot be used ({error.strerror}); an address of this machine"
-            self.fault += " is expected" if family == socket.AF_INET else " or the name of a network is expected"
+            kind = "an address of this machine" if family == socket.AF_INET else "the name of a network"
+            self.fault = f"interface: expected {kind}, got {self.interface!r} ({error.strerror})"
             return
-        self.own_address = self._shown(family, address)
-        self.address, self.socket = address, made
+        self.own_address = self._own_address(family, address)
+        self.address, self.socket = address, cache
 
-    def _set_multicast(self, made: socket.socket, family: int) -> None:
+    def _set_multicast(self, cache: socket.socket, family: int) -> None:
         if family == socket.AF_INET:
-            made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, self.hops)
+            cache.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, self.hops)
             if self.interface is not None:
-                made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(self.interface))
+                cache.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, socket.inet_aton(self.interface))
             return
-        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, self.hops)
+        cache.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, self.hops)
         if self.interface is not None:
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex(self.interface))
+            cache.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, socket.if_nametoindex(self.interface))
 
-    def _shown(self, family: int, address: tuple) -> str:
+    def _own_address(self, family: int, address: tuple) -> str:
         with socket.socket(family, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
             if self.interface is not None and family == socket.AF_INET:
                 return self.interface

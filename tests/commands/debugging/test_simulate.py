@@ -12,8 +12,8 @@ from support.osc_receivers import Mailbox, free_port, some_hands
 
 from handflow import State
 from handflow.__main__ import main
-from handflow.outputs.osc_layouts import Protocol
-from handflow.outputs.osc_receiver import Ears, Stream
+from handflow.outputs.osc.layout import Protocol
+from handflow.outputs.osc.receiver import OscReceiver, ReceivedStream
 from handflow.stages.osc import Osc, Target
 from handflow.synthetic.patterns import PATTERNS, Crowd
 
@@ -93,26 +93,26 @@ def sender(protocol: Protocol, port: int) -> Osc:
     return node
 
 
-def listen(ears: Ears, mailbox: Mailbox) -> None:
+def listen(receiver: OscReceiver, mailbox: Mailbox) -> None:
     for datagram in mailbox.datagrams():
-        ears.hear(datagram, "me", 1, 0.0)
+        receiver.receive(datagram, "me", 1, 0.0)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("protocol", [protocol for protocol in PROTOCOLS if protocol != "wekinator"])
 def test_every_value_arrives_as_it_was_sent(protocol: Protocol, pattern: str, mailbox: Mailbox) -> None:
-    node, crowd, ears = (
+    node, crowd, receiver = (
         Osc(targets=[Target(protocol=protocol, port=mailbox.port, slots=64)]),
         Crowd(pattern, 30),
-        Ears(),
+        OscReceiver(),
     )
     node.start()
     for seq in range(1, 40):
         hands = crowd.at(seq / 30)
         hands.seq, hands.stream, hands.captured_ns = seq, 1, seq * 10**9 // 30
         node.process(hands)
-        listen(ears, mailbox)
-        (stream,) = ears
+        listen(receiver, mailbox)
+        (stream,) = receiver
         there = np.flatnonzero(hands.state != State.LEAVING).tolist()
         assert sorted(stream.hands) == sorted(hands.id[there].tolist())
         for row in there:
@@ -123,7 +123,7 @@ def test_every_value_arrives_as_it_was_sent(protocol: Protocol, pattern: str, ma
             if "open" in values:
                 assert values["open"] == hands.open[row]
     node.stop()
-    listen(ears, mailbox)
+    listen(receiver, mailbox)
     assert (stream.missing, stream.wrong, stream.faults, stream.hands) == (0, {}, {}, {})
     assert stream.entered == stream.left == hands.id.max()
 
@@ -172,8 +172,8 @@ def test_simulated_hands_dwell_in_zones() -> None:
     [
         (["--set", "slot=3"], "no setting 'slot'; did you mean 'slots'?"),
         (["--set", "slots=many"], "slots"),
-        (["--set", "slots"], "KEY=VALUE expected"),
-        (["--to", "game:99999"], "port '99999' found, a number from 1 to 65535 expected"),
+        (["--set", "slots"], "expected KEY=VALUE"),
+        (["--to", "game:99999"], "expected a port from 1 to 65535, got '99999'"),
     ],
 )
 def test_what_simulate_cannot_do_is_one_line(arguments: list[str], line: str, capsys) -> None:
@@ -183,60 +183,60 @@ def test_what_simulate_cannot_do_is_one_line(arguments: list[str], line: str, ca
     assert error.count("\n") == 1
 
 
-def stream_of(ears: Ears) -> Stream:
-    (stream,) = ears
+def stream_of(receiver: OscReceiver) -> ReceivedStream:
+    (stream,) = receiver
     return stream
 
 
 def test_monitor_counts_frames_that_are_missing_and_starts_anew(mailbox: Mailbox) -> None:
-    ears = Ears()
+    receiver = OscReceiver()
     node = sender("tuio11", mailbox.port)
     for seq in range(1, 11):
         node.process(some_hands([7], seq=seq))
     datagrams = mailbox.datagrams()
     node.stop()
     for datagram in datagrams[:3] + datagrams[5:]:
-        ears.hear(datagram, "me", 1, 0.0)
-    assert stream_of(ears).missing == 2
-    ears.hear(datagrams[0], "me", 1, 0.0)
-    assert stream_of(ears).starts == 1
+        receiver.receive(datagram, "me", 1, 0.0)
+    assert stream_of(receiver).missing == 2
+    receiver.receive(datagrams[0], "me", 1, 0.0)
+    assert stream_of(receiver).starts == 1
 
 
 def test_monitor_tells_of_hands_missing_from_a_frame(mailbox: Mailbox) -> None:
-    ears = Ears()
+    receiver = OscReceiver()
     node = sender("tuio11", mailbox.port)
     node.process(some_hands(list(range(30))))
     first, *parts = mailbox.datagrams()
     assert len(parts) == 2
     node.process(some_hands(list(range(30)), seq=2))
     for datagram in (first, parts[0], *mailbox.datagrams()):
-        ears.hear(datagram, "me", 1, 0.0)
+        receiver.receive(datagram, "me", 1, 0.0)
     node.stop()
-    assert stream_of(ears).faults == {"hands missing in a frame": 10}
-    assert stream_of(ears).missing == 0
+    assert stream_of(receiver).faults == {"hands missing in a frame": 10}
+    assert stream_of(receiver).missing == 0
 
 
 def test_monitor_tells_of_wrong_types_and_of_what_is_no_osc() -> None:
-    ears = Ears()
-    ears.hear(b"/hands/enter\0\0\0\0,iid\0\0\0\0" + bytes(16), "me", 1)
-    ears.hear(b"/hands/open\0,ii\0" + bytes(8), "me", 1)
-    ears.hear(b"/else\0\0\0,i\0\0" + bytes(4), "me", 1)
-    ears.hear(b"/hands/frame\0\0\0\0,iiiiif\0" + bytes(20) + b"\x7f\xc0\0\0", "me", 1)
-    ears.hear(b"no OSC", "me", 1)
-    stream = stream_of(ears)
+    receiver = OscReceiver()
+    receiver.receive(b"/hands/enter\0\0\0\0,iid\0\0\0\0" + bytes(16), "me", 1)
+    receiver.receive(b"/hands/open\0,ii\0" + bytes(8), "me", 1)
+    receiver.receive(b"/else\0\0\0,i\0\0" + bytes(4), "me", 1)
+    receiver.receive(b"/hands/frame\0\0\0\0,iiiiif\0" + bytes(20) + b"\x7f\xc0\0\0", "me", 1)
+    receiver.receive(b"no OSC", "me", 1)
+    stream = stream_of(receiver)
     assert list(stream.wrong) == [
         ("/hands/enter", "iiff", "iid"), ("/hands/frame", "i{5}f", "iiiiif with a number that is none"),
     ]  # fmt: skip
     assert stream.events == {"open": 1}
-    assert ears.unknown == {"/else": 1}
-    assert ears.unreadable == 1
+    assert receiver.unknown == {"/else": 1}
+    assert receiver.unreadable == 1
 
 
 def test_monitor_of_one_protocol_leaves_the_others_out() -> None:
-    ears = Ears("hands")
-    ears.hear(b"/tuio/2Dcur\0,s\0\0alive\0\0\0", "me", 1)
-    assert list(ears) == []
-    assert ears.unknown == {"/tuio/2Dcur": 1}
+    receiver = OscReceiver("hands")
+    receiver.receive(b"/tuio/2Dcur\0,s\0\0alive\0\0\0", "me", 1)
+    assert list(receiver) == []
+    assert receiver.unknown == {"/tuio/2Dcur": 1}
 
 
 def test_a_port_that_is_taken_is_one_line(mailbox: Mailbox, capsys) -> None:
@@ -247,15 +247,15 @@ def test_a_port_that_is_taken_is_one_line(mailbox: Mailbox, capsys) -> None:
 def test_monitor_shows_a_table(mailbox: Mailbox, capsys) -> None:
     from rich.console import Console
 
-    from handflow.commands.debugging.monitor import picture
+    from handflow.commands.debugging.monitor import tables
 
-    ears = Ears()
+    receiver = OscReceiver()
     node = sender("hands", mailbox.port)
     node.process(some_hands([7]))
     for datagram in mailbox.datagrams():
-        ears.hear(datagram, "10.0.0.9:4000", 9000)
+        receiver.receive(datagram, "10.0.0.9:4000", 9000)
     node.stop()
-    Console(width=80).print(picture(ears, "9000"))
+    Console(width=80).print(tables(receiver, "9000"))
     shown = capsys.readouterr().out
     assert "hands /hands 10.0.0.9:4000 9000" in " ".join(shown.split())
     assert " 7 0.250 0.500 " in " ".join(shown.split())

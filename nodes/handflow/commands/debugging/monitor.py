@@ -11,6 +11,7 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Callable
 from typing import Any, get_args
 
 from rich import box
@@ -21,29 +22,29 @@ from rich.text import Text
 
 from handflow.commands._arguments import positive
 from handflow.errors import SetupError
-from handflow.outputs.osc_layouts import LAYOUTS, Protocol
-from handflow.outputs.osc_receiver import Ears, Stream
+from handflow.outputs.osc.layout import Protocol
+from handflow.outputs.osc.layouts import LAYOUTS
+from handflow.outputs.osc.receiver import OscReceiver, ReceivedStream
 
-ROWS = 40  # hands shown of one stream
-EVERY_S = 0.2  # a table is drawn so often
-Address = tuple[Any, ...]
+MAX_ROWS = 40  # hands shown of one stream
+REDRAW_S = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     ports = ", ".join(str(port) for port in sorted({layout.port for layout in LAYOUTS.values()}))
-    parser.add_argument("--port", action="append", type=int, help=f"again for more than one; default: {ports}")
+    parser.add_argument("--port", action="append", type=int, help=f"repeat for more than one; default: {ports}")
     parser.add_argument("--protocol", choices=get_args(Protocol), help="only this one, on its own port")
-    parser.add_argument("--host", default="", help="listens on one address of this machine only")
-    parser.add_argument("--group", metavar="ADDRESS", help="joins a multicast group")
-    parser.add_argument("--for", dest="for_s", type=positive, metavar="SECONDS", help="stops after so long")
-    parser.add_argument("--once", action="store_true", help="prints what came within a second (or --for), and ends")
+    parser.add_argument("--host", default="", help="listen on one address of this machine only")
+    parser.add_argument("--group", metavar="ADDRESS", help="join a multicast group")
+    parser.add_argument("--for", dest="for_s", type=positive, metavar="SECONDS", help="stop after this long")
+    parser.add_argument("--once", action="store_true", help="print what arrives within a second (or --for), and end")
     parser.add_argument("--json", action="store_true", help="a line a second, the last one with everything")
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    ears = Ears(args.protocol)
+    receiver = OscReceiver(args.protocol)
     sockets, faults = _sockets(args)
     for fault in faults:
         print(fault, file=sys.stderr)
@@ -51,30 +52,36 @@ def run(args: argparse.Namespace) -> int:
     until = None if args.for_s is None and not args.once else time.monotonic() + (args.for_s or 1.0)
     try:
         if args.json:
-            _listen(ears, sockets, until, 1.0, lambda: None if args.once else _print(ears))
+            _listen(receiver, sockets, until, 1.0, lambda: None if args.once else _print(receiver))
         elif args.once or not sys.stdout.isatty():
             if not args.once:
-                print(f"listens on {ports}", flush=True)
-            _listen(ears, sockets, until, 1.0, lambda: None if args.once else print(_line(ears), flush=True))
+                print(f"listening on {ports}", flush=True)
+            _listen(receiver, sockets, until, 1.0, lambda: None if args.once else print(_line(receiver), flush=True))
         else:
             with Live(auto_refresh=False, console=Console(highlight=False)) as live:
-                draw = lambda: live.update(picture(ears, ports), refresh=True)  # noqa: E731
+                draw = lambda: live.update(tables(receiver, ports), refresh=True)  # noqa: E731
                 draw()
-                _listen(ears, sockets, until, EVERY_S, draw)
+                _listen(receiver, sockets, until, REDRAW_S, draw)
     except KeyboardInterrupt:
         pass
     finally:
         for each in sockets.values():
             each.close()
     if args.json:
-        _print(ears)
+        _print(receiver)
     elif args.once or not sys.stdout.isatty():
-        Console(highlight=False).print(picture(ears, ports))
+        Console(highlight=False).print(tables(receiver, ports))
     return 0
 
 
-def _listen(ears: Ears, sockets: dict[int, socket.socket], until: float | None, every_s: float, tell: Any) -> None:
-    """Hears datagrams until it is time, and tells at intervals."""
+def _listen(
+    receiver: OscReceiver,
+    sockets: dict[int, socket.socket],
+    until: float | None,
+    every_s: float,
+    report: Callable[[], object],
+) -> None:
+    """Receives datagrams until it is time, and reports at intervals."""
     selector = selectors.DefaultSelector()
     for port, each in sockets.items():
         selector.register(each, selectors.EVENT_READ, port)
@@ -83,19 +90,19 @@ def _listen(ears: Ears, sockets: dict[int, socket.socket], until: float | None, 
         while until is None or time.monotonic() < until:
             ends = due if until is None else min(due, until)
             for key, _ in selector.select(max(0.0, ends - time.monotonic())):
-                _drain(ears, sockets[key.data], key.data)
+                _drain(receiver, sockets[key.data], key.data)
             if time.monotonic() >= due:
                 due = time.monotonic() + every_s
-                tell()
+                report()
 
 
-def _drain(ears: Ears, each: socket.socket, port: int) -> None:
+def _drain(receiver: OscReceiver, each: socket.socket, port: int) -> None:
     for _ in range(1000):  # then the others have their turn, and the table
         try:
             datagram, sender = each.recvfrom(65536)
         except BlockingIOError:
             return
-        ears.hear(datagram, f"{sender[0]}:{sender[1]}", port)
+        receiver.receive(datagram, f"{sender[0]}:{sender[1]}", port)
 
 
 def _sockets(args: argparse.Namespace) -> tuple[dict[int, socket.socket], list[str]]:
@@ -137,44 +144,44 @@ def _socket(host: str, port: int, group: str | None) -> socket.socket:
     return made
 
 
-def summary(ears: Ears) -> dict[str, Any]:
-    """Everything that was heard, as JSON."""
+def summary(receiver: OscReceiver) -> dict[str, Any]:
+    """Everything that was received, as JSON."""
     now_s = time.monotonic()
     return {
-        "streams": [stream.summary(now_s) for stream in ears],
-        "unknown": dict(ears.unknown),
-        "unreadable": ears.unreadable,
+        "streams": [stream.summary(now_s) for stream in receiver],
+        "unknown": dict(receiver.unknown),
+        "unreadable": receiver.unreadable,
     }
 
 
-def _print(ears: Ears) -> None:
-    print(json.dumps(summary(ears)), flush=True)
+def _print(receiver: OscReceiver) -> None:
+    print(json.dumps(summary(receiver)), flush=True)
 
 
-def _line(ears: Ears) -> str:
+def _line(receiver: OscReceiver) -> str:
     now_s = time.monotonic()
-    told = [
+    lines = [
         f"{stream.protocol} from {stream.sender}: {stream.rate(now_s):.1f} frames/s, {len(stream.hands)} hands"
         + "".join(f", {fault}" for fault in faults(stream, now_s))
-        for stream in ears
+        for stream in receiver
     ]
-    told += [f"{ears.unreadable} datagrams are no OSC ({ears.fault})"] if ears.unreadable else []
-    return " | ".join(told) or "nothing has come"
+    lines += [f"{receiver.unreadable} datagrams are not OSC ({receiver.fault})"] if receiver.unreadable else []
+    return " | ".join(lines) or "nothing has arrived"
 
 
-def faults(stream: Stream, now_s: float) -> list[str]:
+def faults(stream: ReceivedStream, now_s: float) -> list[str]:
     """What is wrong with a stream, in words."""
     found = [f"{stream.missing} frames are missing"] if stream.missing else []
     if stuck := stream.stuck(now_s):
         found.append(f"never left: {', '.join(map(str, stuck[:10]))}{' ...' if len(stuck) > 10 else ''}")
     found += [
-        f"{address} ,{tags} found, ,{expected} expected ({count})"
+        f"{address}: expected ,{expected}, got ,{tags} ({count})"
         for (address, expected, tags), count in stream.wrong.items()
     ]
     return found + [f"{fault} ({count})" for fault, count in stream.faults.items()]
 
 
-def picture(ears: Ears, ports: str) -> Group:
+def tables(receiver: OscReceiver, ports: str) -> Group:
     """The streams, what is wrong with them, and their hands."""
     now_s = time.monotonic()
     streams = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
@@ -183,36 +190,36 @@ def picture(ears: Ears, ports: str) -> Group:
     for column in ("frames/s", "missing", "hands", "came", "went"):
         streams.add_column(column, justify="right")
     parts: list[Any] = [streams]
-    for stream in ears:
+    for stream in receiver:
         streams.add_row(
             stream.protocol + (f" {stream.base}" if stream.base else ""), stream.sender, str(stream.port),
             f"{stream.rate(now_s):.1f}", str(stream.missing), str(len(stream.hands)),
             str(stream.entered), str(stream.left),
         )  # fmt: skip
-    for stream in ears:
+    for stream in receiver:
         parts += [Text(f"{stream.protocol}: {fault}", style="red") for fault in faults(stream, now_s)]
         if stream.hands:
             parts.append(_hands(stream, now_s))
-    if ears.unknown:
-        most = ", ".join(f"{address} ({count})" for address, count in ears.unknown.most_common(5))
-        parts.append(Text(f"of no layout that is known: {most}", style="yellow"))
-    if ears.unreadable:
-        parts.append(Text(f"{ears.unreadable} datagrams are no OSC ({ears.fault})", style="red"))
-    if not ears.streams:
-        parts.append(Text(f"nothing has come to port {ports} yet"))
+    if receiver.unknown:
+        most = ", ".join(f"{address} ({count})" for address, count in receiver.unknown.most_common(5))
+        parts.append(Text(f"of no known layout: {most}", style="yellow"))
+    if receiver.unreadable:
+        parts.append(Text(f"{receiver.unreadable} datagrams are not OSC ({receiver.fault})", style="red"))
+    if not receiver.streams:
+        parts.append(Text(f"nothing has arrived at port {ports} yet"))
     return Group(*parts)
 
 
-def _hands(stream: Stream, now_s: float) -> Table:
+def _hands(stream: ReceivedStream, now_s: float) -> Table:
     names = [name for name in ("x", "y", "vx", "vy", "w", "open", "zone", "slot") if _has(stream, name)]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in (stream.protocol, *names, "for s"):
         table.add_column(column, justify="right")
     stuck = set(stream.stuck(now_s))
-    for id_, hand in sorted(stream.hands.items())[:ROWS]:
+    for id_, hand in sorted(stream.hands.items())[:MAX_ROWS]:
         cells = [_cell(name, hand.values.get(name)) for name in names]
         table.add_row(str(id_), *cells, f"{now_s - hand.since_s:.1f}", style="red" if id_ in stuck else "")
-    if len(stream.hands) > ROWS:
+    if len(stream.hands) > MAX_ROWS:
         table.add_row("...")
     return table
 
@@ -223,5 +230,5 @@ def _cell(name: str, value: float | None) -> str:
     return f"{value:.0f}" if name in ("zone", "slot") else f"{value:.3f}"
 
 
-def _has(stream: Stream, name: str) -> bool:
+def _has(stream: ReceivedStream, name: str) -> bool:
     return any(name in hand.values for hand in stream.hands.values())

@@ -1,4 +1,4 @@
-"""`handflow simulate`: made-up hands, sent by the real `osc` stage.
+"""`handflow simulate`: invented hands, sent by the real `osc` stage.
 
 For building a game without a camera, and for testing what receives: what was sent is counted.
 """
@@ -15,8 +15,8 @@ import numpy as np
 from handflow.commands._arguments import positive, whole
 from handflow.errors import GraphError
 from handflow.messages import now_ns
-from handflow.outputs.osc_layouts import Protocol
-from handflow.outputs.osc_target import Target
+from handflow.outputs.osc.layout import Protocol
+from handflow.outputs.osc.target import Target
 from handflow.runtime.graph.parse import value
 from handflow.runtime.graph.stage import hint
 from handflow.runtime.node import ticks
@@ -32,9 +32,9 @@ class Tally:
         self._there: set[int] = set()
 
     def add(self, frames: int, ids: list[int]) -> None:
-        """The target has now been sent so many frames; the last one had these hands."""
+        """Notes that the target has been sent `frames` frames in all; the last one had the hands `ids`."""
         if frames == self.frames:
-            return  # it wished fewer a second
+            return  # it wants fewer a second
         there = set(ids)
         self.hand_frames += len(ids)
         self.entered += len(there - self._there)
@@ -43,20 +43,20 @@ class Tally:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    names = get_args(Protocol)
-    parser.add_argument("--protocol", action="append", choices=names, help="again for more than one (tuio11)")
-    parser.add_argument("--to", action="append", metavar="HOST:PORT", help="again for more than one (127.0.0.1)")
-    parser.add_argument("--hands", type=whole(0, 1000), default=5, metavar="N")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--protocol", action="append", choices=get_args(Protocol), help="repeat for more than one (default tuio11)")
+    add("--to", action="append", metavar="HOST:PORT", help="repeat for more than one (default 127.0.0.1)")
+    add("--hands", type=whole(0, 1000), default=5, metavar="N")
+    add(
         "--pattern", choices=list(PATTERNS), default="circle",
         help="; ".join(f"{name}: {pattern.help}" for name, pattern in PATTERNS.items()),
     )  # fmt: skip
-    parser.add_argument("--fps", type=positive, default=60.0)
-    parser.add_argument("--zones", action="store_true", help="the left and the right half of the picture are zones")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed makes the same hands")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of each target: blobs=true")
-    parser.add_argument("--for", dest="for_s", type=positive, metavar="SECONDS", help="stops after so long")
-    parser.add_argument("--json", action="store_true", help="prints at the end what was sent")
+    add("--fps", type=positive, default=60.0)
+    add("--zones", action="store_true", help="the left and the right half of the picture are zones")
+    add("--seed", type=int, default=0, help="the same seed makes the same hands")
+    add("--set", action="append", default=[], metavar="KEY=VALUE", help="an option of each target: blobs=true")
+    add("--for", dest="for_s", type=positive, metavar="SECONDS", help="stop after this long")
+    add("--json", action="store_true", help="print at the end what was sent")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,14 +67,14 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: nobody stays behind in a game
     if not args.json:
         print(f"{args.pattern} of {args.hands} hands: {node.note}; Ctrl-C ends it", flush=True)
-    tallies = [Tally() for _ in node.outlets]
+    tallies = [Tally() for _ in node.senders]
     spent_s: list[float] = []
     spent_cpu_s = 0.0
     started, used = time.monotonic(), time.process_time()
 
     def add() -> None:
-        for tally, outlet in zip(tallies, node.outlets, strict=True):
-            tally.add(outlet.frames, outlet.last.ids)
+        for tally, sender in zip(tallies, node.senders, strict=True):
+            tally.add(sender.frames, sender.last.ids)
 
     try:
         add()
@@ -110,47 +110,49 @@ def _report(as_json: bool, node: Osc, tallies: list[Tally], spent_s: list[float]
     }
     targets = [
         {
-            "protocol": outlet.target.protocol, "host": outlet.target.host, "port": outlet.line.port,
-            "datagrams": outlet.line.sent, "bytes": outlet.line.sent_bytes, "failed": outlet.line.failed,
+            "protocol": sender.target.protocol, "host": sender.target.host, "port": sender.udp.port,
+            "datagrams": sender.udp.sent, "bytes": sender.udp.sent_bytes, "failed": sender.udp.failed,
             "frames": tally.frames, "hand_frames": tally.hand_frames, "entered": tally.entered, "left": tally.left,
         }
-        for outlet, tally in zip(node.outlets, tallies, strict=True)
+        for sender, tally in zip(node.senders, tallies, strict=True)
     ]  # fmt: skip
     if as_json:
         print(json.dumps({**cost, "targets": targets}))
         return
-    for outlet, target in zip(node.outlets, targets, strict=True):
+    for sender, target in zip(node.senders, targets, strict=True):
         print(
-            f"{outlet.name}: {target['frames']} frames in {target['datagrams']} datagrams, {target['entered']} hands"
+            f"{sender.name}: {target['frames']} frames in {target['datagrams']} datagrams, {target['entered']} hands"
             f" came and {target['left']} went" + f"; {target['failed']} datagrams failed" * bool(target["failed"])
         )
     print(f"osc worked {cost['work_us']['p50']:.0f} us a frame, {cost['work_percent']:.1f} % of one core")
 
 
 def _targets(args: argparse.Namespace) -> list[Target]:
-    """Each protocol to each place. GraphError."""
+    """Each protocol to each address. GraphError."""
     chosen: dict[str, Any] = {}
     for text in args.set:
         key, equals, given = text.partition("=")
         if not (key and equals):
-            raise GraphError([f"--set {text}: KEY=VALUE expected"])
+            raise GraphError([f"--set: expected KEY=VALUE, got {text!r}"])
         if key not in Target.__struct_fields__:
             known = Target.__struct_fields__[1:]
             raise GraphError([f"--set {text}: no setting {key!r}{hint(key, known)}; it has {', '.join(known)}"])
         chosen[key] = value(given)
-    places = [_place(text) for text in args.to or ["127.0.0.1"]]
-    fields = [{"protocol": protocol, **place, **chosen} for protocol in args.protocol or ["tuio11"] for place in places]
+    addresses = [_address(text) for text in args.to or ["127.0.0.1"]]
+    fields = [
+        {"protocol": protocol, **address, **chosen} for protocol in args.protocol or ["tuio11"] for address in addresses
+    ]
     try:
         return msgspec.convert(fields, list[Target], strict=True)
     except msgspec.ValidationError as error:
         raise GraphError([f"--set: {error}"]) from error
 
 
-def _place(text: str) -> dict[str, Any]:
+def _address(text: str) -> dict[str, Any]:
     """HOST, HOST:PORT or :PORT; an IPv6 address with a port stands in brackets. GraphError."""
     host, colon, port = text.rpartition(":")
     if not colon or (host.count(":") and not host.startswith("[")):
         host, port = text, ""
     if port and not (port.isdecimal() and 0 < int(port) < 65536):
-        raise GraphError([f"--to {text}: port {port!r} found, a number from 1 to 65535 expected"])
+        raise GraphError([f"--to {text}: expected a port from 1 to 65535, got {port!r}"])
     return {"host": host.strip("[]") or "127.0.0.1"} | ({"port": int(port)} if port else {})

@@ -1,16 +1,19 @@
-"""One target of osc: what it wishes, and what it has been told so far."""
+"""One target of osc: its settings, and the sender that keeps its frames in its own rate and layout."""
 
 import logging
 from typing import Annotated, Literal
 
 import msgspec
 
+from handflow.outputs.udp import UdpSender
 from handflow.runtime.node import Range
 
-from .frame_state import News, Sheet, View
-from .osc_encoding import Packet
-from .osc_layouts import LAYOUTS, Protocol, Status, Style, Told
-from .udp import Line
+from .coordinates import CoordinateTransform
+from .delta import Delta
+from .encoding import Packet
+from .frame_state import FrameState
+from .layout import FrameUpdate, LayoutOptions, OscStatus, Protocol
+from .layouts import LAYOUTS
 
 Address = Annotated[str, msgspec.Meta(pattern=r"^(/[^\x00-\x20\x7f-\U0010ffff#*,/?\[\]{}]+)+$", max_length=64)]
 Port = Annotated[int, Range(1, 65535)]
@@ -18,11 +21,12 @@ Number = Annotated[float, Range(-1e6, 1e6)]
 Metres = Annotated[float, Range(0.01, 1e5)]
 
 
-Made = dict[tuple, tuple[int, list[bytes]]]  # how many packets and which datagrams, by all that they depend on
+# How many packets and which datagrams, by all that they depend on.
+DatagramCache = dict[tuple, tuple[int, list[bytes]]]
 
 
 class Target(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Somebody who is told."""
+    """Somebody who is sent hands."""
 
     protocol: Protocol
     host: str = "127.0.0.1"  # a name, an address, a broadcast or a multicast address
@@ -35,12 +39,11 @@ class Target(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     bundles: bool | None = None  # None: as the protocol has it
     flip: Literal["", "x", "y", "xy"] = ""
     swap: bool = False  # x and y exchanged
-    clamp: bool = True  # places outside 0..1 are told as its edge
-    scale: tuple[Number, Number] = (1.0, 1.0)  # of places, sizes and velocities
-    offset: tuple[Number, Number] = (0.0, 0.0)  # of places, after the scale
-    interface: str | None = (
-        None  # multicast and broadcast: the address of the network to use; None: the system's choice
-    )
+    clamp: bool = True  # positions outside 0..1 are sent as its edge
+    scale: tuple[Number, Number] = (1.0, 1.0)  # of positions, sizes and velocities
+    offset: tuple[Number, Number] = (0.0, 0.0)  # of positions, after the scale
+    # multicast and broadcast: the address of the network to use; None: the system's choice
+    interface: str | None = None
     hops: Annotated[int, Range(0, 255)] = 1  # multicast: how many routers may pass it on, this network counted
 
     @property
@@ -49,52 +52,59 @@ class Target(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
         return f"{self.protocol} to {self.host}:{self.port or LAYOUTS[self.protocol].port}{base}"
 
 
-class Outlet:
-    """Tells one target, at its own rate and in its own layout."""
+class TargetSender:
+    """Sends frames to one target, at its own rate and in its own layout."""
 
     def __init__(self, target: Target, log: logging.Logger) -> None:
         self.target, self.name = target, target.name
         self.layout = LAYOUTS[target.protocol]
         self.bundled = self.layout.bundled if target.bundles is None else target.bundles
-        view = View(target.flip, target.swap, target.clamp, target.scale, target.offset)
+        transform = CoordinateTransform(target.flip, target.swap, target.clamp, target.scale, target.offset)
         base = target.base or self.layout.base
-        self.style = Style("127.0.0.1", base, target.blobs, target.slots, target.size_m, view)
+        self.options = LayoutOptions("127.0.0.1", base, target.blobs, target.slots, target.size_m, transform)
         self.number = 0  # of the last frame that was sent
-        self.last = Sheet()  # it
-        self.line = Line(self.name, target.host, target.port or self.layout.port, target.interface, target.hops, log)
+        self.last = FrameState()  # it
+        port = target.port or self.layout.port
+        self.udp = UdpSender(self.name, target.host, port, target.interface, target.hops, log)
         self.frames = 0
-        self._left = Sheet()  # who left in that frame
+        self._left = FrameState()  # who left in that frame
         self._due_s = 0.0
         self._open = False
 
     @property
     def failing(self) -> bool:
-        return self.line.failing or not self._open
+        return self.udp.failing or not self._open
 
-    def tell(self, sheet: Sheet, changes: News, now_s: float, must: bool = False, made: Made | None = None) -> None:
-        """Sends a frame, unless that were too many a second and it need not be. `made`: by others, of this frame."""
+    def send(
+        self, state: FrameState, changes: Delta, now_s: float, must: bool = False, cache: DatagramCache | None = None
+    ) -> None:
+        """Sends a frame, unless it is too early by the target's rate and need not be.
+
+        `cache`: the datagrams that others were sent of this frame.
+        """
         if not self._ready():
             return
         if not (must or self._timely(now_s)):
             return
         self.number = (self.number + 1) & 0x7FFFFFFF
-        again = self._gone(sheet)
-        if made is None or len(again):
-            made = {}
-        same = (self.layout, self.style, self.bundled, self.number, id(changes))
-        if same not in made:  # several machines are often told the same
-            packets = self.layout.frame(Told(sheet, self.number, changes, again), self.style)
-            made[same] = len(packets), self._datagrams(packets)
-        parts, datagrams = made[same]
-        self.last, self._left = sheet, changes.left
+        again = self._left_before(state)
+        if cache is None or len(again):
+            cache = {}
+        key = (self.layout, self.options, self.bundled, self.number, id(changes))
+        # Several machines are often sent the same.
+        if key not in cache:
+            packets = self.layout.frame(FrameUpdate(state, self.number, changes, again), self.options)
+            cache[key] = len(packets), self._datagrams(packets)
+        parts, datagrams = cache[key]
+        self.last, self._left = state, changes.left
         self.frames += 1
         if self.layout.numbered:
             self.number = (self.number + parts - 1) & 0x7FFFFFFF
-        self.line.send(datagrams)
+        self.udp.send(datagrams)
 
-    def tell_status(self, status: Status) -> None:
+    def send_status(self, status: OscStatus) -> None:
         if self._ready():
-            self.line.send(self._datagrams(self.layout.status(status, self.style)))
+            self.udp.send(self._datagrams(self.layout.status(status, self.options)))
 
     def _datagrams(self, packets: list[Packet | bytes]) -> list[bytes]:
         found: list[bytes] = []
@@ -114,14 +124,14 @@ class Outlet:
             self._due_s = now_s + interval_s
         return True
 
-    def _gone(self, sheet: Sheet) -> Sheet:
+    def _left_before(self, state: FrameState) -> FrameState:
         """Who left in the frame before and has not come back."""
         if not len(self._left):
             return self._left
-        return self._left.pick([row for row, id_ in enumerate(self._left.ids) if id_ not in sheet.ids])
+        return self._left.pick([row for row, id_ in enumerate(self._left.ids) if id_ not in state.ids])
 
     def _ready(self) -> bool:
-        if not self._open and self.line.ready():
+        if not self._open and self.udp.ready():
             self._open = True
-            self.style = self.style._replace(address=self.line.own_address)
+            self.options = self.options._replace(address=self.udp.own_address)
         return self._open

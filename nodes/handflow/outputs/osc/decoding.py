@@ -1,6 +1,6 @@
-"""Datagrams -> messages, and which layout each belongs to: the other way round from osc_layouts, for `monitor`.
+"""Datagrams -> messages, and which layout each belongs to and what it is there: for `monitor`.
 
-python-osc takes the bytes apart. What a message must look like stands in FORMS; another sender may well break it.
+python-osc takes the bytes apart. MESSAGE_FORMS says what a message must look like; another sender may well break it.
 """
 
 import re
@@ -12,10 +12,10 @@ from pythonosc.parsing import osc_types
 
 from handflow.errors import OscError
 
-from .osc_layouts import Protocol
+from .layout import Protocol
 
 
-class Message(NamedTuple):
+class ReceivedMessage(NamedTuple):
     """One OSC message as it came."""
 
     address: str
@@ -23,7 +23,7 @@ class Message(NamedTuple):
     values: list
 
 
-class Form(NamedTuple):
+class MessageForm(NamedTuple):
     """What a message of a layout looks like."""
 
     protocol: Protocol
@@ -31,28 +31,28 @@ class Form(NamedTuple):
     tags: dict[str, str]  # by the address's `name`, for TUIO 1.1 by the first argument: patterns of type tags
 
 
-FORMS = (
-    Form(
+MESSAGE_FORMS = (
+    MessageForm(
         "tuio11",
         re.compile("/tuio/(?P<name>2Dcur|2Dblb)"),
         {
             "source": "ss", "alive": "si*", "2Dcur set": "sifffff", "2Dblb set": "sifffffffffff", "fseq": "si"
         },
     ),
-    Form("tuio2", re.compile("/tuio2/(?P<name>frm|ptr|alv)"), {"frm": "itis", "ptr": "iiif{11}", "alv": "i*"}),
-    Form(
+    MessageForm("tuio2", re.compile("/tuio2/(?P<name>frm|ptr|alv)"), {"frm": "itis", "ptr": "iiif{11}", "alv": "i*"}),
+    MessageForm(
         "augmenta2",
         re.compile("/(?P<name>object/enter|object/update|object/leave|scene)"),
         {"object/enter": "iiif{12}", "object/update": "iiif{12}", "object/leave": "iiif{12}", "scene": "iiff"},
     ),
-    Form("wekinator", re.compile("(?P<base>/.+)/(?P<name>inputs)"), {"inputs": "(fff)+"}),
-    Form(
+    MessageForm("wekinator", re.compile("(?P<base>/.+)/(?P<name>inputs)"), {"inputs": "(fff)+"}),
+    MessageForm(
         "hands-split",
         re.compile(r"(?P<base>/.+)/(?:(?P<slot>\d+)/(?P<name>active|id|x|y|size|vx|vy|conf|open)|(?P<count>count))"),
         dict.fromkeys(("count", "active", "id"), "i")
         | dict.fromkeys(("x", "y", "size", "vx", "vy", "conf", "open"), "f"),
     ),
-    Form(
+    MessageForm(
         "hands",
         re.compile("(?P<base>/.+)/(?P<name>frame|hand|alive|enter|leave|open|zone|dwell|status)"),
         {
@@ -63,7 +63,7 @@ FORMS = (
 )  # fmt: skip
 
 
-class Known(NamedTuple):
+class MessageKind(NamedTuple):
     """A message's place in its layout."""
 
     protocol: Protocol
@@ -73,7 +73,7 @@ class Known(NamedTuple):
     expected: str  # the pattern of its type tags
 
 
-def read(datagram: bytes) -> list[Message]:
+def decode(datagram: bytes) -> list[ReceivedMessage]:
     """The messages of a datagram, those of bundles within bundles too. OscError."""
     try:
         if OscBundle.dgram_is_bundle(datagram):
@@ -83,9 +83,9 @@ def read(datagram: bytes) -> list[Message]:
         raise OscError(f"{type(error).__name__}: {error}") from error
 
 
-def known(message: Message) -> Known | None:
-    """Which layout a message belongs to; None: to none of ours."""
-    for form in FORMS:
+def kind_of(message: ReceivedMessage) -> MessageKind | None:
+    """Which layout a message belongs to, and what it is there; None: of no layout of ours."""
+    for form in MESSAGE_FORMS:
         found = form.address.fullmatch(message.address)
         if found is None:
             continue
@@ -95,20 +95,20 @@ def known(message: Message) -> Known | None:
         if form.protocol == "tuio11":
             kind = str(message.values[0]) if message.values else ""
             name, kind = f"{name} {kind}", f"{name} set" if kind == "set" else kind
-        return Known(
+        return MessageKind(
             form.protocol, parts.get("base") or "", name, int(parts.get("slot") or 0), form.tags.get(kind, "s(what?)")
         )
     return None
 
 
-def _contents(bundle: OscBundle) -> list[Message]:
+def _contents(bundle: OscBundle) -> list[ReceivedMessage]:
     found = []
     for content in bundle:
         found += _contents(content) if isinstance(content, OscBundle) else [_message(content)]
     return found
 
 
-def _message(message: OscMessage) -> Message:
+def _message(message: OscMessage) -> ReceivedMessage:
     _, at = osc_types.get_string(message.dgram, 0)
     tags = osc_types.get_string(message.dgram, at)[0] if at < len(message.dgram) else ","
-    return Message(message.address, tags.removeprefix(","), list(message.params))
+    return ReceivedMessage(message.address, tags.removeprefix(","), list(message.params))
