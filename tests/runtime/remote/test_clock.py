@@ -3,20 +3,20 @@
 import random
 
 from handflow.messages import Clock
-from handflow.runtime.remote.clock import Offset, sample
+from handflow.runtime.remote.clock import Offset, exchanged
 
 MS = 1_000_000
 
 
 def test_the_offset_of_one_exchange_is_that_of_the_ntp_formula() -> None:
     # Theirs is 100 ms ahead; 10 ms there, 2 ms of thinking, 10 ms back.
-    found = sample(0, 110 * MS, 112 * MS, 22 * MS)
+    found = exchanged(0, 110 * MS, 112 * MS, 22 * MS)
     assert found.offset_ns == 100 * MS
     assert found.delay_ns == 20 * MS
 
 
 def test_what_is_slower_one_way_is_wrong_by_half_the_delay_at_most() -> None:
-    found = sample(0, 130 * MS, 130 * MS, 30 * MS)  # 30 ms there, none back
+    found = exchanged(0, 130 * MS, 130 * MS, 30 * MS)  # 30 ms there, none back
     assert abs(found.offset_ns - 100 * MS) == found.delay_ns // 2 == 15 * MS
 
 
@@ -27,7 +27,7 @@ def test_the_least_delayed_exchange_counts() -> None:
         if second == 12:
             there = back = MS // 2
         t0 = second * 1000 * MS
-        offset.add(sample(t0, t0 + there + 7 * MS, t0 + there + 7 * MS, t0 + there + back))
+        offset.add(exchanged(t0, t0 + there + 7 * MS, t0 + there + 7 * MS, t0 + there + back))
     best = offset.best(30_000 * MS)
     assert best is not None
     assert best.offset_ns == 7 * MS
@@ -35,9 +35,9 @@ def test_the_least_delayed_exchange_counts() -> None:
 
 def test_an_old_exchange_gives_way_to_a_new_one_of_about_the_same_delay() -> None:
     offset = Offset()
-    offset.add(sample(0, 5 * MS, 5 * MS, 2 * MS))
+    offset.add(exchanged(0, 5 * MS, 5 * MS, 2 * MS))
     later = 60_000 * MS  # the clocks have drifted by 3 ms meanwhile
-    offset.add(sample(later, later + 8 * MS + 50_000, later + 8 * MS + 50_000, later + 2 * MS + 100_000))
+    offset.add(exchanged(later, later + 8 * MS + 50_000, later + 8 * MS + 50_000, later + 2 * MS + 100_000))
     best = offset.best(later)
     assert best is not None
     assert best.offset_ns == 7 * MS
@@ -46,7 +46,7 @@ def test_an_old_exchange_gives_way_to_a_new_one_of_about_the_same_delay() -> Non
 def test_nothing_is_known_before_the_first_exchange_and_after_the_other_has_begun_anew() -> None:
     offset = Offset()
     assert offset.best(0) is None
-    offset.add(sample(0, 5, 5, 2))
+    offset.add(exchanged(0, 5, 5, 2))
     offset.clear()
     assert offset.best(0) is None
 

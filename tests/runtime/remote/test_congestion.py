@@ -2,7 +2,7 @@
 
 import pytest
 
-from handflow.runtime.remote.congestion import MOST, SILENT_S, CongestionWindow
+from handflow.runtime.remote.congestion import MAX_WINDOW, SILENT_S, CongestionWindow
 
 
 def played(per_message_s: float, trip_s: float, fps: float = 30, seconds: float = 60) -> tuple[float, list[float]]:
@@ -55,7 +55,7 @@ def test_a_reader_that_is_gone_stops_nobody_for_long() -> None:
     while window.open(0.02):
         number += 1
         window.sent(number, 0.02)
-    assert number <= MOST
+    assert number <= MAX_WINDOW
     assert not window.open(1)
     assert window.open(1 + SILENT_S)
 

@@ -19,7 +19,7 @@ from handflow.runtime import keys
 from handflow.runtime.profile import Profile
 from handflow.runtime.remote.edge import RemoteDecoder, RemotePublisher, subscribe_remote
 from handflow.runtime.topology import Crossing
-from handflow.runtime.transport.endpoint import Fixed
+from handflow.runtime.transport.endpoint import FixedAddress
 from handflow.runtime.transport.policies import Newest
 from handflow.runtime.transport.publisher import Publisher
 from handflow.runtime.transport.shared_memory import Rings
@@ -38,7 +38,7 @@ def ends(tmp_path: Path) -> Iterator[Callable[..., Ends]]:
 
         def make(*edges: Edge) -> Ends:
             profile = Profile("test", 1)
-            near = Publisher(context, Fixed(f"ipc://{tmp_path}/near"), Rings(), profile)
+            near = Publisher(context, FixedAddress(f"ipc://{tmp_path}/near"), Rings(), profile)
             close.callback(near.close)
             out = RemotePublisher(context, near, [edge.crossing for edge in edges if edge.crossing])
             close.callback(out.close)
@@ -186,7 +186,7 @@ def test_an_address_that_cannot_be_had_is_one_line(tmp_path: Path, endpoint: str
     with zmq.Context() as context, context.socket(zmq.PUB) as taken:
         port = free_ports(1)
         taken.bind(f"tcp://127.0.0.1:{port}")
-        near = Publisher(context, Fixed(f"ipc://{tmp_path}/near"), Rings(), Profile("x", 1))
+        near = Publisher(context, FixedAddress(f"ipc://{tmp_path}/near"), Rings(), Profile("x", 1))
         try:
             with pytest.raises(SetupError, match=expected):
                 RemotePublisher(context, near, [Crossing(endpoint or f"tcp://127.0.0.1:{port}")])

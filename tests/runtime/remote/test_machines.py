@@ -187,7 +187,7 @@ def test_machines_hear_of_each_others_nodes_and_clocks(links: tuple[PeerLink, Pe
     clock = peer.clock()
     assert clock is not None
     assert abs(clock.offset_ns - Clock.offset_ns) <= clock.delay_ns  # the same machine: no offset but the error
-    assert "play" in links[0].knowing
+    assert "play" in links[0].asked_at
 
 
 def test_garbage_at_the_link_is_passed_over(links: tuple[PeerLink, PeerLink]) -> None:
@@ -209,7 +209,7 @@ def test_garbage_at_the_link_is_passed_over(links: tuple[PeerLink, PeerLink]) ->
         assert socket.poll(5000)
         _, times = socket.recv_multipart()
         assert msgpack.unpackb(times)[0] == 5
-    assert "stranger" not in link.knowing
+    assert "stranger" not in link.asked_at
     assert link.is_alive()
 
 

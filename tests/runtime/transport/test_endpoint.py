@@ -9,7 +9,7 @@ import pytest
 import zmq
 from support.graphs import until
 
-from handflow.runtime.transport.endpoint import Loopback
+from handflow.runtime.transport.endpoint import LoopbackAddress
 
 
 @pytest.fixture
@@ -18,14 +18,14 @@ def context() -> Iterator[zmq.Context]:
         yield made
 
 
-def publisher(context: zmq.Context, address: Loopback) -> zmq.Socket:
+def publisher(context: zmq.Context, address: LoopbackAddress) -> zmq.Socket:
     made = context.socket(zmq.PUB)
     made.setsockopt(zmq.LINGER, 0)
     address.bind(made)
     return made
 
 
-def subscriber(context: zmq.Context, address: Loopback) -> zmq.Socket:
+def subscriber(context: zmq.Context, address: LoopbackAddress) -> zmq.Socket:
     made = context.socket(zmq.SUB)
     made.setsockopt(zmq.RECONNECT_IVL, 10)
     made.setsockopt(zmq.SUBSCRIBE, address.prefix)
@@ -33,7 +33,7 @@ def subscriber(context: zmq.Context, address: Loopback) -> zmq.Socket:
     return made
 
 
-def hears(sender: zmq.Socket, prefix: bytes, reader: zmq.Socket, address: Loopback) -> bool:
+def hears(sender: zmq.Socket, prefix: bytes, reader: zmq.Socket, address: LoopbackAddress) -> bool:
     address.follow(reader)
     sender.send(prefix + b"hello")
     return bool(reader.poll(20)) and reader.recv() == prefix + b"hello"
@@ -45,39 +45,39 @@ def port(file: Path) -> int:
 
 def test_who_connects_first_finds_who_binds_later(context: zmq.Context, tmp_path: Path) -> None:
     file = tmp_path / "camera.port"
-    there = Loopback(file, b"me")
+    there = LoopbackAddress(file, b"me")
     with subscriber(context, there) as reader:
         assert not there.follow(reader)
-        with publisher(context, Loopback(file, b"me")) as sender:
+        with publisher(context, LoopbackAddress(file, b"me")) as sender:
             until(lambda: hears(sender, b"me", reader, there), "it is not found")
             assert there.follow(reader)
 
 
 def test_a_restarted_node_takes_its_former_port_again(context: zmq.Context, tmp_path: Path) -> None:
     file = tmp_path / "camera.port"
-    publisher(context, Loopback(file, b"me")).close()
+    publisher(context, LoopbackAddress(file, b"me")).close()
     before = port(file)
     until(lambda: free(before), "ZeroMQ does not let go of the port")
-    with publisher(context, Loopback(file, b"me")):
+    with publisher(context, LoopbackAddress(file, b"me")):
         assert port(file) == before
 
 
 def test_a_node_whose_port_is_taken_moves_and_is_followed(context: zmq.Context, tmp_path: Path) -> None:
     file = tmp_path / "camera.port"
-    there = Loopback(file, b"me")
+    there = LoopbackAddress(file, b"me")
     with socket.create_server(("127.0.0.1", 0)) as taken, subscriber(context, there) as reader:
         file.write_text(str(taken.getsockname()[1]))
         until(lambda: there.follow(reader), "it is not looked at")
-        with publisher(context, Loopback(file, b"me")) as sender:
+        with publisher(context, LoopbackAddress(file, b"me")) as sender:
             assert port(file) != taken.getsockname()[1]
             until(lambda: hears(sender, b"me", reader, there), "it is not followed")
 
 
 def test_another_graph_that_got_the_port_is_not_heard(context: zmq.Context, tmp_path: Path) -> None:
     file = tmp_path / "camera.port"
-    mine, others = Loopback(file, b"mine-"), Loopback(file, b"others")
+    mine, others = LoopbackAddress(file, b"mine-"), LoopbackAddress(file, b"others")
     with publisher(context, others) as sender, subscriber(context, mine) as reader:
-        with subscriber(context, Loopback(file, b"others")) as right:
+        with subscriber(context, LoopbackAddress(file, b"others")) as right:
             until(lambda: hears(sender, b"others", right, others), "the port does not work")
         time.sleep(0.05)
         assert not hears(sender, b"others", reader, mine)
@@ -87,7 +87,7 @@ def test_another_graph_that_got_the_port_is_not_heard(context: zmq.Context, tmp_
 def test_a_damaged_port_file_is_no_port(context: zmq.Context, tmp_path: Path, content: str) -> None:
     file = tmp_path / "camera.port"
     file.write_text(content)
-    there = Loopback(file, b"me")
+    there = LoopbackAddress(file, b"me")
     with subscriber(context, there) as reader:
         assert not there.follow(reader)
 

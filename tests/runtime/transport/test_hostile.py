@@ -22,7 +22,7 @@ from handflow import Flow, Frame, Hands, Message, Packed
 from handflow.errors import StaleSlot, WireError
 from handflow.runtime.process.control_client import ask
 from handflow.runtime.profile import Profile
-from handflow.runtime.transport.endpoint import Fixed
+from handflow.runtime.transport.endpoint import FixedAddress
 from handflow.runtime.transport.flow_control import Ack, packed_ack, reader_of, topic
 from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.publisher import Publisher
@@ -200,7 +200,7 @@ class Wires:
         self.socket.bind(f"ipc://{folder}/camera")
         edge = Edge("frame", "camera", Frame, keep=keep, drives=True)
         self.profile = Profile("reader", 1)
-        address = lambda node: Fixed(f"ipc://{folder}/{node}")  # noqa: E731
+        address = lambda node: FixedAddress(f"ipc://{folder}/{node}")  # noqa: E731
         rings = Rings()
         connect = partial(subscribe, context, address, rings, self.profile)
         self.inputs = Inputs("reader", [edge], (), connect, rings, self.profile, ())
@@ -251,7 +251,7 @@ class OpenPublisher:
         if OpenPublisher.made is None:
             context = zmq.Context.instance()
             profile = Profile("camera", 1)
-            publisher = Publisher(context, Fixed(f"ipc://{self.path}"), Rings(), profile)
+            publisher = Publisher(context, FixedAddress(f"ipc://{self.path}"), Rings(), profile)
             socket = context.socket(zmq.XSUB)
             socket.connect(f"ipc://{self.path}")
             OpenPublisher.made = publisher, socket, profile

@@ -18,7 +18,7 @@ from support.graphs import Run, until
 from handflow import Frame, Hands
 from handflow.__main__ import main
 from handflow.runtime.profile import Profile
-from handflow.runtime.transport.endpoint import Address, Fixed, Loopback
+from handflow.runtime.transport.endpoint import Address, FixedAddress, LoopbackAddress
 from handflow.runtime.transport.flow_control import CREDIT, SILENT_S, Ack, Ledger, packed_ack, reader_of, topic
 from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.mapped_files import MappedFiles
@@ -47,8 +47,8 @@ class Ends:
 
     def address(self, node: str) -> Address:
         if self.portable:
-            return Loopback(self.folder / f"{node}.port", b"graph")
-        return Fixed(f"ipc://{self.folder}/{node}")
+            return LoopbackAddress(self.folder / f"{node}.port", b"graph")
+        return FixedAddress(f"ipc://{self.folder}/{node}")
 
     def memory(self) -> Memory:
         return MappedFiles(self.folder) if self.portable else Memfd()

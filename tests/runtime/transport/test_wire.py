@@ -18,7 +18,7 @@ from handflow import Flow, Frame, Hands
 from handflow.errors import WireError
 from handflow.messages import Hop
 from handflow.runtime.profile import Profile
-from handflow.runtime.transport.endpoint import Address, Fixed, Loopback
+from handflow.runtime.transport.endpoint import Address, FixedAddress, LoopbackAddress
 from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.mapped_files import MappedFiles
 from handflow.runtime.transport.policies import CATCH_UP
@@ -43,7 +43,11 @@ def ends(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..
     portable = request.param == "loopback"
 
     def address(node: str) -> Address:
-        return Loopback(tmp_path / f"{node}.port", b"graph") if portable else Fixed(f"ipc://{tmp_path}/{node}")
+        return (
+            LoopbackAddress(tmp_path / f"{node}.port", b"graph")
+            if portable
+            else FixedAddress(f"ipc://{tmp_path}/{node}")
+        )
 
     def memory() -> Memory:
         return MappedFiles(tmp_path) if portable else Memfd()

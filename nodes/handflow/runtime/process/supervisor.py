@@ -129,7 +129,7 @@ class Supervisor:
                 self.running.relay(child)
         if self.running.peers:
             self._exchange_with_peers()
-            self.running.peers.wait_told()
+            self.running.peers.wait_reported()
 
     def _every_second(self, now: float) -> None:
         refused = self.control.refused - self._refused_said

@@ -3,8 +3,10 @@
 from collections import deque
 from typing import NamedTuple
 
-SAMPLES = 64  # a minute at one exchange a second
-DRIFT = 15e-6  # how fast an old sample loses its worth, in seconds a second: RFC 5905's PHI
+# A minute at one exchange a second.
+KEPT_SAMPLES = 64
+# How fast an old sample loses its worth, in seconds a second: RFC 5905's PHI.
+DRIFT = 15e-6
 
 
 class ClockSample(NamedTuple):
@@ -13,7 +15,7 @@ class ClockSample(NamedTuple):
     at_ns: int  # our clock
 
 
-def sample(t0: int, t1: int, t2: int, t3: int) -> ClockSample:
+def exchanged(t0: int, t1: int, t2: int, t3: int) -> ClockSample:
     """One exchange: sent (our clock), received and answered (theirs), answer received (ours).
 
     RFC 5905, section 8: offset = ((t1 - t0) + (t2 - t3)) / 2, delay = (t3 - t0) - (t2 - t1).
@@ -28,7 +30,7 @@ class Offset:
     """
 
     def __init__(self) -> None:
-        self._samples: deque[ClockSample] = deque(maxlen=SAMPLES)
+        self._samples: deque[ClockSample] = deque(maxlen=KEPT_SAMPLES)
 
     def add(self, new: ClockSample) -> None:
         self._samples.append(new)

@@ -24,24 +24,33 @@ from handflow.runtime.lateness import Lateness
 from handflow.runtime.profile import Profile
 from handflow.runtime.topology import TOPIC_BYTES, Crossing
 from handflow.runtime.transport import jpeg
-from handflow.runtime.transport.endpoint import Fixed
+from handflow.runtime.transport.endpoint import FixedAddress
 from handflow.runtime.transport.publisher import READABLE, Publisher
 from handflow.runtime.transport.shared_memory import Ref
-from handflow.runtime.transport.subscriber import MAX_BYTES, Subscription
+from handflow.runtime.transport.subscriber import MAX_MESSAGE_BYTES, Subscription
 from handflow.runtime.transport.wire import Edge, encode, message_in, unpack
 
 from .congestion import CongestionWindow
 from .sockets import bind, harden
 
-HIGH_WATER = 2  # messages that wait at the sender, where nobody acknowledges: more would only grow old
-LAST_S = 0.5  # after the end: for the last message
-NUMBER = struct.Struct("<Q")  # of a message, after its topic
-NAME_BYTES = 8  # of a reader
-UNSUBSCRIBE, SUBSCRIBE, ACK = b"\x00", b"\x01", b"\x02"  # against the stream; the first two are ZeroMQ's
-SEND_BYTES = 128 * 1024  # in the system's buffer, which else grows to seconds of pictures on a slow link
-HELD_MESSAGES = 64  # messages of an input that is looked up by frame
+# Messages that wait at the sender, where nobody acknowledges: more would only grow old.
+QUEUED_MESSAGES = 2
+# After the end, for the last message.
+LAST_MESSAGE_S = 0.5
+# The number of a message, after its topic.
+NUMBER = struct.Struct("<Q")
+# The name of a reader.
+NAME_BYTES = 8
+# Against the stream; the first two are ZeroMQ's.
+UNSUBSCRIBE, SUBSCRIBE, ACK = b"\x00", b"\x01", b"\x02"
+# In the system's buffer, which else grows to seconds of frames on a slow link.
+SEND_BYTES = 128 * 1024
+# Of an input that is looked up by frame.
+HELD_MESSAGES = 64
+# A message that was held up for longer is not shown.
 LATE_S = 1.0
-FORGET = 0.05  # of the least delay, in seconds a second
+# The least delay grows by so many seconds a second: a link that stays slow is no longer late.
+FORGET_DELAY = 0.05
 
 
 class Forwarder(threading.Thread):
@@ -61,7 +70,7 @@ class Forwarder(threading.Thread):
             socket.setsockopt(zmq.LINGER, 0)
         self._local.bind(self.endpoint)
         harden(self._remote)
-        self._remote.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+        self._remote.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
         self._remote.setsockopt(zmq.RCVHWM, HELD_MESSAGES)
         self._remote.setsockopt(zmq.RCVTIMEO, 100)
         if crossing.key:
@@ -86,7 +95,7 @@ class Forwarder(threading.Thread):
         self.join()
 
 
-class ForwarderAddress(Fixed):
+class ForwarderAddress(FixedAddress):
     """Where the forwarder hands on: the newest alone, however slow the node is, or what is looked up by frame."""
 
     def __init__(self, endpoint: str, edge: Edge, crossing: Crossing) -> None:
@@ -107,7 +116,7 @@ class RemoteDecoder:
 
     def __init__(self, topic: bytes) -> None:
         self._head_bytes = len(topic) + NUMBER.size
-        self._lateness = Lateness(FORGET)
+        self._lateness = Lateness(FORGET_DELAY)
         self._stream = 0
 
     def unpack(self, data: bytes) -> dict[str, Any]:
@@ -154,7 +163,7 @@ class RemotePublisher:
         self._held: dict[bytes, tuple[int, bytes]] = {}  # the newest message in that form, not sent yet
         self._socket = context.socket(zmq.XPUB)
         harden(self._socket)
-        self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
+        self._socket.setsockopt(zmq.SNDHWM, QUEUED_MESSAGES)
         self._socket.setsockopt(zmq.SNDBUF, SEND_BYTES)
         self._socket.setsockopt(zmq.LINGER, 500)
         self._guard = None
@@ -197,7 +206,7 @@ class RemotePublisher:
     def drain(self) -> None:
         """Waits until those who must read every message have done so; the last message goes out to the others too."""
         self._local.drain()
-        deadline = time.monotonic() + LAST_S
+        deadline = time.monotonic() + LAST_MESSAGE_S
         while self._held and time.monotonic() < deadline:
             self._socket.poll(20)
             self._hear()

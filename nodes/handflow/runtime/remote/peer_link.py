@@ -19,14 +19,15 @@ from handflow.messages import now_ns
 from handflow.runtime.keys import Key, guarded, serve, visit
 from handflow.runtime.topology import Machine
 
-from .clock import ClockSample, Offset, sample
+from .clock import ClockSample, Offset, exchanged
 from .sockets import bind, harden
 
-ASK_S = 1.0
-EAGER = 8  # questions in quick succession to a machine that has just been reached
-EAGER_S = 0.1
-LOST_S = 3.0  # a machine that has not answered for so long is not reachable
-MOST_BYTES = 1 << 20  # of an answer
+# Seconds between two questions to a machine, and between the first ones once it has been reached.
+ASK_S, FIRST_ASK_S = 1.0, 0.1
+FIRST_QUESTIONS = 8
+# A machine that has not answered for so long is not reachable.
+LOST_S = 3.0
+MAX_ANSWER_BYTES = 1 << 20
 VERSION = 1
 
 
@@ -53,20 +54,20 @@ class Peer:
 
 
 class PeerLink(threading.Thread):
-    """Runs beside the supervisor's loop, so that an answer waits for nothing. `told` says what ours are told."""
+    """Runs beside the supervisor's loop, so that an answer waits for nothing. `report` says what ours are report."""
 
     def __init__(
         self,
         here: Machine,
         others: Sequence[Machine],
         graph: str,
-        told: Callable[[], Mapping[str, Any]],
+        report: Callable[[], Mapping[str, Any]],
         key: Key | None = None,
     ) -> None:
         super().__init__(daemon=True)
         self.peers = {machine.name: Peer(machine) for machine in others}
-        self.knowing: dict[str, float] = {}  # who asked last when, monotonic seconds
-        self._here, self._graph, self._told = here, graph, told
+        self.asked_at: dict[str, float] = {}  # who asked last when, monotonic seconds
+        self._here, self._graph, self._report = here, graph, report
         self._run_id = time.time_ns()
         self._done = threading.Event()
         self._context = zmq.Context()
@@ -112,7 +113,7 @@ class PeerLink(threading.Thread):
         socket = self._context.socket(zmq.DEALER)
         harden(socket)
         socket.setsockopt(zmq.LINGER, 0)
-        socket.setsockopt(zmq.MAXMSGSIZE, MOST_BYTES)
+        socket.setsockopt(zmq.MAXMSGSIZE, MAX_ANSWER_BYTES)
         socket.setsockopt(zmq.SNDHWM, 2)
         if self._key:
             visit(socket, self._key)
@@ -126,7 +127,7 @@ class PeerLink(threading.Thread):
             return
         if not peer.reachable():
             peer.answers = 0
-        peer.due = now + (EAGER_S if peer.answers < EAGER else ASK_S)
+        peer.due = now + (FIRST_ASK_S if peer.answers < FIRST_QUESTIONS else ASK_S)
         peer.asked = time.monotonic_ns()
         try:
             socket.send(msgpack.packb([VERSION, self._here.name, peer.asked]), zmq.NOBLOCK)
@@ -142,9 +143,9 @@ class PeerLink(threading.Thread):
             if len(parts) != 2 or not isinstance(asked, int) or not isinstance(name, str):
                 return
             if name in self.peers:
-                self.knowing[name] = time.monotonic()
-            told = {"v": VERSION, "run": self._run_id, "graph": self._graph, **self._told()}
-            body = msgpack.packb(told)
+                self.asked_at[name] = time.monotonic()
+            report = {"v": VERSION, "run": self._run_id, "graph": self._graph, **self._report()}
+            body = msgpack.packb(report)
             self._server.send_multipart([parts[0], body, msgpack.packb([asked, received, now_ns()])], zmq.NOBLOCK)
         except (ValueError, TypeError, msgpack.UnpackException, zmq.ZMQError):
             return  # nobody of ours
@@ -164,7 +165,7 @@ class PeerLink(threading.Thread):
         if run != peer.run:
             peer.offset.clear()
         peer.run, peer.graph, peer.rows, peer.ended = run, graph, rows, ended
-        peer.offset.add(sample(asked, received, sent, arrived))
+        peer.offset.add(exchanged(asked, received, sent, arrived))
         peer.heard = time.monotonic()
         peer.answers += 1
 

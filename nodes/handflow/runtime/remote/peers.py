@@ -11,8 +11,10 @@ from handflow.runtime.graph.graph import Graph, Stage, described
 
 from .peer_link import Peer, PeerLink, digest
 
-FIRST_S = 5.0  # after so long it is said that a machine has not been there yet
-TOLD_S = 3.0  # how long a machine whose nodes have all ended waits for the others to ask
+# After so long a line says that a machine has not been there yet.
+EXPECTED_S = 5.0
+# How long a machine whose nodes have all ended waits for the others to ask.
+REPORTED_S = 3.0
 UNREACHABLE = "unreachable"
 
 Row = dict[str, Any]
@@ -49,7 +51,7 @@ class Peers:
         for name, peer in self._link.peers.items():
             there = peer.reachable()
             where = f"machine {name} ({peer.machine.host}:{peer.machine.port})"
-            if not there and name not in self._was and now - self._began > FIRST_S:
+            if not there and name not in self._was and now - self._began > EXPECTED_S:
                 key = ", with the same key" if self.graph.key else ""
                 self.say(f"{where} has not answered yet; does it run{key}, and is its port open?")
                 self._was[name], self._since[name] = False, self._began
@@ -70,12 +72,12 @@ class Peers:
                         f"give both the same {self.graph.file.name}"
                     )
 
-    def wait_told(self) -> None:
+    def wait_reported(self) -> None:
         """After the last of our nodes has ended: until those that are there have heard of it."""
         since = time.monotonic()
-        while time.monotonic() - since < TOLD_S:
+        while time.monotonic() - since < REPORTED_S:
             there = [name for name, peer in self._link.peers.items() if peer.reachable()]
-            if all(self._link.knowing.get(name, 0) > since for name in there):
+            if all(self._link.asked_at.get(name, 0) > since for name in there):
                 return
             time.sleep(0.05)
 

@@ -7,23 +7,24 @@ import time
 import zmq
 
 from handflow.errors import SetupError
-from handflow.runtime.transport.endpoint import GONE_S
+from handflow.runtime.transport.endpoint import RELEASED_S
 
-HEARTBEAT_MS = 500
-DEAD_MS = 2000  # without an answer: the link is cut
-CONNECT_MS = 1000  # a connection that the other side does not answer is begun anew: the system would wait for minutes
-RECONNECT_MS, RECONNECT_MOST_MS = 100, 1000
+# A link on which nothing has been heard for CUT_MS is cut.
+HEARTBEAT_MS, CUT_MS = 500, 2000
+# A connection that the other side does not answer is begun anew: the system would wait for minutes.
+CONNECT_MS = 1000
+RECONNECT_MS, RECONNECT_MAX_MS = 100, 1000
 
 
 def harden(socket: zmq.Socket) -> None:
     """Sets what lets a socket survive such a link; to be called before it binds or connects."""
     socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, DEAD_MS)
-    socket.setsockopt(zmq.HEARTBEAT_TTL, 2 * DEAD_MS)
-    socket.setsockopt(zmq.HANDSHAKE_IVL, 2 * DEAD_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, CUT_MS)
+    socket.setsockopt(zmq.HEARTBEAT_TTL, 2 * CUT_MS)
+    socket.setsockopt(zmq.HANDSHAKE_IVL, 2 * CUT_MS)
     socket.setsockopt(zmq.CONNECT_TIMEOUT, CONNECT_MS)
     socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MOST_MS)
+    socket.setsockopt(zmq.RECONNECT_IVL_MAX, RECONNECT_MAX_MS)
     socket.setsockopt(zmq.TCP_KEEPALIVE, 1)
     socket.setsockopt(zmq.TCP_KEEPALIVE_IDLE, 5)
     socket.setsockopt(zmq.TCP_KEEPALIVE_INTVL, 1)
@@ -34,7 +35,7 @@ def bind(bound: zmq.Socket, endpoint: str) -> None:
     """Binds to this machine's address in the graph. SetupError."""
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
     # A process that this one takes over from has only just let go.
-    deadline = time.monotonic() + GONE_S
+    deadline = time.monotonic() + RELEASED_S
     while True:
         try:
             # ZeroMQ binds to numbers only.

@@ -8,9 +8,10 @@ from typing import Protocol
 
 import zmq
 
-LOOK_S = 0.05  # how often a socket that has not found its other end looks for it
-GONE_S = 0.5  # by then a closed socket has let go of its address
-MOVED_S = 0.25  # how often one that has found it looks whether it has moved
+# How often a socket that has not found its other end looks for it, and one that has whether it has moved.
+LOCATE_S, MOVED_S = 0.05, 0.25
+# By then a closed socket has let go of its address.
+RELEASED_S = 0.5
 
 
 class Address(Protocol):
@@ -31,7 +32,7 @@ class Address(Protocol):
         ...
 
 
-class Fixed:
+class FixedAddress:
     """An endpoint that does not change."""
 
     def __init__(self, endpoint: str) -> None:
@@ -51,7 +52,7 @@ class Fixed:
         """Whoever binds next replaces the file, which stays."""
 
 
-class Loopback:
+class LoopbackAddress:
     """tcp on this machine: who binds takes a free port and writes it into `file`, where the others read it.
 
     A port that was let go may be another graph's by the time somebody connects: hence the prefix, which is the graph's
@@ -95,11 +96,11 @@ class Loopback:
                 if port is not None:
                     socket.connect(f"tcp://127.0.0.1:{port}")
                 self._port = port
-            self._due = time.monotonic() + (LOOK_S if port is None else MOVED_S)
+            self._due = time.monotonic() + (LOCATE_S if port is None else MOVED_S)
         return self._port is not None
 
     def vanish(self) -> None:
-        deadline = time.monotonic() + GONE_S
+        deadline = time.monotonic() + RELEASED_S
         while (port := self._written()) is not None and time.monotonic() < deadline:
             with python_socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) != 0:

@@ -14,14 +14,22 @@ from typing import NamedTuple
 
 import msgpack
 
-CREDIT = 32  # messages: a second at 30 fps, so a reader is known to be silent before anybody has to wait for it
-SILENT_S = 1.0  # a reader that holds others up and has said nothing for so long loses its credit
-EAGER = 8  # a reader that has more to read acknowledges this many at a time: each acknowledgement costs a message
-REST_MS = 20  # what was read is acknowledged after such a pause; at once would cost a message for each
-ACKNOWLEDGED_S = 0.1  # a reader that is slower than its input acknowledges at least so often: it is not silent
+# Messages that a reader may be behind: a second at 30 fps, so a reader is known to be silent before anybody has to wait
+# for it.
+CREDIT = 32
+# A reader that holds others up and has said nothing for so long loses its credit.
+SILENT_S = 1.0
+# Each acknowledgement costs a message: a reader that has more to read acknowledges so many messages at a time,
+ACKNOWLEDGED_MESSAGES = 8
+# one that has not does so after a pause,
+ACKNOWLEDGE_MS = 20
+# and one that is slower than its input at least so often: it is not silent.
+ACKNOWLEDGED_S = 0.1
+# More readers than this are none of ours.
+MAX_READERS = 64
 _TOPIC = b"all "
-_ACK = b"\x02"  # 0 and 1 are ZeroMQ's: the end and the beginning of a subscription
-MOST_READERS = 64  # in the ledger: more are no readers of ours
+# 0 and 1 are ZeroMQ's: the end and the beginning of a subscription.
+_ACK = b"\x02"
 
 
 class Ack(NamedTuple):
@@ -64,7 +72,7 @@ class Credit:
     def done(self, number: int) -> None:
         """The work on all messages up to `number` is done."""
         self._done = number
-        if number - self._acknowledged >= EAGER or time.monotonic() - self._said_s > ACKNOWLEDGED_S:
+        if number - self._acknowledged >= ACKNOWLEDGED_MESSAGES or time.monotonic() - self._said_s > ACKNOWLEDGED_S:
             self.acknowledge()
 
     def owes(self) -> bool:
@@ -104,7 +112,7 @@ class Ledger:
         reader = rest[len(self._topic) :].decode(errors="replace") if rest.startswith(self._topic) else ""
         if kind == _ACK:
             self._acknowledge(rest, now)
-        elif kind == b"\x01" and reader and len(self.accounts) < MOST_READERS:
+        elif kind == b"\x01" and reader and len(self.accounts) < MAX_READERS:
             self.accounts[reader] = Account(self.sent, now)
         elif kind == b"\x00" and reader:
             self.accounts.pop(reader, None)

@@ -11,15 +11,17 @@ from handflow.messages import Message
 from handflow.runtime.node import Call
 from handflow.runtime.profile import Profile
 
-from .endpoint import LOOK_S
-from .flow_control import REST_MS
+from .endpoint import LOCATE_S
+from .flow_control import ACKNOWLEDGE_MS
 from .policies import CATCH_UP, Driving, Exact, Key, Lossless, Matching, Newest, SameFrame, key_of
 from .shared_memory import Ref, Rings
 from .subscriber import Received, Subscription
 from .wire import Edge, Nothing
 
-LAST_S = 0.05  # after its sender has ended: what was sent has been read by then
-IDLE_S = 0.25  # how long a node waits for a message before it is told that there is none
+# After its sender has ended: what was sent has been read by then.
+LAST_MESSAGE_S = 0.05
+# How long a node waits for a message before it is told that there is none.
+IDLE_S = 0.25
 
 
 class Inputs:
@@ -67,7 +69,8 @@ class Inputs:
         while True:
             ending = all(policy.edge.node in self._ended for policy in self._driving)
             try:
-                driving, first = self._passed.popleft() if self._passed else self._next(LAST_S if ending else IDLE_S)
+                timeout_s = LAST_MESSAGE_S if ending else IDLE_S
+                driving, first = self._passed.popleft() if self._passed else self._next(timeout_s)
             except TimeoutError:
                 for policy in (*self._driving, *self._others):
                     policy.rest()
@@ -117,7 +120,7 @@ class Inputs:
         while True:
             located = [subscription.locate() for subscription in self._subscriptions]
             try:
-                return self._any(timeout_s if all(located) else min(LOOK_S, timeout_s))
+                return self._any(timeout_s if all(located) else min(LOCATE_S, timeout_s))
             except TimeoutError:
                 if time.monotonic() >= deadline - 0.001:  # ZeroMQ rounds to milliseconds
                     raise
@@ -127,7 +130,7 @@ class Inputs:
         if len(self._driving) == 1:
             return self._driving[0], self._driving[0].next(timeout_s)
         for wait_s in (0.0, timeout_s):
-            if wait_s and not self._poller.poll(REST_MS):
+            if wait_s and not self._poller.poll(ACKNOWLEDGE_MS):
                 for policy in self._driving:
                     policy.rest()
                 self._poller.poll(round(wait_s * 1000))

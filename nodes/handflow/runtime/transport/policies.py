@@ -15,18 +15,23 @@ from collections.abc import Callable, Container
 from handflow.errors import StaleSlot, WireError
 from handflow.messages import Message
 
-from .flow_control import REST_MS, Credit
+from .flow_control import ACKNOWLEDGE_MS, Credit
 from .subscriber import NO_PRODUCER, Received, Subscription
 from .wire import Nothing, nothing_in
 
 # Messages that are read one by one when another process has taken over, here or at the other end: what has been held up
 # then comes at once, and is not to be skipped.
 CATCH_UP = 12
-FRESH_S = 0.0005  # a message that was waited for so long came to an empty socket
-OLD_S = 1.0  # the sender of a message that is so much older than the driving one must have stopped
-HELD_MESSAGES = 8  # of an input that is looked up by frame
-MISSES = 3  # driving messages in a row without one of their frame: the input is not waited for
-LOOK_MS = 50  # how often one that waits for as long as it takes looks whether the producer has ended
+# A message that was waited for so long came to an empty socket.
+FRESH_S = 0.0005
+# The sender of a message that is so much older than the driving one must have stopped.
+OLD_S = 1.0
+# Of an input that is looked up by frame.
+HELD_MESSAGES = 8
+# An input that had nothing for so many driving messages in a row is not waited for.
+MISSES = 3
+# How often one that waits for as long as it takes looks whether the producer has ended.
+LOOK_MS = 50
 Key = tuple[int, int]  # stream and seq
 
 
@@ -167,7 +172,7 @@ class Lossless:
     def next(self, timeout_s: float) -> Received | None:
         """Waits for the next message; None if it cannot be read. TimeoutError."""
         subscription = self.subscription
-        if self._credit.owes() and not subscription.readable() and not subscription.wait(REST_MS):
+        if self._credit.owes() and not subscription.readable() and not subscription.wait(ACKNOWLEDGE_MS):
             self.rest()
         return self._read(subscription.receive(timeout_s))
 

@@ -9,17 +9,20 @@ import zmq
 from handflow.messages import Message
 from handflow.runtime.profile import Profile
 
-from .endpoint import LOOK_S, Address
+from .endpoint import LOCATE_S, Address
 from .flow_control import CREDIT, SILENT_S, Ledger
 from .shared_memory import Rings
 from .wire import Nothing, encode
 
-# Messages a silent reader may leave waiting; small ones: pictures lie in the ring. ZeroMQ's count of what waits lags by
+# Messages a silent reader may leave waiting; small ones: frames lie in the ring. ZeroMQ's count of what waits lags by
 # half of it, and what has credit must fit in the rest.
-HIGH_WATER = 4 * CREDIT
-MAX_BYTES = 4096  # of what readers say; more is nothing that a reader says
-WAIT_S = 0.02  # how often one that waits for a reader looks whether it has become silent
-READABLE = int(zmq.POLLIN)  # arithmetic on pyzmq's enumerations costs microseconds
+QUEUED_MESSAGES = 4 * CREDIT
+# Readers say nothing that is longer.
+MAX_ANSWER_BYTES = 4096
+# How often one that waits for a reader looks whether it has become silent.
+LOOK_FOR_SILENT_S = 0.02
+# Arithmetic on pyzmq's enumerations costs microseconds.
+READABLE = int(zmq.POLLIN)
 
 
 class Publisher:
@@ -49,8 +52,8 @@ class Publisher:
         self._listeners = 0
         self._heard = False  # since the last message
         self._socket = context.socket(zmq.XPUB)
-        self._socket.setsockopt(zmq.SNDHWM, HIGH_WATER)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+        self._socket.setsockopt(zmq.SNDHWM, QUEUED_MESSAGES)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ANSWER_BYTES)
         self._socket.setsockopt(zmq.XPUB_VERBOSER, 1)  # every subscription and its end is told, not only the first
         # On a clean end what was sent goes out; a reader that does not read holds us up no longer than this.
         self._socket.setsockopt(zmq.LINGER, 100)
@@ -68,7 +71,7 @@ class Publisher:
         """Waits until these, who must read every message, do listen; says whom it goes on without."""
         deadline = time.monotonic() + timeout_s
         while (missing := self._ledger.missing(nodes)) and (left := deadline - time.monotonic()) > 0:
-            self._hear(min(left, LOOK_S))
+            self._hear(min(left, LOCATE_S))
             meanwhile()
         if missing:
             self._say(f"goes on without {', '.join(missing)}: not there after {timeout_s:g} s")
@@ -120,7 +123,7 @@ class Publisher:
                     )
             self._rings.settle(ledger.sent, ledger.read())
             if ledger.full() or self._rings.crowded():
-                self._hear(WAIT_S)
+                self._hear(LOOK_FOR_SILENT_S)
                 self._rings.settle(ledger.sent, ledger.read())
 
     def drain(self) -> None:

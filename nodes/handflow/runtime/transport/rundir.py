@@ -15,7 +15,7 @@ import zmq
 
 from handflow.runtime import locks
 
-from .endpoint import Address, Fixed, Loopback
+from .endpoint import Address, FixedAddress, LoopbackAddress
 from .mapped_files import MappedFiles, sweep
 from .shared_memory import Memfd, Memory
 
@@ -67,8 +67,8 @@ class RunDir:
     def address(self, node: str) -> Address:
         """A node sends here."""
         if self.portable:
-            return Loopback(self.path / f"{node}.port", self._token())
-        return Fixed(f"ipc://{self.path}/{node}")
+            return LoopbackAddress(self.path / f"{node}.port", self._token())
+        return FixedAddress(f"ipc://{self.path}/{node}")
 
     def memory(self) -> Memory:
         """Where a node's big arrays lie."""

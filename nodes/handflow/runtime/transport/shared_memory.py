@@ -1,8 +1,8 @@
 """Shared memory for big arrays: a ring of slots that one process writes and any process of the same user reads.
 
 The memory is a memfd that readers open through /proc/<pid>/fd/<n>, so a kill -9 leaves nothing behind (portable:
-mapped.py). Each slot has a generation (a seqlock): odd while it is drawn, even once it is sent. A reader looks at it
-before and after its work.
+mapped_files.py). Each slot has a generation (a seqlock): odd while it is drawn, even once it is sent. A reader looks at
+it before and after its work.
 """
 
 import math
@@ -24,10 +24,13 @@ try:
 except ImportError:  # Windows, which has no memfd either
     fcntl = None  # type: ignore[assignment]
 
-SLOTS = 8  # 0.27 s of pictures at 30 fps: time for a reader to finish with one
-_HEADER = struct.Struct("<8sQQQ")  # magic, ring id, slots, bytes per slot; then one generation (uint64) per slot
+# 0.27 s of frames at 30 fps: time for a reader to finish with one.
+SLOTS = 8
+# Magic, ring id, slots, bytes per slot; then one generation (uint64) per slot.
+_HEADER = struct.Struct("<8sQQQ")
 _MAGIC = b"handflow"
-_PAGE = 4096  # header and slots begin on pages, so that arrays are aligned for every dtype
+# Header and slots begin on pages, so that arrays are aligned for every dtype.
+_PAGE = 4096
 
 
 class Ref(NamedTuple):

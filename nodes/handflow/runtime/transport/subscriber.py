@@ -13,13 +13,16 @@ from handflow.messages import Message, now_ns
 from handflow.runtime.profile import Profile
 
 from .endpoint import Address
-from .publisher import HIGH_WATER, READABLE
+from .publisher import QUEUED_MESSAGES, READABLE
 from .shared_memory import Ref, Rings
 from .wire import Edge, copied, message_in, numbers_in, unpack
 
-NO_PRODUCER = -1  # nothing has come yet, or nothing that says which process sent it
-RECONNECT_MS = 10  # a restarted node is heard again in 5 ms instead of ZeroMQ's 150
-MAX_BYTES = 16 * 1024 * 1024  # nothing we send comes near; more is not ours
+# Nothing has come yet, or nothing that says which process sent it.
+NO_PRODUCER = -1
+# A restarted node is heard again in 5 ms instead of ZeroMQ's 150.
+RECONNECT_MS = 10
+# Nothing we send comes near; more is not ours.
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
 
 class Received(NamedTuple):
@@ -88,9 +91,9 @@ class Subscription:
         self._timeout_s = -1.0
         # An XSUB socket is one that can send against the stream.
         self.socket = context.socket(zmq.XSUB if edge.keep == "all" else zmq.SUB)
-        self.socket.setsockopt(zmq.RCVHWM, HIGH_WATER)
+        self.socket.setsockopt(zmq.RCVHWM, QUEUED_MESSAGES)
         self.socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MS)
-        self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_BYTES)
+        self.socket.setsockopt(zmq.MAXMSGSIZE, MAX_MESSAGE_BYTES)
         self.socket.setsockopt(zmq.LINGER, 0)
         if edge.keep == "all":
             self.answer(b"\x01" + self.prefix)

@@ -1,5 +1,6 @@
-"""Messages as bytes: one msgpack map each. Small arrays travel inside it, big ones lie in a ring (ring.py) and the
-message names their slot.
+"""Messages as bytes: one msgpack map each.
+
+Small arrays travel inside it; big ones lie in a ring (shared_memory.py), and the message names their slot.
 """
 
 from collections.abc import Callable
@@ -16,10 +17,13 @@ from handflow.runtime.topology import Crossing
 from . import jpeg
 from .shared_memory import Ref, Rings
 
-VERSION = 2  # of the wire; a change of layout raises it
+# Of the wire; a change of layout raises it.
+VERSION = 2
 _encoder, _decoder = msgspec.msgpack.Encoder(), msgspec.msgpack.Decoder()
-INLINE_BYTES = 64 * 1024  # arrays up to this size travel inside the message: cheaper than a look into shared memory
-JPEG = 1  # msgpack's extension type for a picture from another machine
+# Arrays up to this size travel inside the message: cheaper than a look into shared memory.
+INLINE_BYTES = 64 * 1024
+# msgpack's extension type for an image from another machine.
+JPEG = 1
 # What an array may consist of. Not objects: in memory that others write they would be addresses to follow.
 DTYPES = {np.dtype(code).str: np.dtype(code) for code in "?bBhHiIqQefdFD"}
 # Beside a message: the number of the process that sent it; in an exact graph whether it is the frame's last from there.
@@ -57,11 +61,11 @@ class Packed(Message):
 
 
 def encode(
-    message: Message, rings: Rings | None, draw: Callable[[np.ndarray], bytes] | None = None, /, **marks: int | bool
+    message: Message, rings: Rings | None, compress: Callable[[np.ndarray], bytes] | None = None, /, **marks: int | bool
 ) -> bytes:
     """One msgpack map: wire version, type name and the fields; an array is [dtype, shape, bytes or slot].
 
-    Without `rings` all arrays travel inside, pictures as the JPEG that `draw` makes of them. `marks` are for the
+    Without `rings` all arrays travel inside, images as the JPEG that `compress` makes of them. `marks` are for the
     reading end and no part of the message.
     """
     if isinstance(message, Packed):
@@ -75,7 +79,10 @@ def encode(
         packed[name] = getattr(message, name)
     for name in arrays:
         value = getattr(message, name)
-        packed[name] = _drawn(value, draw) if draw and arrays[name].picture and value.size else _body(value, rings)
+        if compress is not None and arrays[name].picture and value.size:
+            packed[name] = [value.dtype.str, value.shape, msgspec.msgpack.Ext(JPEG, compress(value))]
+        else:
+            packed[name] = _body(value, rings)
     return _encoder.encode(packed)
 
 
@@ -89,7 +96,7 @@ def unpack(data: bytes | memoryview) -> dict[str, Any]:
     try:
         packed = _decoder.decode(data)
         if packed["v"] != VERSION:
-            raise WireError(f"wire {packed['v']!r} found, {VERSION} expected")
+            raise WireError(f"expected wire version {VERSION}, got {packed['v']!r}")
         return packed
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise WireError(f"no message: {error}") from error
@@ -101,7 +108,7 @@ def numbers_in(packed: dict[str, Any]) -> tuple[int, int] | None:
         return None
     by, sent = packed["by"], packed.get("sent")
     if type(by) is not int or type(sent) is not int or not 0 < sent < 1 << 53:
-        raise WireError(f"by {by!r} and sent {sent!r} found, two numbers expected")
+        raise WireError(f"expected two numbers, got by {by!r} and sent {sent!r}")
     return by, sent
 
 
@@ -110,7 +117,7 @@ def message_in(packed: dict[str, Any], kind: type[Message], rings: Rings | None)
     try:
         refs: list[Ref] = []
         if kind is not Packed and packed["type"] != kind.__name__:
-            raise WireError(f"{packed['type']!r} found, {kind.__name__} expected")
+            raise WireError(f"expected {kind.__name__}, got {packed['type']!r}")
         # A text where a number belongs would fail in somebody's node.
         arrays = layout_of(kind).arrays
         values = msgspec.convert(packed, _plain_of(Message if kind is Packed else kind))
@@ -165,10 +172,6 @@ _PLAIN: dict[type[Message], Any] = {}
 def _body(array: np.ndarray, rings: Rings | None) -> list[Any]:
     ref = rings.ref(array) if rings is not None and array.nbytes > INLINE_BYTES else None
     return [array.dtype.str, array.shape, array.tobytes() if ref is None else ref]
-
-
-def _drawn(image: np.ndarray, draw: Callable[[np.ndarray], bytes]) -> list[Any]:
-    return [image.dtype.str, image.shape, msgspec.msgpack.Ext(JPEG, draw(image))]
 
 
 def _array(body: Any, rings: Rings | None, refs: list[Ref]) -> np.ndarray:
