@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.graphs import Run, until
+from support.quiet import in_a_quiet_moment
 from support.recorded import STEP_NS, bad_files, frame, graph_in, hands, write
 from support.references import FOLDER
 from support.references import recorded as recorded_frames
@@ -88,11 +89,14 @@ def test_in_a_loop_time_goes_on_and_frame_numbers_start_again(file: Path) -> Non
 
 @pytest.mark.parametrize("rate", [1.0, 3.0])
 def test_messages_come_when_they_are_due(file: Path, rate: float) -> None:
-    node = Replay(file=str(file), output="tracker", rate=rate)
-    node.start()
-    at = [time.monotonic() for message in node.process() if message is not None]
-    late_ms = (np.array(at) - at[0] - np.arange(30) * STEP_NS / 1e9 / rate) * 1e3
-    assert np.abs(np.median(late_ms)) < 20  # 0.2; this machine may be busy
+    def observe() -> None:
+        node = Replay(file=str(file), output="tracker", rate=rate)
+        node.start()
+        at = [time.monotonic() for message in node.process() if message is not None]
+        late_ms = (np.array(at) - at[0] - np.arange(30) * STEP_NS / 1e9 / rate) * 1e3
+        assert np.abs(np.median(late_ms)) < 5
+
+    in_a_quiet_moment(observe)
 
 
 def test_several_replays_wait_for_their_clock_and_one_started_again_goes_on_where_they_are(file: Path) -> None:

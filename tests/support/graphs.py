@@ -55,7 +55,7 @@ class Run:
         child.kill()
         return child.pid
 
-    def end(self, timeout: float = 20) -> int:
+    def end(self, timeout: float = 60) -> int:
         """Waits for it to end; the exit status."""
         self.process.wait(timeout)
         for reader in self.readers:
@@ -76,7 +76,7 @@ def left(pids: set[int]) -> set[int]:
     return {pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE}
 
 
-def until(true: Callable[[], object], otherwise: str, timeout: float = 20) -> None:
+def until(true: Callable[[], object], otherwise: str, timeout: float = 60) -> None:
     """Waits for a fact; fails with `otherwise` if it does not come."""
     deadline = time.monotonic() + timeout
     while not true():
