@@ -6,10 +6,12 @@ from http.client import HTTPConnection
 
 import aiohttp
 
-from handflow.web.server import Web
+from handflow.web.server import WebServer
 
 
-def ask(web: Web, method: str, path: str, body: str | None = None, **headers: str) -> tuple[int, str, dict[str, str]]:
+def ask(
+    web: WebServer, method: str, path: str, body: str | None = None, **headers: str
+) -> tuple[int, str, dict[str, str]]:
     connection = HTTPConnection("127.0.0.1", web.port, timeout=10)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
@@ -21,7 +23,7 @@ def ask(web: Web, method: str, path: str, body: str | None = None, **headers: st
 class Page:
     """A viewer: a thread with a WebSocket that takes what comes, `take()` by `take()` of them if it is slow."""
 
-    def __init__(self, web: Web, path: str = "/live", quick: bool = True) -> None:
+    def __init__(self, web: WebServer, path: str = "/live", quick: bool = True) -> None:
         self.url, self.quick = web.url.rstrip("/") + path, quick
         self.got: list[bytes] = []
         self.closed: int | None = None

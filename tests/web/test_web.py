@@ -13,21 +13,22 @@ from support.graphs import until
 from support.pages import Page, ask
 
 from handflow import SetupError
-from handflow.web.server import AHEAD, Stream, Web
+from handflow.web.message_stream import AHEAD, MessageStream
+from handflow.web.server import WebServer
 
 
 @pytest.fixture
-def web(tmp_path: Path) -> Iterator[Web]:
+def web(tmp_path: Path) -> Iterator[WebServer]:
     (tmp_path / "site").mkdir()
     (tmp_path / "site" / "index.html").write_text("<h1>here</h1>")
     (tmp_path / "site" / "page.js").write_text("let x = 1")
     (tmp_path / "secret").write_text("not served")
-    made = Web(tmp_path / "site")
+    made = WebServer(tmp_path / "site")
     yield made
     made.close()
 
 
-def test_files_of_the_folder_are_served_and_no_others(web: Web) -> None:
+def test_files_of_the_folder_are_served_and_no_others(web: WebServer) -> None:
     web.start()
     assert ask(web, "GET", "/")[:2] == (200, "<h1>here</h1>")
     status, text, headers = ask(web, "GET", "/page.js")
@@ -37,7 +38,7 @@ def test_files_of_the_folder_are_served_and_no_others(web: Web) -> None:
         assert ask(web, "GET", path)[0] in (403, 404), path
 
 
-def test_questions_are_answered_with_json(web: Web) -> None:
+def test_questions_are_answered_with_json(web: WebServer) -> None:
     web.get("/state", lambda: {"points": 4})
     web.post("/points", lambda given: {"sum": given["a"] + given["b"]})
     web.start()
@@ -47,7 +48,7 @@ def test_questions_are_answered_with_json(web: Web) -> None:
     assert ask(web, "GET", "/points")[0] in (404, 405)
 
 
-def test_what_is_wrong_with_a_question_is_told_in_one_line(web: Web) -> None:
+def test_what_is_wrong_with_a_question_is_told_in_one_line(web: WebServer) -> None:
     def refuse(given: dict) -> dict:
         raise ValueError(f"{len(given['points'])} points found, 4 expected")
 
@@ -55,15 +56,15 @@ def test_what_is_wrong_with_a_question_is_told_in_one_line(web: Web) -> None:
     web.start()
     for body, line in (
         ('{"points": [1]}', "1 points found, 4 expected"),
-        ("{", "no JSON: "),
-        ("[1]", "list found, a JSON object expected"),
+        ("{", "expected JSON: "),
+        ("[1]", "expected a JSON object, got list"),
     ):
         status, text, _ = ask(web, "POST", "/points", body, Content_Type="application/json")
         assert status == 400
         assert json.loads(text)["error"].startswith(line)
 
 
-def test_a_form_of_a_foreign_page_cannot_change_anything(web: Web) -> None:
+def test_a_form_of_a_foreign_page_cannot_change_anything(web: WebServer) -> None:
     changed = []
     web.post("/change", lambda given: changed.append(given) or {})
     web.start()
@@ -77,7 +78,7 @@ def test_a_form_of_a_foreign_page_cannot_change_anything(web: Web) -> None:
 
 
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:8088", "127.0.0.1.evil.example", "", "[", "a@b@c"])
-def test_a_foreign_name_for_this_address_is_refused(web: Web, host: str) -> None:
+def test_a_foreign_name_for_this_address_is_refused(web: WebServer, host: str) -> None:
     web.start()
     status, text, _ = ask(web, "GET", "/", Host=host)
     assert status in (400, 403)
@@ -85,12 +86,12 @@ def test_a_foreign_name_for_this_address_is_refused(web: Web, host: str) -> None
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost:8088", "[::1]:8088", "192.168.1.20:80", socket.gethostname()])
-def test_the_machine_s_own_names_and_addresses_are_served(web: Web, host: str) -> None:
+def test_the_machine_s_own_names_and_addresses_are_served(web: WebServer, host: str) -> None:
     web.start()
     assert ask(web, "GET", "/", Host=host)[0] == 200
 
 
-def test_a_foreign_page_cannot_open_the_stream(web: Web) -> None:
+def test_a_foreign_page_cannot_open_the_stream(web: WebServer) -> None:
     web.stream("/live")
     web.start()
     upgrade = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13"}
@@ -98,7 +99,7 @@ def test_a_foreign_page_cannot_open_the_stream(web: Web) -> None:
     assert ask(web, "GET", "/live", Origin="http://evil.example", **upgrade)[0] == 403
 
 
-def test_pages_may_not_be_framed_or_embedded_by_others(web: Web) -> None:
+def test_pages_may_not_be_framed_or_embedded_by_others(web: WebServer) -> None:
     web.get("/state", dict)
     web.start()
     for path in ("/", "/page.js", "/state", "/nothing"):
@@ -107,7 +108,7 @@ def test_pages_may_not_be_framed_or_embedded_by_others(web: Web) -> None:
         assert "frame-ancestors 'none'" in headers["Content-Security-Policy"], path
 
 
-def test_every_viewer_is_sent_what_it_is_ready_for(web: Web) -> None:
+def test_every_viewer_is_sent_what_it_is_ready_for(web: WebServer) -> None:
     stream = web.stream("/live")
     web.start()
     pages = [Page(web), Page(web), Page(web)]
@@ -121,7 +122,7 @@ def test_every_viewer_is_sent_what_it_is_ready_for(web: Web) -> None:
     until(lambda: stream.viewers == 0, "the viewers do not go")
 
 
-def test_a_viewer_that_does_not_draw_is_sent_no_more_and_holds_up_nobody(web: Web) -> None:
+def test_a_viewer_that_does_not_draw_is_sent_no_more_and_holds_up_nobody(web: WebServer) -> None:
     stream = web.stream("/live")
     web.start()
     slow, quick = Page(web, quick=False), Page(web)
@@ -135,7 +136,7 @@ def test_a_viewer_that_does_not_draw_is_sent_no_more_and_holds_up_nobody(web: We
     quick.go()
 
 
-def test_nothing_is_wanted_while_nobody_looks(web: Web) -> None:
+def test_nothing_is_wanted_while_nobody_looks(web: WebServer) -> None:
     stream = web.stream("/live")
     web.start()
     assert not stream.wanted
@@ -147,7 +148,7 @@ def test_nothing_is_wanted_while_nobody_looks(web: Web) -> None:
     until(lambda: not stream.wanted, "the viewer does not go")
 
 
-def test_viewers_that_come_and_go_leave_no_descriptor_and_no_thread_behind(web: Web) -> None:
+def test_viewers_that_come_and_go_leave_no_descriptor_and_no_thread_behind(web: WebServer) -> None:
     stream = web.stream("/live")
     web.start()
 
@@ -171,12 +172,12 @@ def test_viewers_that_come_and_go_leave_no_descriptor_and_no_thread_behind(web: 
 
 
 def test_a_stream_that_is_not_served_yet_takes_messages() -> None:
-    Stream().send(b"to nobody")
+    MessageStream().send(b"to nobody")
 
 
-def test_a_taken_port_is_one_line(web: Web, tmp_path: Path) -> None:
+def test_a_taken_port_is_one_line(web: WebServer, tmp_path: Path) -> None:
     web.start()
-    second = Web(tmp_path, port=web.port)
+    second = WebServer(tmp_path, port=web.port)
     with pytest.raises(SetupError, match=f"127.0.0.1:{web.port} cannot be listened on: Address already in use"):
         second.start()
     second.close()
@@ -184,10 +185,10 @@ def test_a_taken_port_is_one_line(web: Web, tmp_path: Path) -> None:
 
 def test_an_address_that_is_not_this_machine_s_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(SetupError, match="cannot be listened on: "):
-        Web(tmp_path, address="192.0.2.7").start()
+        WebServer(tmp_path, address="192.0.2.7").start()
 
 
-def test_it_ends_at_once_with_viewers_and_unfinished_requests(web: Web) -> None:
+def test_it_ends_at_once_with_viewers_and_unfinished_requests(web: WebServer) -> None:
     web.stream("/live")
     web.start()
     pages = [Page(web), Page(web, quick=False)]

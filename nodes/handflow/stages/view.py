@@ -19,7 +19,7 @@ from handflow.outputs.jpeg import jpeg
 from handflow.outputs.json_line import frame_line, listed, present
 from handflow.runtime.address import refuse_outside
 from handflow.runtime.node import Node, Range
-from handflow.web.server import STATIC, Web
+from handflow.web.server import STATIC, WebServer
 
 PAGE = STATIC / "view"
 Side = Annotated[int, Range(16, 8192)]
@@ -75,7 +75,7 @@ class View(Node):
     def start(self) -> None:
         cv2.setNumThreads(1)
         self.meter = Meter()
-        self.web = Web(PAGE, self.address, self.port)
+        self.web = WebServer(PAGE, self.address, self.port)
         self.stream = self.web.stream("/live")
         self.web.start()
         self.log.info("the page is at %s", self.web.url)

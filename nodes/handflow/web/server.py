@@ -1,142 +1,41 @@
-"""A small web server for pages that lie in a folder: files, JSON questions, and a stream of the newest message.
+"""A small web server for pages that lie in a folder: files, JSON answers, and a stream of the newest message.
 
-It runs in a thread of its own, so that a stage or a command can own one and stay as simple as any other. It is made for
-people on this machine: names other than this machine's are refused (a foreign page could point its own name at
-127.0.0.1), and so are requests that another site's page sends.
+It runs in a thread of its own, so that a stage or a command can own one and stay as simple as any other.
 """
 
 import asyncio
 import contextlib
-import ipaddress
 import json
-import socket
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from aiohttp import WSCloseCode, WSMsgType, web
+from aiohttp import web
 
 from handflow.runtime.address import cannot_listen
 
-AHEAD = 2  # messages on their way to a viewer: one is drawn while the next one travels
-MOST_VIEWERS = 32
-SILENT_S = 10.0  # a viewer that does not answer a ping for so long has gone
+from .message_stream import MessageStream
+from .security import Handler, add_headers, refuse_foreign
+
 STOP_S = 1.0
 STATIC = Path(__file__).with_name("static")  # the pages
 SHARED = STATIC / "shared"  # what all of them look like
-HEADERS = {
-    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-cache",  # a new version's page must not run an old script
-}
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
-class Viewer:
-    """One open page. It says when it has drawn a message, so that nothing ever waits in the network."""
-
-    def __init__(self, socket_: web.WebSocketResponse) -> None:
-        self.socket = socket_
-        self.free = AHEAD  # messages it may be sent
-        self.next: bytes | None = None
-        self.ready = asyncio.Event()
-
-    def offer(self, message: bytes) -> None:
-        if self.next is not None:
-            self.next = message  # what it has not been sent yet is old now
-        elif self.free:
-            self.free -= 1
-            self.next = message
-            self.ready.set()
-
-    async def feed(self) -> None:
-        while True:
-            await self.ready.wait()
-            self.ready.clear()
-            message, self.next = self.next, None
-            if message is not None:
-                await self.socket.send_bytes(message)
-
-
-class Stream:
-    """Binary messages to any number of viewers: each gets the newest one when it is ready for one, a slow one skips.
-
-    A page opens it as a WebSocket and sends a message (any text) for each one that it has drawn.
-    """
-
-    def __init__(self) -> None:
-        self._viewers: set[Viewer] = set()
-        self._loop: asyncio.AbstractEventLoop | None = None
-
-    @property
-    def viewers(self) -> int:
-        """How many pages look."""
-        return len(self._viewers)
-
-    @property
-    def wanted(self) -> bool:
-        """Whether anybody is ready for a message: making one may be dear."""
-        return any(viewer.free for viewer in tuple(self._viewers))
-
-    def send(self, message: bytes) -> None:
-        """Offers a message to all viewers. From any thread; never waits."""
-        if self._loop is not None:
-            with contextlib.suppress(RuntimeError):  # closed meanwhile
-                self._loop.call_soon_threadsafe(self._offer, message)
-
-    def _offer(self, message: bytes) -> None:
-        for viewer in self._viewers:
-            viewer.offer(message)
-
-    async def serve(self, request: web.Request) -> web.StreamResponse:
-        """One viewer, until it goes."""
-        if len(self._viewers) >= MOST_VIEWERS:
-            raise web.HTTPServiceUnavailable(text=f"{MOST_VIEWERS} pages look already")
-        self._loop = asyncio.get_running_loop()
-        opened = web.WebSocketResponse(heartbeat=SILENT_S, max_msg_size=1024, compress=False)
-        await opened.prepare(request)
-        viewer = Viewer(opened)
-        feeding = asyncio.create_task(self._feed(viewer))
-        self._viewers.add(viewer)
-        try:
-            async for message in opened:
-                if message.type != WSMsgType.TEXT:
-                    break
-                viewer.free = min(viewer.free + 1, AHEAD)
-        finally:
-            self._viewers.discard(viewer)
-            feeding.cancel()
-        return opened
-
-    async def _feed(self, viewer: Viewer) -> None:
-        with contextlib.suppress(ConnectionError, RuntimeError):  # it went while it was sent to
-            await viewer.feed()
-
-    async def close(self) -> None:
-        """Tells all viewers that this is the end."""
-        await asyncio.gather(
-            *(viewer.socket.close(code=WSCloseCode.GOING_AWAY) for viewer in tuple(self._viewers)),
-            return_exceptions=True,
-        )
-
-
-class Web:
+class WebServer:
     """Serves the files of `folder` (index.html as "/"), those that all pages share, and what is added before the start.
 
-    `get`, `post`, `picture` and `stream` add.
+    `get`, `post`, `jpeg` and `stream` add.
     """
 
     def __init__(self, folder: Path, address: str = "127.0.0.1", port: int = 0) -> None:
         self.folder, self.address, self.port = folder, address, port  # port 0: a free one, known after start()
         self._routes: list[web.RouteDef] = []
-        self._streams: list[Stream] = []
+        self._streams: list[MessageStream] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._stopping = asyncio.Event()
@@ -154,35 +53,36 @@ class Web:
         async def handle(_: web.Request) -> web.StreamResponse:
             return web.json_response(answer())
 
-        self._routes.append(web.get(path, _told(handle)))
+        self._routes.append(web.get(path, _with_errors(handle)))
 
     def post(self, path: str, answer: Answer) -> None:
-        """POST of a JSON object to `path`. A ValueError is told to the page as {"error": line} with status 400."""
+        """POST of a JSON object to `path`. A ValueError goes to the page as {"error": line} with status 400."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
-            if request.content_type != "application/json":  # what a foreign page's form cannot send unasked
-                raise web.HTTPUnsupportedMediaType(text=f"{request.content_type} found, application/json expected")
+            # What a foreign page's form cannot send unasked.
+            if request.content_type != "application/json":
+                raise web.HTTPUnsupportedMediaType(text=f"expected application/json, got {request.content_type}")
             try:
                 given = json.loads(await request.text())
             except ValueError as error:
-                raise ValueError(f"no JSON: {error}") from error
+                raise ValueError(f"expected JSON: {error}") from error
             if not isinstance(given, dict):
-                raise ValueError(f"{type(given).__name__} found, a JSON object expected")
+                raise ValueError(f"expected a JSON object, got {type(given).__name__}")
             return web.json_response(answer(given))
 
-        self._routes.append(web.post(path, _told(handle)))
+        self._routes.append(web.post(path, _with_errors(handle)))
 
-    def picture(self, path: str, answer: Callable[[dict[str, str]], bytes]) -> None:
+    def jpeg(self, path: str, answer: Callable[[dict[str, str]], bytes]) -> None:
         """GET of `path`, which names in braces what `answer` is given, answers with a JPEG. ValueErrors: see `post`."""
 
         async def handle(request: web.Request) -> web.StreamResponse:
             return web.Response(body=answer(dict(request.match_info)), content_type="image/jpeg")
 
-        self._routes.append(web.get(path, _told(handle)))
+        self._routes.append(web.get(path, _with_errors(handle)))
 
-    def stream(self, path: str) -> Stream:
+    def stream(self, path: str) -> MessageStream:
         """A WebSocket at `path`."""
-        stream = Stream()
+        stream = MessageStream()
         self._streams.append(stream)
         self._routes.append(web.get(path, stream.serve))
         return stream
@@ -211,8 +111,8 @@ class Web:
             self._loop.close()
 
     async def _serve(self) -> None:
-        app = web.Application(middlewares=[_guard])
-        app.on_response_prepare.append(_with_headers)
+        app = web.Application(middlewares=[refuse_foreign])
+        app.on_response_prepare.append(add_headers)
         app.add_routes(self._routes)
         app.router.add_get("/", self._index)
         for file in SHARED.iterdir():
@@ -240,33 +140,8 @@ async def _file(file: Path, _: web.Request) -> web.StreamResponse:
     return web.FileResponse(file)
 
 
-@web.middleware
-async def _guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Refuses what a foreign page may cause: by a name of its own for this address, or by a request of its own."""
-    host = request.headers.get("Host", "")
-    if not _own(host):
-        raise web.HTTPForbidden(text=f"{host!r} is no name of this machine; use its address (127.0.0.1)")
-    origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != host:
-        raise web.HTTPForbidden(text=f"a page of {origin} may not look at this")
-    return await handler(request)
-
-
-def _own(host: str) -> bool:
-    """Whether a Host header names this machine. An address does: only a name can be made to point here by others."""
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    with contextlib.suppress(ValueError):
-        ipaddress.ip_address(name)
-        return True
-    own = socket.gethostname().lower()
-    return name in ("localhost", own, f"{own.split('.')[0]}.local")
-
-
-def _told(handler: Handler) -> Handler:
-    """A handler whose ValueError is the page's to show."""
+def _with_errors(handler: Handler) -> Handler:
+    """A handler whose ValueError goes to the page."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
@@ -275,7 +150,3 @@ def _told(handler: Handler) -> Handler:
             return web.json_response({"error": str(error)}, status=400)
 
     return handle
-
-
-async def _with_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(HEADERS)

@@ -26,7 +26,7 @@ from handflow.training.annotation.label_file import ELSEWHERE
 from handflow.training.annotation.session import Finder, Session, nothing, opened
 from handflow.vision.peaks import find_peaks
 from handflow.vision.thresholds import OPEN_AT, START_SCORE
-from handflow.web.server import STATIC, Web
+from handflow.web.server import STATIC, WebServer
 
 PAGE = STATIC / "annotate"
 
@@ -117,7 +117,7 @@ def finder(model: str, profile: str) -> Iterator[Finder]:
         yield find
 
 
-def serve(session: Session, port: int = 0) -> Web:
+def serve(session: Session, port: int = 0) -> WebServer:
     """The page, with what it asks; to be started."""
 
     def told(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
@@ -129,9 +129,9 @@ def serve(session: Session, port: int = 0) -> Web:
 
         return asked
 
-    web = Web(PAGE, port=port)
+    web = WebServer(PAGE, port=port)
     web.get("/state", session.state)
     for name in ("show", "edit", "undo"):
         web.post(f"/{name}", told(getattr(session, name)))
-    web.picture("/picture/{clip:\\d+}/{frame:\\d+}", session.picture)
+    web.jpeg("/picture/{clip:\\d+}/{frame:\\d+}", session.picture)
     return web

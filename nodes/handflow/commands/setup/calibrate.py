@@ -32,7 +32,8 @@ from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.rundir import running as all_running
 from handflow.runtime.transport.wire import Edge
 from handflow.stages.view import pack
-from handflow.web.server import STATIC, Stream, Web
+from handflow.web.message_stream import MessageStream
+from handflow.web.server import STATIC, WebServer
 
 from .calibration_edits import Draft, Places, Saved, places, way
 
@@ -91,7 +92,7 @@ def _file(given: str | None) -> Path:
     return graph_of(given).file
 
 
-def serve(draft: Draft, address: str = "127.0.0.1", port: int = 0) -> tuple[Web, Stream]:
+def serve(draft: Draft, address: str = "127.0.0.1", port: int = 0) -> tuple[WebServer, MessageStream]:
     """The page, with what it asks and where it sees pictures; to be started."""
     file = draft.graph.file
     directory = RunDir(file)
@@ -107,7 +108,7 @@ def serve(draft: Draft, address: str = "127.0.0.1", port: int = 0) -> tuple[Web,
         saved = draft.save(drawn)
         return {"done": saved.line + (_used(file, saved) if directory.running() else ""), **told()}
 
-    web = Web(PAGE, address, port)
+    web = WebServer(PAGE, address, port)
     web.get("/drawn", told)
     web.post("/check", check)
     web.post("/save", keep)
@@ -179,7 +180,7 @@ def _frames(source: Node, between: Inline, pictures: str) -> Generator[Seen, Non
         source.stop()
 
 
-def show(feed: Iterator[Seen], stream: Stream, state: str) -> None:
+def show(feed: Iterator[Seen], stream: MessageStream, state: str) -> None:
     """Sends what is seen to the pages; nothing is encoded while no page looks."""
     newest: Seen = None
     message, sent_s = b"", 0.0
