@@ -9,8 +9,8 @@ from pathlib import Path
 from handflow.capture.files import CapturedFrame, read_frames
 from handflow.capture.images import images_in, is_image
 from handflow.messages import Frame
-from handflow.outputs.json_line import Line, frame_line, hand_line, listed
-from handflow.outputs.result_files import Seen
+from handflow.outputs.json_line import Line, frame_line, hand_line, line_of
+from handflow.outputs.result_files import FrameResult
 from handflow.runtime.inline import Inline, Wired
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
@@ -19,7 +19,7 @@ from handflow.vision.peaks import find_peaks
 from handflow.vision.thresholds import START_SCORE
 
 
-def detect(path: str, model: HeatmapNode, track: bool = True, min_score: float | None = None) -> Iterator[Seen]:
+def detect(path: str, model: HeatmapNode, track: bool = True, min_score: float | None = None) -> Iterator[FrameResult]:
     """Every picture of `path` with its hands. Still pictures are independent of each other: no tracking. SetupError.
 
     `model` runs (`started`): it is opened once for all the paths of a command.
@@ -33,21 +33,21 @@ def detect(path: str, model: HeatmapNode, track: bool = True, min_score: float |
         yield from follow(path, read_frames(path), model, tracker)
 
 
-def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) -> Iterator[Seen]:
+def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) -> Iterator[FrameResult]:
     with Inline({"heatmap": Wired(model, {"frame": "", "prior": "none"}, running=True)}) as stages:
         for source in stills or [Path(path)]:
             name = path if not stills or str(source) == path else str(Path(path) / source.name)
-            for picture in read_frames(source):
-                heatmap = stages.push(Frame(image=picture.image, captured_ns=picture.captured_ns))["heatmap"]
+            for captured in read_frames(source):
+                heatmap = stages.push(Frame(image=captured.image, captured_ns=captured.captured_ns))["heatmap"]
                 found = find_peaks(heatmap, min_score)
                 hands = [
                     hand_line(None, *values)
                     for values in zip(found.xy, found.radius, found.score, found.open, strict=True)
                 ]
-                yield Seen(picture, _line(name, picture, hands))
+                yield FrameResult(captured, _line(name, captured, hands))
 
 
-def follow(source: str, frames: Iterable[CapturedFrame], model: HeatmapNode, tracker: Tracker) -> Iterator[Seen]:
+def follow(source: str, frames: Iterable[CapturedFrame], model: HeatmapNode, tracker: Tracker) -> Iterator[FrameResult]:
     """The pictures of a clip, or of anything that moves, with the hands that are followed through them.
 
     `model` runs (`started`).
@@ -58,14 +58,14 @@ def follow(source: str, frames: Iterable[CapturedFrame], model: HeatmapNode, tra
         "tracker": Wired(tracker, {"heatmap": "heatmap", "flow": "flow"}),
     }
     with Inline(nodes) as stages:
-        for picture in frames:
-            frame = Frame(image=picture.image, captured_ns=picture.captured_ns, seq=picture.number + 1)
-            yield Seen(picture, _line(source, picture, listed(stages.push(frame)["tracker"])))
+        for captured in frames:
+            frame = Frame(image=captured.image, captured_ns=captured.captured_ns, seq=captured.number + 1)
+            yield FrameResult(captured, line_of(source, stages.push(frame)["tracker"], 0))
 
 
-def _line(source: str, picture: CapturedFrame, hands: list[Line]) -> Line:
-    height, width = picture.image.shape[:2]
-    return frame_line(source, picture.number, picture.t, width, height, hands)
+def _line(source: str, captured: CapturedFrame, hands: list[Line]) -> Line:
+    height, width = captured.image.shape[:2]
+    return frame_line(source, captured.number, captured.t, width, height, hands)
 
 
 def _stills(path: str) -> list[Path]:

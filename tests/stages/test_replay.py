@@ -22,7 +22,7 @@ from handflow.__main__ import main
 from handflow.commands.graphs import graph_of
 from handflow.commands.recording.record import add_recorder
 from handflow.commands.recording.replay import changed_models
-from handflow.outputs.json_line import frame_line, listed
+from handflow.outputs.json_line import frame_line, hand_lines
 from handflow.recording.metadata import PictureFormat, RecordingMetadata, metadata_of, models_of
 from handflow.recording.playback_clock import PlaybackClock, PlaybackControl
 from handflow.recording.reader import Recording
@@ -345,7 +345,7 @@ def test_an_exact_replay_gives_the_hands_that_one_process_gives(run: Callable[..
         found = [stages.push(frame)["tracker"] for frame in frames]
     times = [(frame.captured_ns - frames[0].captured_ns) / 1e9 for frame in frames]
     expected = [
-        frame_line(str(FOLDER / "two-cross.mcap"), n, t, 384, 216, listed(hands))
+        frame_line(str(FOLDER / "two-cross.mcap"), n, t, 384, 216, hand_lines(hands))
         for n, (t, hands) in enumerate(zip(times, found, strict=True))
     ]
     assert got == expected

@@ -1,4 +1,4 @@
-"""Hands -> the JSON line of a frame, as `detect` writes it and `publish` sends it: its names and its rounding."""
+"""Hands -> the JSON line of a frame, as `detect` writes it and `publish` and the page send it: names and rounding."""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +9,12 @@ import numpy as np
 from handflow.messages import Hands, State
 
 Line = dict[str, Any]  # one frame's hands
+
+
+def line_of(source: str, hands: Hands, first_ns: int) -> Line:
+    """The line of a message; `first_ns`: when the first frame was captured."""
+    t = (hands.captured_ns - first_ns) / 1e9
+    return frame_line(source, hands.seq - 1, t, hands.width, hands.height, hand_lines(hands))
 
 
 def frame_line(source: str, frame: int, t: float, width: int, height: int, hands: list[Line]) -> Line:
@@ -29,14 +35,14 @@ def hand_line(id_: int | None, xy: Sequence[float] | np.ndarray, radius: float, 
     }
 
 
-def present(hands: Hands) -> np.ndarray:
-    """Indices of the hands that are listed: those that are not leaving and have a place."""
+def present_rows(hands: Hands) -> np.ndarray:
+    """Indices of the hands that are listed: those that are not leaving and have a position."""
     return np.flatnonzero((hands.state != State.LEAVING) & np.isfinite(hands.xy).all(axis=1))
 
 
-def listed(hands: Hands) -> list[Line]:
-    """A line for each hand that is `present`; predicted ones say so, and so do those in a zone."""
-    there = present(hands)
+def hand_lines(hands: Hands) -> list[Line]:
+    """A line for each of the `present_rows`; predicted ones say so, and so do those in a zone."""
+    there = present_rows(hands)
     lines = []
     # Python's own numbers: reading numpy's one by one takes three times as long.
     columns = (hands.id, hands.xy, hands.radius, hands.score, hands.open, hands.state, hands.zone)
@@ -51,5 +57,5 @@ def listed(hands: Hands) -> list[Line]:
 
 
 def _rounded(number: float, digits: int) -> float:
-    """JSON has no NaN and no infinity."""
+    """0 where there is no number: JSON has no NaN and no infinity."""
     return round(float(number), digits) if math.isfinite(number) else 0.0

@@ -15,26 +15,26 @@ from handflow.outputs.drawing import draw
 from handflow.outputs.json_line import Line
 
 
-class Seen(NamedTuple):
-    picture: CapturedFrame
+class FrameResult(NamedTuple):
+    captured: CapturedFrame
     line: Line
 
 
-class Output(Protocol):
-    def write(self, seen: Seen) -> None: ...
+class ResultWriter(Protocol):
+    def write(self, result: FrameResult) -> None: ...
 
 
-class Lines:
+class LineWriter:
     """A JSON line per frame."""
 
     def __init__(self, file: TextIO) -> None:
         self.file = file
 
-    def write(self, seen: Seen) -> None:
-        print(json.dumps(seen.line), file=self.file)
+    def write(self, result: FrameResult) -> None:
+        print(json.dumps(result.line), file=self.file)
 
 
-class Table:
+class TableWriter:
     """A CSV line per hand."""
 
     COLUMNS = ("source", "frame", "t", "id", "x", "y", "radius", "score", "open", "predicted")
@@ -43,25 +43,25 @@ class Table:
         self.rows = csv.writer(file, lineterminator="\n")
         self.rows.writerow(self.COLUMNS)
 
-    def write(self, seen: Seen) -> None:
-        for hand in seen.line["hands"]:
-            whole = {**seen.line, "predicted": False, **hand}
+    def write(self, result: FrameResult) -> None:
+        for hand in result.line["hands"]:
+            whole = {**result.line, "predicted": False, **hand}
             self.rows.writerow([whole[column] for column in self.COLUMNS])
 
 
-class Video:
+class VideoWriter:
     """The pictures with their hands, at the first one's size and the first two's rate."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.held: list[Seen] = []  # the first picture, until the second tells the rate
+        self.held: list[FrameResult] = []  # the first picture, until the second tells the rate
         self.writer: cv2.VideoWriter | None = None
         self.size = (0, 0)
 
-    def write(self, seen: Seen) -> None:
-        self.held.append(seen)
+    def write(self, result: FrameResult) -> None:
+        self.held.append(result)
         if self.writer is None and len(self.held) == 2:
-            step = seen.line["t"] - self.held[0].line["t"]
+            step = result.line["t"] - self.held[0].line["t"]
             self._open(1 / step if 0.001 < step < 1 else 30)
         if self.writer is not None:
             self._flush(self.writer)
@@ -73,7 +73,7 @@ class Video:
             self.writer.release()
 
     def _open(self, fps: float) -> cv2.VideoWriter:
-        height, width = self.held[0].picture.image.shape[:2]
+        height, width = self.held[0].captured.image.shape[:2]
         self.size = (width, height)
         self.writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), fps, self.size)
         if not self.writer.isOpened():
@@ -81,8 +81,8 @@ class Video:
         return self.writer
 
     def _flush(self, writer: cv2.VideoWriter) -> None:
-        for seen in self.held:
-            image = draw(seen.picture.image, seen.line)
+        for result in self.held:
+            image = draw(result.captured.image, result.line)
             writer.write(image if image.shape[1::-1] == self.size else cv2.resize(image, self.size))
         self.held = []
 

@@ -17,8 +17,8 @@ from handflow.capture.files import read_frames
 from handflow.errors import RecordingError
 from handflow.messages import Frame, Hands, Hop
 from handflow.outputs.drawing import draw
-from handflow.outputs.json_line import listed
-from handflow.outputs.result_files import Table
+from handflow.outputs.json_line import hand_lines
+from handflow.outputs.result_files import TableWriter
 
 from .animation import ENCODERS, write_animation
 from .difference import hands_output
@@ -100,7 +100,10 @@ def frames_of(recording: Recording, output: str | None, drawn: bool) -> Iterator
     for frame in recording.messages(camera):
         assert isinstance(frame, Frame)
         found = hands.get((frame.stream, frame.seq))
-        yield frame.captured_ns, draw(frame.image, {"hands": listed(found) if found else []}) if drawn else frame.image
+        yield (
+            frame.captured_ns,
+            draw(frame.image, {"hands": hand_lines(found) if found else []}) if drawn else frame.image,
+        )
 
 
 def to_video(recording: Recording, out: Path, output: str | None, drawn: bool) -> int:
@@ -140,13 +143,13 @@ def to_table(recording: Recording, out: Path, output: str | None) -> int:
     tracker = hands_output(recording, output)
     with open(out, "w", encoding="utf-8", newline="") as opened:
         rows = csv.writer(opened, lineterminator="\n")
-        rows.writerow(Table.COLUMNS)
+        rows.writerow(TableWriter.COLUMNS)
         for hands in _hands(recording, tracker):
             first_ns = hands.captured_ns if first_ns is None else first_ns
             t = round((hands.captured_ns - first_ns) / 1e9, 4)
             head = {"source": str(recording.file), "frame": hands.seq - 1, "t": t, "predicted": False}
-            for hand in listed(hands):
-                rows.writerow([(head | hand)[column] for column in Table.COLUMNS])
+            for hand in hand_lines(hands):
+                rows.writerow([(head | hand)[column] for column in TableWriter.COLUMNS])
                 count += 1
     return count
 
@@ -180,7 +183,7 @@ def to_foxglove(recording: Recording, out: Path) -> int:
 
 def _annotate(made: Any, hands: Hands) -> None:
     """A circle on every hand, green an open palm, and its identity beside it."""
-    for hand in listed(hands):
+    for hand in hand_lines(hands):
         circle = made.circles.add(diameter=2 * hand["radius"] * hands.width, thickness=2)
         circle.timestamp.FromNanoseconds(hands.captured_ns)
         circle.position.x, circle.position.y = hand["x"] * hands.width, hand["y"] * hands.height

@@ -6,10 +6,8 @@ import sys
 import time
 from typing import Annotated
 
-from handflow.errors import SetupError
-from handflow.messages import Hands
-from handflow.outputs.json_line import frame_line, listed
-from handflow.runtime.node import Node
+from handflow import Hands, Node, SetupError
+from handflow.outputs.json_line import line_of
 
 WRITE_S = 0.01  # lines that come faster are written together
 
@@ -33,9 +31,7 @@ class JsonLines(Node):
 
     def process(self, hands: Hands) -> None:
         self.first_ns = hands.captured_ns if self.first_ns is None else self.first_ns
-        t = (hands.captured_ns - self.first_ns) / 1e9
-        line = frame_line(self.name, hands.seq - 1, t, hands.width, hands.height, listed(hands))
-        self.text.append(json.dumps(line))
+        self.text.append(json.dumps(line_of(self.name, hands, self.first_ns)))
         if time.monotonic() - self.written_s > WRITE_S:
             self.idle()
 
@@ -45,7 +41,8 @@ class JsonLines(Node):
         try:
             self.out.writelines(f"{line}\n" for line in text)
             self.out.flush()
-        except BrokenPipeError:  # `| head`: nobody reads on
+        except BrokenPipeError:
+            # `| head`: nobody reads on.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
 
     def stop(self) -> None:

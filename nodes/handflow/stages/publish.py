@@ -11,10 +11,9 @@ from typing import Annotated, Literal
 import msgpack
 import zmq
 
-from handflow.messages import Hands
-from handflow.outputs.json_line import Line, frame_line, listed
+from handflow import Hands, Node, Range
+from handflow.outputs.json_line import Line, line_of
 from handflow.runtime.address import cannot_listen, refuse_outside
-from handflow.runtime.node import Node, Range
 
 HIGH_WATER = 64  # lines that may wait for one reader: two seconds
 LINGER_MS = 100
@@ -33,7 +32,7 @@ class Publish(Node):
     topic: Annotated[str, "the first part of each message: what readers subscribe to"] = "hands"
     format: Annotated[Literal["json", "msgpack"], "of the second part"] = "json"
     name: Annotated[str, "what stands as `source` in each line"] = "live"
-    lost_s: Annotated[float, Range(0.3, 60), "no hands message for so long: nobody is there any more"] = 1.0
+    lost_s: Annotated[float, Range(0.3, 60), "no hands message for this long: nobody is there any more"] = 1.0
 
     def __post_init__(self) -> None:
         refuse_outside(self.address, self.insecure)
@@ -53,22 +52,20 @@ class Publish(Node):
         self.note = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self.log.info("readers connect to %s", self.note)
         self.last: Line | None = None  # the line of the newest frame
-        self.heard_s = self.told_s = time.monotonic()
+        self.received_s = self.reported_s = time.monotonic()
 
     def process(self, hands: Hands) -> None:
-        self.heard_s = time.monotonic()
-        if (
-            self.persistent.get("stream") != hands.stream
-        ):  # kept: after a crash of this process times go on from the same frame
+        self.received_s = time.monotonic()
+        # After a crash of this process times go on from the same frame.
+        if self.persistent.get("stream") != hands.stream:
             self.persistent.update(stream=hands.stream, first_ns=hands.captured_ns)
-        t = (hands.captured_ns - self.persistent["first_ns"]) / 1e9
-        self.last = frame_line(self.name, hands.seq - 1, t, hands.width, hands.height, listed(hands))
+        self.last = line_of(self.name, hands, self.persistent["first_ns"])
         self._send(self.last)
 
     def idle(self) -> None:
         now = time.monotonic()
-        if now - self.heard_s > self.lost_s and now - self.told_s > 1:
-            self.told_s = now
+        if now - self.received_s > self.lost_s and now - self.reported_s > 1:
+            self.reported_s = now
             self._send_lost()
 
     def stop(self) -> None:

@@ -14,11 +14,10 @@ from typing import Annotated, Any
 import cv2
 import numpy as np
 
-from handflow.messages import Frame, Hands, Heatmap, Message
+from handflow import Frame, Hands, Heatmap, Message, Node, Range
 from handflow.outputs.jpeg import jpeg
-from handflow.outputs.json_line import frame_line, listed, present
+from handflow.outputs.json_line import frame_line, hand_lines, present_rows
 from handflow.runtime.address import refuse_outside
-from handflow.runtime.node import Node, Range
 from handflow.web.server import STATIC, WebServer
 
 PAGE = STATIC / "view"
@@ -83,7 +82,7 @@ class View(Node):
     def process(self, hands: Hands | None, heatmap: Heatmap | None, frame: Frame) -> None:
         driving = hands or heatmap or frame
         self.meter.count(driving, time.monotonic())
-        self.note = f"{self.web.url}, {self.stream.viewers} look" if self.stream.viewers else self.web.url
+        self.note = f"{self.web.url}, {self.stream.viewers} viewers" if self.stream.viewers else self.web.url
         if self.stream.wanted:
             self.stream.send(self._message(driving, hands, heatmap, frame))
 
@@ -94,8 +93,8 @@ class View(Node):
         height, width = frame.image.shape[:2]
         lines = []
         if hands is not None:
-            opens = hands.is_open[present(hands)].tolist()
-            lines = [{**line, "is_open": is_open} for line, is_open in zip(listed(hands), opens, strict=True)]
+            opens = hands.is_open[present_rows(hands)].tolist()
+            lines = [{**line, "is_open": is_open} for line, is_open in zip(hand_lines(hands), opens, strict=True)]
         t = (frame.captured_ns - frame.stream) / 1e9
         head = frame_line("", frame.seq - 1, t, width, height, lines) | {
             "stream": str(frame.stream),  # as text: JavaScript's numbers cannot hold it

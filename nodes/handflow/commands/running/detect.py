@@ -7,7 +7,7 @@ import argparse
 import contextlib
 from pathlib import Path
 
-from handflow.outputs.result_files import Lines, Output, Table, Video, writable
+from handflow.outputs.result_files import LineWriter, ResultWriter, TableWriter, VideoWriter, writable
 from handflow.pipeline import detect
 from handflow.runtime.inline import started
 from handflow.stages.heatmap import HeatmapNode
@@ -28,18 +28,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     model = HeatmapNode(profile=args.profile, precision=args.precision)
     with contextlib.ExitStack() as outputs:
-        writers: list[Output] = []
+        writers: list[ResultWriter] = []
         if args.json or not (args.csv or args.video):
-            writers.append(Lines(outputs.enter_context(writable(args.json or "-"))))
+            writers.append(LineWriter(outputs.enter_context(writable(args.json or "-"))))
         if args.csv:
-            writers.append(Table(outputs.enter_context(writable(args.csv))))
+            writers.append(TableWriter(outputs.enter_context(writable(args.csv))))
         if args.video:
-            video = Video(Path(args.video))
+            video = VideoWriter(Path(args.video))
             outputs.callback(video.close)
             writers.append(video)
         outputs.enter_context(started(model))
         for path in args.paths:
-            for seen in detect(path, model, track=not args.no_track, min_score=args.min_score):
+            for result in detect(path, model, track=not args.no_track, min_score=args.min_score):
                 for writer in writers:
-                    writer.write(seen)
+                    writer.write(result)
     return 0

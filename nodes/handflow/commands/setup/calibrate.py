@@ -20,7 +20,7 @@ from handflow.commands.graphs import graph_of
 from handflow.errors import RunError, SetupError
 from handflow.messages import Frame, Hands
 from handflow.outputs.jpeg import jpeg
-from handflow.outputs.json_line import listed
+from handflow.outputs.json_line import hand_lines
 from handflow.runtime.address import refuse_outside
 from handflow.runtime.files import packaged
 from handflow.runtime.graph.graph import Stage, copied, resolve
@@ -198,7 +198,7 @@ def show(feed: Iterator[Seen], stream: MessageStream, state: str) -> None:
 def _message(number: int, frame: Frame, hands: Hands | None, state: str) -> bytes:
     height, width = frame.image.shape[:2]
     head = {"frame": number, "width": width, "height": height, "state": state}
-    return pack(head | {"hands": listed(hands) if hands is not None else []}, jpeg(frame.image, SIZE, QUALITY))
+    return pack(head | {"hands": hand_lines(hands) if hands is not None else []}, jpeg(frame.image, SIZE, QUALITY))
 
 
 def _silence() -> Iterator[None]:
