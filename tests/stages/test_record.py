@@ -221,7 +221,7 @@ def test_the_last_seconds_are_written_when_asked_for(run: Callable[..., Run], gr
     assert keeper.stop() == 0
     nobody = run("record", "--trigger", graph)
     assert nobody.end() == 1
-    assert "nobody records the last seconds of this graph" in nobody.err[0]
+    assert "no recorder keeps the last seconds of this graph" in nobody.err[0]
 
 
 @pytest.mark.parametrize(

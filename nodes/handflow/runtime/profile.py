@@ -1,4 +1,4 @@
-"""How a node does: counters and times, gathered while it runs and told once a second."""
+"""How a node does: counters and times, gathered while it runs and reported once a second."""
 
 import threading
 import time
@@ -16,7 +16,7 @@ class Spread(TypedDict):
 
 
 class NodeStatus(TypedDict):
-    """What a node tells its supervisor once a second."""
+    """What a node reports to its supervisor once a second."""
 
     node: str
     pid: int
@@ -50,23 +50,23 @@ class Profile:
         self._age: deque[int] = deque(maxlen=SAMPLES)  # ns
         self._began_ns = 0
         self._sent_ns = 0
-        self._told = (time.monotonic_ns(), 0, 0)
+        self._last_report = (time.monotonic_ns(), 0, 0)
         self.commands: list[str] = []
         self._answers: deque[tuple[int, Any, str]] = deque()
         self._frame: tuple[int, int] | None = None
-        self.said = threading.Event()
-        self.news = threading.Event()  # something is to be told at once
+        self.reported = threading.Event()
+        self.urgent = threading.Event()  # the status is to be reported at once
 
-    def tell(self, state: str) -> None:
-        """Another state, told at once; `said` is set when it has been."""
-        self.said.clear()
+    def enter(self, state: str) -> None:
+        """Another state, reported at once; `reported` is set when it has been."""
+        self.reported.clear()
         self.state = state
-        self.news.set()
+        self.urgent.set()
 
     def answer(self, number: int, answer: Any = None, error: str = "") -> None:
         """A command was carried out, or could not be."""
         self._answers.append((number, answer, error))
-        self.news.set()
+        self.urgent.set()
 
     def begin(self, received_ns: int) -> None:
         """`process` is called. A source is called once, so it is never busy by this measure."""
@@ -95,8 +95,8 @@ class Profile:
 
     def status(self) -> NodeStatus:
         now, came, went = time.monotonic_ns(), self._in, self._out
-        since, came_before, went_before = self._told
-        self._told = (now, came, went)
+        since, came_before, went_before = self._last_report
+        self._last_report = (now, came, went)
         seconds = max(1e-3, (now - since) / 1e9)
         began = self._began_ns
         return NodeStatus(

@@ -303,7 +303,7 @@ def test_two_graphs_do_not_disturb_each_other_and_top_asks_which(
 def test_top_without_a_running_graph_is_one_line(run: Callable[..., Run], folder: Path) -> None:
     top = run("top", "--once", "--graph", graph(folder, TICKER))
     assert top.end() == 1
-    assert top.err == [f"{folder}/graph.yaml does not run\n"]
+    assert top.err == [f"{folder}/graph.yaml is not running\n"]
 
 
 @BOTH_IF_SLOW

@@ -187,6 +187,7 @@ def test_nodes_carry_out_commands_of_their_own(folder: Path, started: Run) -> No
     assert command("later", {"a": [1, None]}) == {"gain": {"answer": {"a": [1, None]}}}
     assert command("lift", 10) == {"gain": {"error": "gain: that is too much"}}
     assert command("nothing", 1) == {}  # no node takes it
+    assert command("lift", "x")["gain"]["error"].startswith("gain: TypeError: ")  # and it goes on
     answers = command("lift", 1, nodes=["gain", "tap"])
     assert answers == {
         "gain": {"answer": 6},

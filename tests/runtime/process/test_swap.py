@@ -175,7 +175,7 @@ def test_a_new_one_that_fails_leaves_the_old_one_running(run: Callable[..., Run]
         (["passer", "--run", "ticker.py"], "hands expects Hands, 'passer' gives Frame"),
         (["passer", "--set", "gain=much"], "gain is 'much'; int expected"),
         (["passer", "--set", "gian=1"], "did you mean 'gain'"),
-        (["tap", "--set", "name=broken"], "and the one before was started again: OSError: the tap is broken"),
+        (["tap", "--set", "name=broken"], "and its old process was started again: OSError: the tap is broken"),
         (["pasta"], "there is no node 'pasta'"),
     ):
         command = run("swap", *arguments, "--graph", "graph.yaml", cwd=folder)

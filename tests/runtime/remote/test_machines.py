@@ -343,7 +343,7 @@ def test_a_node_that_is_read_on_another_machine_can_be_swapped(
         )
     there = run("swap", "far", "--graph", file)
     assert there.end() == 1
-    assert there.err == ["far runs on machine play; say it there\n"]
+    assert there.err == ["far runs on machine play; run this command there\n"]
     assert not any("another graph" in line for each in started for line in each.err)
     assert not any("restart" in line for each in started for line in each.err)
 

@@ -235,7 +235,7 @@ def test_inputs_are_joined_by_frame(run: Callable[..., Run], stages: Path) -> No
 def test_a_stage_that_fails_ends_an_exact_run_with_its_line(run: Callable[..., Run], stages: Path) -> None:
     started = run("run", graph(stages, "s: {run: source.py}", "f: {run: fails.py, in: s}"), "--exact", cwd=stages)
     assert started.end(60) == 1
-    assert started.err[-1] == "f failed (AssertionError: ): this run cannot be exact any more\n"
+    assert started.err[-1] == "f failed (AssertionError: ); an exact run ends here, since its results would differ\n"
 
 
 @pytest.mark.slow

@@ -97,7 +97,7 @@ def trigger(graph_file: str | None, on: str | None) -> list[str]:
     answers = request(directory, "command", 2 * SNAPSHOT_S, name=SNAPSHOT, within_s=SNAPSHOT_S)
     if not answers:
         raise RunError(
-            "nobody records the last seconds of this graph; start one: handflow record --snapshot 30 -o FILE"
+            "no recorder keeps the last seconds of this graph; start one with: handflow record --snapshot 30 -o FILE"
         )
     if errors := [answer["error"] for answer in answers.values() if "error" in answer]:
         raise RunError(f"no snapshot: {'; '.join(errors)}")

@@ -40,17 +40,19 @@ def only_running(file: Path | None = None, on: str | None = None) -> RunDir:
     graphs = runs(file, on)
     if not graphs:
         what = f"{file or 'no graph'}{f' on {on}' if on else ''}"
-        raise RunError(f"{what} does not run" if file else f"{what} runs; start one with: handflow run")
+        raise RunError(f"{what} is not running" if file else f"{what} is running; start one with: handflow run")
     if len(graphs) == 1:
         return graphs[0][0]
     files = list(dict.fromkeys(graph["file"] for _, graph in graphs))
     if len(files) > 1:
-        raise RunError(f"{len(files)} graphs run; say which with --graph: {', '.join(files)}")
-    raise RunError(f"{files[0]} runs here as {', '.join(graph['on'] for _, graph in graphs)}; say which with --on")
+        raise RunError(f"{len(files)} graphs are running; say which with --graph: {', '.join(files)}")
+    raise RunError(
+        f"{files[0]} is running here as {', '.join(graph['on'] for _, graph in graphs)}; say which with --on"
+    )
 
 
 def runs(file: Path | None = None, on: str | None = None) -> list[tuple[RunDir, dict[str, Any]]]:
-    """The graphs that run here, of those that are asked for, each as its run directory and as its processes read it."""
+    """The graphs that run here, of those that are asked for: each one's run directory, and its graph as JSON has it."""
     graphs = []
     for each in running(file):
         with contextlib.suppress(OSError, ValueError):  # one that is just starting has not said yet what it is

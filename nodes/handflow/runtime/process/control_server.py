@@ -102,7 +102,7 @@ class ControlServer:
                 died = self.running.guests.get(name) is not pending.process
             if died or now > pending.expires_at:
                 del self.pending[number]
-                why = "failed over it, and goes on as it was" if died else "has not answered in time"
+                why = "failed while carrying it out; it goes on as it was" if died else "has not answered in time"
                 pending.done(None, f"{name} {why}")
 
     def _send(
@@ -246,7 +246,7 @@ class ControlServer:
     def _child(self, node: str) -> Child:
         children = self.running.children
         if node not in children and node in self.running.stages:
-            raise Refused(f"{node} runs on machine {self.running.stages[node].on}; say it there")
+            raise Refused(f"{node} runs on machine {self.running.stages[node].on}; run this command there")
         if node not in children:
             raise Refused(f"there is no node {node!r}{hint(node, list(children))}; there are {', '.join(children)}")
         return children[node]

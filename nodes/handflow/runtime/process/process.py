@@ -50,7 +50,8 @@ def run_process(
         stage = _stage(graph, name, standby)
         Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
         if not standby and directory.lock(name, wait_s=3 if supervised else 0) is None:
-            raise SetupError(f"node {name!r} of {graph.file} already runs (process {directory.holder(name)})")
+            pid = directory.holder(name)
+            raise SetupError(f"node {name!r} of {graph.file} already runs (process {pid}); stop that one first")
         if not supervised and directory.running():
             threading.Thread(target=_join, args=(context, directory, name, commands), daemon=True).start()
         worker = Worker(stage, graph, directory, context, rings, profile, commands)
@@ -74,7 +75,7 @@ def run_process(
     finally:
         _ignore_signals()
         done.set()
-        profile.news.set()
+        profile.urgent.set()
         reporter.join(0.5)
         context.term()
         rings.close()  # what was sent last has been sent by now
@@ -123,13 +124,12 @@ def _follow_supervisor(commands: WorkerCommands) -> None:
 
 def _join(context: zmq.Context, directory: RunDir, name: str, commands: WorkerCommands) -> None:
     """A node that was started beside a running graph takes commands from its supervisor; until the context ends."""
-    with context.socket(zmq.DEALER) as socket:
+    with contextlib.suppress(zmq.ContextTerminated), context.socket(zmq.DEALER) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         address = directory.control
         address.connect(socket)
-        with contextlib.suppress(zmq.ContextTerminated):
-            socket.send(address.prefix + json.dumps({"verb": "join", "node": name, "pid": os.getpid()}).encode())
-            commands.read(iter(socket.recv_string, ""))
+        socket.send(address.prefix + json.dumps({"verb": "join", "node": name, "pid": os.getpid()}).encode())
+        commands.read(iter(socket.recv_string, ""))
 
 
 def _send_status(context: zmq.Context, directory: RunDir, profile: Profile, done: threading.Event) -> None:
@@ -142,16 +142,16 @@ def _send_status(context: zmq.Context, directory: RunDir, profile: Profile, done
     due = 0.0
     found = False
     while True:
-        # Each time this thread wakes for nothing costs as much as the sending of a picture.
-        profile.news.wait(max(0.0, due - time.monotonic()) if found else 0.1)
+        # Each time this thread wakes for nothing costs as much as sending a frame.
+        profile.urgent.wait(max(0.0, due - time.monotonic()) if found else 0.1)
         if done.is_set():
             break
         found = address.follow(socket)
-        # A change of state is told at once: the supervisor's table and its judgement of a crash rest on it.
-        if time.monotonic() >= due or profile.news.is_set():
-            profile.news.clear()
+        # A change of state is reported at once: the supervisor's table and its judgement of a crash rest on it.
+        if time.monotonic() >= due or profile.urgent.is_set():
+            profile.urgent.clear()
             due = time.monotonic() + STATUS_S
             with contextlib.suppress(zmq.Again):
                 socket.send(msgpack.packb(profile.status()), zmq.NOBLOCK)
-            profile.said.set()
+            profile.reported.set()
     socket.close()

@@ -60,7 +60,7 @@ class Supervisor:
         lock = running.directory.hold()
         if lock is None:
             pid = (running.directory.path / "pid").read_text()
-            raise RunError(f"{self.graph.file} already runs (process {pid})")
+            raise RunError(f"{self.graph.file} already runs (process {pid}); stop that one first")
         self.graph.clock_offset_ns = Clock.offset_ns
         running.write()
         context = zmq.Context()
@@ -134,7 +134,7 @@ class Supervisor:
     def _every_second(self, now: float) -> None:
         refused = self.control.refused - self._refused_said
         if refused and now - self._refused_at > REFUSED_EVERY_S:
-            self.say(f"{refused} messages to the supervisor were refused: no process of this graph sends such")
+            self.say(f"refused {refused} messages to the supervisor that no process of this graph sends")
             self._refused_said, self._refused_at = self.control.refused, now
         self.show(self.rows())
         if self.running.peers:
@@ -169,7 +169,7 @@ class Supervisor:
         name = child.name
         why = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed ({child.last_line or code})"
         if self.graph.exact:
-            raise RunError(f"{name} {why}: this run cannot be exact any more")
+            raise RunError(f"{name} {why}; an exact run ends here, since its results would differ")
         if now - child.started_at > HEALTHY_S:
             child.failures = 0
         pause = pause_s(PAUSES_S, child.failures)

@@ -44,7 +44,7 @@ class Swap:
         took_over = yield from self._until("running")
         if not took_over:
             self.old.start_at = time.monotonic()  # the supervisor starts it again
-            self.done(f"{self.node} was not swapped, and the one before was started again: {self._failure()}")
+            self.done(f"{self.node} was not swapped, and its old process was started again: {self._failure()}")
             return
         self._replace()
         self.done("")
@@ -122,9 +122,11 @@ class Swaps:
         if node in self.under_way:
             raise Refused(f"{node} is being swapped already; try again when that is done")
         if old.ended:
-            raise Refused(f"{node} has ended")
+            raise Refused(f"{node} has ended; there is nothing to replace")
         if any(edge.keep == "all" for edge in old.stage.edges):
-            raise Refused(f"{node} reads every message: those that come during the change would be lost")
+            raise Refused(
+                f"{node} reads every message and cannot be swapped: those sent during the change would be lost"
+            )
         whole = json.loads(running.directory.graph.read_text("utf-8"))
         entry = whole["nodes"][node]
         if run is not None:

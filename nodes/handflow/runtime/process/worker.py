@@ -1,4 +1,4 @@
-"""A node's life in its process: its ends are opened, it is started, driven, changed, and handed over to the next one.
+"""A node's life in its process: it is connected, started, driven, changed, and replaced by the next process.
 
 A swap starts the next process of a node beside the one that works. It loads and starts, listens, and binds nothing; the
 one that works finishes a message, unbinds and says so; the next goes on with the message after that one.
@@ -19,6 +19,7 @@ import msgspec
 import zmq
 
 from handflow.errors import SetupError
+from handflow.runtime.files import replacing
 from handflow.runtime.graph.graph import Graph, Stage
 from handflow.runtime.node import Call, run_node
 from handflow.runtime.profile import Profile
@@ -32,11 +33,15 @@ from handflow.runtime.transport.wire import Edge
 
 from .commands import NodeCommand, SettingChange, WorkerCommands, change, run_command
 
-LISTENERS_S = 3.0  # how long a starting node holds its first message back for those that listen to it
-SWAPPED_S = 0.15  # the same when it has taken over: ZeroMQ finds it again in 10 to 20 ms, and nothing is lost meanwhile
-READERS_S = 60.0  # and for those that must read every message
-AGAIN_S = 1.0  # the same when it was started again: it must not hold up the others
-STANDBY_POLL_S = 0.002  # how often one that stands by looks whether it is to take over
+# How long a starting node holds its first message back for those that listen to it, and for those of them that must
+# read every message. One that was started again must not hold up the others. When one takes over, ZeroMQ finds it in
+# 10 to 20 ms, and nothing is lost meanwhile.
+LISTENERS_S = 3.0
+READERS_S = 60.0
+READERS_AFTER_RESTART_S = 1.0
+LISTENERS_AFTER_SWAP_S = 0.15
+STANDBY_POLL_S = 0.002
+LEAVE_S = 3.0
 
 
 class Worker:
@@ -66,33 +71,35 @@ class Worker:
     def run(self, restarted: bool) -> None:
         """Until the input has ended, or another process takes over."""
         with self._open:
-            self._remembered()
+            self._restore()
             local, publisher = self._publishers()
             self._start()
             self.inputs = self._open_inputs()
-            self._drive(local, publisher, 0 if restarted else LISTENERS_S, AGAIN_S if restarted else READERS_S)
+            self._drive(
+                local, publisher, 0 if restarted else LISTENERS_S, READERS_AFTER_RESTART_S if restarted else READERS_S
+            )
 
     def take_over(self) -> None:
         """Starts beside the process that works, and goes on when that has left."""
         with self._open:
-            # A source or a sink may hold what only one can hold: a camera, a port. Others can start before.
-            alone = not (self.stage.edges and self.stage.what.output)
-            if not alone:
+            # A source or a sink may hold what only one process can hold: a camera, a port. Others can start before.
+            exclusive = not (self.stage.edges and self.stage.what.output)
+            if not exclusive:
                 self._start()
             self.inputs = self._open_inputs()
-            self.profile.tell("standby")
+            self.profile.enter("standby")
             while not self.commands.go.wait(0 if self.inputs else 1):
                 if self.inputs is not None:
                     self.inputs.pass_by(STANDBY_POLL_S)
-            if self.directory.lock(self.stage.name, wait_s=3) is None:
-                raise SetupError("the process before this one has not left")
-            self._remembered()
+            if self.directory.lock(self.stage.name, LEAVE_S) is None:
+                raise SetupError(f"expected the old process to end within {LEAVE_S:g} s; it still runs")
+            self._restore()
             local, publisher = self._publishers()
-            if alone:
+            if exclusive:
                 self._start()
             if self.inputs is not None:
                 self.inputs.go_on_after(self.commands.last)
-            self._drive(local, publisher, SWAPPED_S, AGAIN_S)
+            self._drive(local, publisher, LISTENERS_AFTER_SWAP_S, READERS_AFTER_RESTART_S)
 
     def _drive(
         self, local: Publisher, publisher: Publisher | RemotePublisher, listeners_s: float, readers_s: float
@@ -105,8 +112,8 @@ class Worker:
             publisher.wait_for_readers(self.stage.readers, readers_s, look)
             publisher.wait_for(len(beside), listeners_s)
         self.profile.commands = list(self.node.commands)
-        self.profile.tell("running")
-        run_node(self.node, self.stage.name, self._calls(), publisher, self.profile, self._remember, self._turn)
+        self.profile.enter("running")
+        run_node(self.node, self.stage.name, self._calls(), publisher, self.profile, self._store, self._turn)
         publisher.drain()
         if self.commands.leave:
             publisher.close()
@@ -115,16 +122,19 @@ class Worker:
             if not (self.stage.edges and self.stage.what.output):
                 self._stop()
             self.directory.release(self.stage.name)
-            self.profile.tell("left")
-            self.profile.said.wait(1)  # the end of this process says it too, but takes longer
+            self.profile.enter("left")
+            # The end of this process would say it too, but later.
+            self.profile.reported.wait(1)
 
     def _calls(self) -> Iterator[Call | None]:
         for call in self.inputs or ():
             yield call
-            if self.commands.leave:  # after a message, not before one: that leaves the most time until the next
+            # After a message, not before one: that leaves the most time until the next.
+            if self.commands.leave:
                 return
+        # A source ends when its `process` does, unless it was started anew.
         while self.inputs is None and self._again and not self.commands.leave:
-            self._again = False  # a source ends when its process does, unless it was started anew
+            self._again = False
             yield Call({})
 
     def _turn(self) -> bool:
@@ -150,8 +160,8 @@ class Worker:
     def _call(self, command: NodeCommand) -> None:
         try:
             answer = run_command(self.node, command.name, command.value)
-        except SetupError as error:
-            self.profile.answer(command.number, error=str(error))
+        except Exception as error:
+            self.profile.answer(command.number, error=self._reason(error))
             return
         if isinstance(answer, Future):
             answer.add_done_callback(functools.partial(self._answer_later, command.number))
@@ -163,7 +173,14 @@ class Worker:
         try:
             self.profile.answer(number, msgspec.to_builtins(answer.result()))
         except Exception as error:
-            self.profile.answer(number, error=str(error) if isinstance(error, SetupError) else line_of(error))
+            self.profile.answer(number, error=self._reason(error))
+
+    def _reason(self, error: Exception) -> str:
+        """Why a command was not carried out. The node goes on: what was sent may be a mistake of anybody's."""
+        if isinstance(error, SetupError):
+            return str(error)
+        self.log.error("a command failed", exc_info=error)
+        return line_of(error)
 
     def _publishers(self) -> tuple[Publisher, Publisher | RemotePublisher]:
         """The sending end, and the one that sends to other machines too."""
@@ -218,25 +235,23 @@ class Worker:
             raise SetupError(line_of(error)) from error
         self._started = True
         self._open.callback(self._stop)
+        # Modules and models are here to stay: looking through them again would cost milliseconds.
         gc.collect()
-        gc.freeze()  # modules and models are here to stay: looking through them again would cost milliseconds
+        gc.freeze()
 
     def _stop(self) -> None:
         if self._started:
             self._started = False
             self.node.stop()
 
-    def _remembered(self) -> None:
-        """What the processes before this one kept."""
+    def _restore(self) -> None:
+        """What the processes before this one have stored."""
         with contextlib.suppress(FileNotFoundError):
             self.node.persistent.update(msgpack.unpackb(self.directory.persistent(self.stage.name).read_bytes()))
 
-    def _remember(self, values: dict[str, object]) -> None:
-        """Written beside and renamed: a kill in the middle leaves what was there."""
-        file = self.directory.persistent(self.stage.name)
-        part = file.with_suffix(".part")
-        part.write_bytes(msgpack.packb(values))
-        part.replace(file)
+    def _store(self, values: dict[str, object]) -> None:
+        with replacing(self.directory.persistent(self.stage.name)) as file:
+            file.write_bytes(msgpack.packb(values))
 
 
 def line_of(error: Exception) -> str:
