@@ -134,8 +134,8 @@ def test_readers_are_told_of_an_empty_picture_when_hands_stop_coming_and_at_the_
     assert len(reader.line()["hands"]) == 2
     node.idle()
     assert not reader.socket.poll(200)
-    node.heard_s -= 2
-    node.told_s -= 2
+    node.received_s -= 2
+    node.reported_s -= 2
     node.idle()
     line = reader.line()
     assert (line["frame"], line["hands"], line["lost"]) == (9, [], True)
