@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from handflow.training.labels.data import LabelledPicture
+from handflow.training.labels.pictures import LabelledPicture
 
 
 def soft_edge(rng: np.random.Generator, picture: LabelledPicture, box: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from handflow.training.labels.data import LabelledPicture
+from handflow.training.labels.pictures import LabelledPicture
 
 from .cutouts import soft_edge
 from .pool import WeightedPictures

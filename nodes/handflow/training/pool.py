@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 
-from handflow.training.labels.data import LabelledPicture
+from handflow.training.labels.pictures import LabelledPicture
 
 from .targets import OPEN
 

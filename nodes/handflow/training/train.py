@@ -18,7 +18,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from handflow.errors import SetupError
-from handflow.training.labels.data import fingerprint, read_labels, split
+from handflow.training.labels.data import read_labels
+from handflow.training.labels.pictures import fingerprint, split
 from handflow.vision.model import model_path
 
 from .augment import calibration_pictures

@@ -16,10 +16,11 @@ from support.pages import ask
 from handflow import SetupError
 from handflow.__main__ import main
 from handflow.commands.network.annotate import serve
-from handflow.training.annotation.key_frames import Marks
+from handflow.training.annotation.key_frames import FrameLabels
 from handflow.training.annotation.session import Session, opened
 from handflow.training.labels.data import read_labels
 from handflow.training.labels.images import Clip
+from handflow.training.labels.line import HandLabel
 from handflow.training.targets import OPEN, OTHER
 
 FRAMES = 20
@@ -201,16 +202,16 @@ FRAME = {"frame": 0, "width": 640, "height": 360, "hands": []}
     ("text", "said"),
     [
         ("{", r"square\.jsonl:1: not JSON"),
-        ("[]", r"square\.jsonl:1: an object was expected"),
-        (json.dumps({"image": "a.png"}), r"square\.jsonl:1: no 'frame' in this line"),
-        (json.dumps(FRAME | {"width": 320}), r"square\.jsonl:1: labels of a clip of 320x360, but"),
-        (json.dumps(FRAME | {"frame": 20}), r"square\.jsonl:1: labels frame 20, but .* has 20 frames"),
-        (json.dumps(FRAME), r"square\.jsonl: labels of 1 frames, but .* has 20"),
+        ("[]", r"square\.jsonl:1: expected an object"),
+        (json.dumps({"image": "a.png"}), r"square\.jsonl:1: expected 'frame' in this line"),
+        (json.dumps(FRAME | {"width": 320}), r"square\.jsonl:1: expected labels of a clip of 640x360 .* got 320x360"),
+        (json.dumps(FRAME | {"frame": 20}), r"square\.jsonl:1: expected a frame of the 20 of .* got 20"),
+        (json.dumps(FRAME), r"square\.jsonl: expected labels of the 20 frames of .* got 1"),
         (
             json.dumps(FRAME | {"hands": [{"box": [1, 1, 9, 9], "kind": "mano"}]}),
-            r"square\.jsonl:1: unknown kind 'mano'",
+            r"square\.jsonl:1: expected a kind, .* got 'mano'",
         ),
-        (json.dumps(FRAME | {"labelled": "no"}), r"square\.jsonl:1: labelled and exact must be true or false"),
+        (json.dumps(FRAME | {"labelled": "no"}), r"square\.jsonl:1: expected labelled and exact to be true or false"),
     ],
 )
 def test_labels_that_cannot_be_ours_are_refused_with_their_line(clip: Path, folder: Path, text: str, said: str) -> None:
@@ -225,7 +226,7 @@ def test_labels_that_cannot_be_ours_are_refused_with_their_line(clip: Path, fold
 def test_labels_that_no_list_names_are_not_written_over(clip: Path, folder: Path) -> None:
     (folder / "clips").mkdir(parents=True)
     (folder / "clips" / "square.jsonl").write_text("")
-    with pytest.raises(SetupError, match=r"square\.jsonl: labels that clips\.jsonl does not list: whose are they\?"):
+    with pytest.raises(SetupError, match=r"square\.jsonl: labels that clips\.jsonl does not list; give another folder"):
         begun([str(clip)], folder)
 
 
@@ -253,16 +254,16 @@ def test_what_cannot_be_opened_or_written_is_one_line(
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"hands": 3}, "hands must be a list"),
-        ({"hands": [{"id": 1, "box": [0, 0, 9, 9], "kind": "paw"}]}, "kind 'paw' found"),
-        ({"hands": [{"id": 1, "box": [0, 0, 9], "kind": "open"}]}, r"box \[0, 0, 9\] found"),
-        ({"hands": [{"id": 1, "box": [0, 0, 0.2, 9], "kind": "open"}]}, "a box in the picture of 640x360 expected"),
-        ({"hands": [{"id": 1, "box": [640, 0, 9, 9], "kind": "open"}]}, "a box in the picture of 640x360 expected"),
+        ({"hands": 3}, "expected hands to be a list"),
+        ({"hands": [{"id": 1, "box": [0, 0, 9, 9], "kind": "paw"}]}, "expected a kind, .* got 'paw'"),
+        ({"hands": [{"id": 1, "box": [0, 0, 9], "kind": "open"}]}, r"expected a box .* got \[0, 0, 9\]"),
+        ({"hands": [{"id": 1, "box": [0, 0, 0.2, 9], "kind": "open"}]}, "expected a box in the picture of 640x360"),
+        ({"hands": [{"id": 1, "box": [640, 0, 9, 9], "kind": "open"}]}, "expected a box in the picture of 640x360"),
         ({"hands": [{"id": 1, "box": [0, 0, 9, float("nan")], "kind": "open"}]}, "expected"),
-        ({"hands": [{"id": 1, "box": [0, 0, 9, 9], "kind": "open"}] * 2}, "one for each hand expected"),
-        ({"frame": 20, "hands": []}, "frame 20 found; there are 20"),
-        ({"frame": "x", "hands": []}, "frame 'x' found"),
-        ({"clip": 1, "hands": []}, "clip 1 found; there are 1"),
+        ({"hands": [{"id": 1, "box": [0, 0, 9, 9], "kind": "open"}] * 2}, "expected an id for each hand"),
+        ({"frame": 20, "hands": []}, "expected a frame from 0 to 19, got 20"),
+        ({"frame": "x", "hands": []}, "expected a frame as a whole number, got 'x'"),
+        ({"clip": 1, "hands": []}, "expected a clip from 0 to 0, got 1"),
     ],
 )
 def test_what_a_page_may_not_send_is_refused_and_not_written(
@@ -341,7 +342,7 @@ class Shown:
         self.page.mouse.up()
 
     def saved(self) -> list[dict[str, Any]]:
-        return lines(self.session.items[0].sheet.file)
+        return lines(self.session.items[0].label_file.file)
 
     def close(self) -> None:
         self.page.close()
@@ -411,7 +412,7 @@ def test_corners_resize_delete_removes_and_undo_brings_back(shown: Callable[...,
     for _ in range(4):
         it.page.keyboard.press("Control+z")
     until(lambda: it.page.locator(".hand").count() == 0, "not taken back")
-    until(lambda: not lines(it.session.items[0].sheet.file)[0]["labelled"], "still a label")
+    until(lambda: not lines(it.session.items[0].label_file.file)[0]["labelled"], "still a label")
 
 
 def test_what_the_model_finds_is_dashed_until_it_is_taken(shown: Callable[..., Shown]) -> None:
@@ -438,15 +439,15 @@ def test_a_lost_hand_stays_lost_while_others_are_put_right_and_is_found_again_by
 ) -> None:
     it = shown(find=lambda _: [{"box": box(330, 200), "kind": "other", "score": 0.8}])
     item = it.session.items[0]
-    lost = {"box": box(300, 180), "kind": "open", "labelled_by": "flow", "id": 1, "lost": True}
-    item.keyed.marks[1] = Marks([lost])
+    lost = HandLabel(box(300, 180), "open", id=1, labelled_by="flow", lost=True)
+    item.key_frames.frames[1] = FrameLabels([lost])
     it.page.keyboard.press("ArrowRight")
     it.page.wait_for_selector(".hand.lost")
     it.drag((20, 20), (60, 70))
     until(lambda: len(it.saved()[1]["hands"]) == 2, "not saved")
     line = it.saved()[1]
-    assert (line["hands"][0], line["exact"], line["labelled"]) == (lost, True, False)
-    assert begun([str(item.clip.path)], it.session.folder).items[0].keyed.marks[1].hands[0] == lost
+    assert (line["hands"][0], line["exact"], line["labelled"]) == (lost.json(), True, False)
+    assert begun([str(item.clip.path)], it.session.folder).items[0].key_frames.frames[1].hands[0] == lost
     it.page.keyboard.press("a")
     until(lambda: it.saved()[1]["labelled"], "not found again")
     assert it.saved()[1]["hands"][0] == {"box": box(330, 200), "kind": "open", "labelled_by": "model", "id": 1}

@@ -14,7 +14,8 @@ from handflow import SetupError
 from handflow.commands.network import evaluate
 from handflow.training.evaluation.matching import Detections, Matches, alarms, best_threshold, match, score, separation
 from handflow.training.evaluation.report import worst
-from handflow.training.labels.data import LabelError, LabelledPicture, split
+from handflow.training.labels.data import LabelError
+from handflow.training.labels.pictures import LabelledPicture, split
 from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN
 from handflow.vision.peaks import Peaks
 

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from support.moving import SIZE, box, scene, texture
 
-from handflow.training.annotation.propagation import Carried, blend, carry, grey, inside
+from handflow.training.annotation.propagation import Propagated, blend, grey, inside, propagate
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (7.3, -4.6), (-15, 6), (0.4, 0.2)])
 def test_a_box_goes_with_what_is_in_it_to_within_half_a_pixel(shift: tuple[float, float]) -> None:
     before, after = scene(300, 180), scene(300 + shift[0], 180 + shift[1])
-    moved = carry(before, after, np.array([box(300, 180)]), SIZE[0])
+    moved = propagate(before, after, np.array([box(300, 180)]), SIZE[0])
     assert moved.sure.all()
     np.testing.assert_allclose(moved.boxes[0], box(300 + shift[0], 180 + shift[1]), atol=0.5)
 
@@ -23,7 +23,7 @@ def test_after_forty_frames_it_is_still_within_a_pixel() -> None:
     boxes = np.array([box(*places[0])])
     frames = [scene(*place) for place in places]
     for before, after in pairwise(frames):
-        moved = carry(before, after, boxes, SIZE[0])
+        moved = propagate(before, after, boxes, SIZE[0])
         assert moved.sure.all()
         boxes = moved.boxes
     np.testing.assert_allclose(boxes[0, :2] + boxes[0, 2:] / 2, places[-1], atol=1)
@@ -31,50 +31,50 @@ def test_after_forty_frames_it_is_still_within_a_pixel() -> None:
 
 def test_two_boxes_go_their_own_ways() -> None:
     before, after = scene(300, 180), scene(312, 180)
-    moved = carry(before, after, np.array([box(300, 180), box(100, 100, 60)]), SIZE[0])
+    moved = propagate(before, after, np.array([box(300, 180), box(100, 100, 60)]), SIZE[0])
     np.testing.assert_allclose(moved.boxes, [box(312, 180), box(100, 100, 60)], atol=0.5)
 
 
 def test_a_box_grows_with_its_hand_but_carefully() -> None:
-    moved = carry(scene(300, 180), scene(300, 180, 88), np.array([box(300, 180)]), SIZE[0])
+    moved = propagate(scene(300, 180), scene(300, 180, 88), np.array([box(300, 180)]), SIZE[0])
     assert 80 * 1.02 < moved.boxes[0, 2] <= 88
     np.testing.assert_allclose(moved.boxes[0, :2] + moved.boxes[0, 2:] / 2, [300, 180], atol=0.7)
 
 
 def test_what_is_gone_is_lost_and_its_box_stays() -> None:
     other = cv2.resize(texture(7), SIZE).astype(np.uint8)
-    moved = carry(scene(300, 180), other, np.array([box(300, 180)]), SIZE[0])
+    moved = propagate(scene(300, 180), other, np.array([box(300, 180)]), SIZE[0])
     assert moved.sure.tolist() == [False]
     assert moved.boxes.tolist() == [box(300, 180)]
 
 
 def test_on_a_blank_wall_there_is_nothing_to_hold_on_to() -> None:
     blank = np.full(SIZE[::-1], 128, np.uint8)
-    assert carry(blank, blank, np.array([box(300, 180)]), SIZE[0]).sure.tolist() == [False]
+    assert propagate(blank, blank, np.array([box(300, 180)]), SIZE[0]).sure.tolist() == [False]
 
 
 def test_no_boxes_are_carried_to_no_boxes() -> None:
-    assert carry(scene(300, 180), scene(300, 180), np.empty((0, 4)), SIZE[0]).boxes.shape == (0, 4)
+    assert propagate(scene(300, 180), scene(300, 180), np.empty((0, 4)), SIZE[0]).boxes.shape == (0, 4)
 
 
 def test_boxes_are_in_pixels_of_the_picture_though_a_smaller_one_is_searched() -> None:
     large = (2560, 1440)
     frames = [grey(np.repeat(scene(x, 700, 300, large)[..., None], 3, axis=2)) for x in (1000, 1040)]
     assert frames[0].shape == (720, 1280)
-    moved = carry(*frames, np.array([box(1000, 700, 300)]), large[0])
+    moved = propagate(*frames, np.array([box(1000, 700, 300)]), large[0])
     np.testing.assert_allclose(moved.boxes[0], box(1040, 700, 300), atol=1)
 
 
 def test_a_box_between_two_key_frames_is_nearer_to_the_nearer_one() -> None:
-    forward = Carried(np.array([box(100, 100)]), np.array([True]))
-    backward = Carried(np.array([box(108, 96)]), np.array([True]))
+    forward = Propagated(np.array([box(100, 100)]), np.array([True]))
+    backward = Propagated(np.array([box(108, 96)]), np.array([True]))
     assert blend(forward, backward, 0.25).boxes.tolist() == [box(102, 99)]
 
 
 def test_where_one_way_lost_the_hand_the_other_counts_alone() -> None:
     good, lost = (
-        Carried(np.array([box(100, 100)]), np.array([True])),
-        Carried(np.array([box(50, 9)]), np.array([False])),
+        Propagated(np.array([box(100, 100)]), np.array([True])),
+        Propagated(np.array([box(50, 9)]), np.array([False])),
     )
     for ways in ((good, lost), (lost, good)):
         met = blend(*ways, 0.5)
@@ -84,7 +84,7 @@ def test_where_one_way_lost_the_hand_the_other_counts_alone() -> None:
 
 
 def test_two_ways_that_lie_apart_are_both_doubted() -> None:
-    ways = [Carried(np.array([box(x, 100)]), np.array([True])) for x in (100, 190)]
+    ways = [Propagated(np.array([box(x, 100)]), np.array([True])) for x in (100, 190)]
     assert blend(*ways, 0.5).sure.tolist() == [False]
 
 

@@ -12,7 +12,8 @@ from handflow.runtime.inline import started
 from handflow.stages.heatmap import HeatmapNode
 from handflow.training.evaluation import tracking as clips
 from handflow.training.evaluation.tracking import Followed, follow_clips, follow_demo, follow_lines, identities
-from handflow.training.labels.data import LabelError, LabelledPicture, read_labels
+from handflow.training.labels.data import LabelError, read_labels
+from handflow.training.labels.pictures import LabelledPicture
 from handflow.training.targets import OTHER
 
 FPS = 30

@@ -92,7 +92,7 @@ def test_a_category_of_another_name_is_said_in_kinds_json(tmp_path):
     write(tmp_path / "kinds.json", {"Mano": "unknown", "cara": "none"})
     assert kinds(read_labels([tmp_path])) == [[UNKNOWN]]
     write(tmp_path / "kinds.json", {"mano": "paw"})
-    with pytest.raises(LabelError, match=r"kinds\.json: .* was expected; kinds are open, other"):
+    with pytest.raises(LabelError, match=r"kinds\.json: expected .*; kinds are open, other"):
         read_labels([file])
 
 
@@ -122,7 +122,7 @@ def test_a_picture_that_coco_names_and_nobody_has_is_named(tmp_path):
 
 
 def test_other_json_is_refused(tmp_path):
-    with pytest.raises(LabelError, match=r"other\.json: neither JSON lines nor COCO"):
+    with pytest.raises(LabelError, match=r"other\.json: expected JSON lines, or COCO"):
         read_labels([write(tmp_path / "other.json", {"shapes": []})])
 
 
@@ -174,12 +174,12 @@ def test_darknets_names_stand_in_a_text_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("0 0.25 0.5\n", r"a\.txt:1: '0 0\.25 0\.5' found, class x y width height expected"),
-        ("fist 0.25 0.5 0.2 0.4\n", r"a\.txt:1: 'fist .* found, class x y"),
+        ("0 0.25 0.5\n", r"a\.txt:1: expected class x y width height, .*got '0 0\.25 0\.5'"),
+        ("fist 0.25 0.5 0.2 0.4\n", r"a\.txt:1: expected class x y .*got 'fist "),
         ("0 0.25 0.5 0.2 0.4\n3 0.25 0.5 0.2 0.4\n", r"a\.txt:2: class 3 has no name; there are 2: open palm, fist"),
-        ("0 50 50 40 40\n", r"a\.txt:1: .* found, places of 0\.\.1 expected, not pixels"),
+        ("0 50 50 40 40\n", r"a\.txt:1: expected positions of 0\.\.1, got pixels"),
         ("0 1.4 0.5 0.2 0.4\n", r"a\.txt: box .* lies outside its picture of 200x100"),
-        ("0 nan 0.5 0.2 0.4\n", r"a\.txt:1: '0 nan"),
+        ("0 nan 0.5 0.2 0.4\n", r"a\.txt:1: expected class .*got '0 nan"),
     ],
 )
 def test_a_bad_yolo_line_is_named(tmp_path, text, said):
@@ -259,7 +259,7 @@ def test_cvats_clip_may_have_been_exported_as_pictures(tmp_path):
         (
             '<image name="a.png" width="200" height="100"><points label="hand" points="1,2"/></image>',
             "",
-            "a points found",
+            "expected a box, an ellipse or a polygon, got points",
         ),
         ('<image name="b.png" width="200" height="100"></image>', "", r"no such picture: .*b\.png"),
         (
@@ -279,7 +279,7 @@ def test_a_bad_cvat_file_is_named(tmp_path, inner, meta, said):
 def test_xml_that_is_not_whole_or_not_cvats_is_refused(tmp_path):
     with pytest.raises(LabelError, match="not whole XML"):
         read_labels([write(tmp_path / "a.xml", "<annotations>")])
-    with pytest.raises(LabelError, match="<svg> found, CVAT's <annotations> expected"):
+    with pytest.raises(LabelError, match="expected CVAT's <annotations>, got <svg>"):
         read_labels([write(tmp_path / "a.xml", "<svg/>")])
 
 

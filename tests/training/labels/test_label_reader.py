@@ -8,7 +8,9 @@ import pytest
 
 from handflow.training.augment import compose, merge, mirror, visible
 from handflow.training.drawn_hand import draw_hand
-from handflow.training.labels.data import LabelError, LabelledPicture, fingerprint, read_labels, split
+from handflow.training.labels.data import LabelError, read_labels
+from handflow.training.labels.line import parse_line
+from handflow.training.labels.pictures import LabelledPicture, fingerprint, split
 from handflow.training.layers import Layer, covered, place, turn_boxes
 from handflow.training.pool import Pool
 from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN
@@ -50,13 +52,20 @@ def test_every_kind_has_its_number(tmp_path):
     assert picture.hands.tolist() == [True, True, True, False]
 
 
-def test_a_box_guessed_from_a_persons_joints_is_coarse(tmp_path):
-    guesses = [{"kind": "unknown", "labelled_by": "derived"}, {"kind": "unknown", "auto": "pose"}]
-    sure = [{"kind": "open", "labelled_by": "derived"}, {"kind": "unknown", "auto": "hands"}]
+@pytest.mark.parametrize("said", [{"coarse": True}, {"labelled_by": "derived"}, {"auto": "pose"}])
+def test_a_box_that_is_only_about_right_is_coarse_where_the_kind_is_unknown(tmp_path, said):
+    guesses = [{"kind": "unknown", **said}, {"kind": "open", **said}]
+    sure = [{"kind": "unknown", "auto": "hands"}, {"kind": "unknown", "labelled_by": "eye", "coarse": False}]
     hands = [{"box": [1, 1, 5, 5], **hand} for hand in guesses + sure]
     (picture,) = read_labels([write(tmp_path, line(hands=hands))])
-    assert picture.kinds.tolist() == [COARSE, COARSE, OPEN, UNKNOWN]
+    assert picture.kinds.tolist() == [COARSE, OPEN, UNKNOWN, UNKNOWN]
     assert picture.hands.all()
+
+
+def test_a_line_is_written_as_it_was_read():
+    hand = {"box": [10, 20, 30, 40], "kind": "unknown", "coarse": True, "id": 0, "kind_by": "eye", "light": "dim"}
+    values = line(hands=[hand], labelled=False, exact=False, licence="CC0")
+    assert parse_line(values, "a.jsonl:1").json() == values
 
 
 def test_a_folder_is_all_its_label_files(tmp_path):
@@ -92,21 +101,24 @@ def test_a_clip_is_its_labelled_frames(tmp_path):
     [
         ({"hands": [{"box": [170, 20, 30, 40], "kind": "open"}]}, r"desk\.jsonl:1: box .* lies outside .*160x120"),
         ({"hands": [{"box": [10, 20, 0, 40], "kind": "open"}]}, r"desk\.jsonl:1: box .* is empty"),
-        ({"hands": [{"box": [10, 20, 30], "kind": "open"}]}, r"desk\.jsonl:1: box .*\[x, y, width, height\] expected"),
+        (
+            {"hands": [{"box": [10, 20, 30], "kind": "open"}]},
+            r"desk\.jsonl:1: expected a box \[x, y, width, height\], got \[10",
+        ),
         (
             {"hands": [{"box": [10, "x", 30, 4], "kind": "open"}]},
-            r"desk\.jsonl:1: box .*\[x, y, width, height\] expected",
+            r"desk\.jsonl:1: expected a box \[x, y, width, height\], got \[10",
         ),
-        ({"hands": ["a hand"]}, r"desk\.jsonl:1: hands must be a list"),
-        ({"hands": None}, r"desk\.jsonl:1: hands must be a list"),
-        ({"width": 0}, r"desk\.jsonl:1: width 0 and height 120 found, whole numbers"),
+        ({"hands": ["a hand"]}, r"desk\.jsonl:1: expected hands to be a list"),
+        ({"hands": None}, r"desk\.jsonl:1: expected hands to be a list"),
+        ({"width": 0}, r"desk\.jsonl:1: expected width and height in whole pixels, got 0 and 120"),
         (
             {"hands": [{"box": [10, 20, 30, 40], "kind": "open", "landmarks": [[1, 2]]}]},
-            r"desk\.jsonl:1: landmarks must be 21 pairs",
+            r"desk\.jsonl:1: expected landmarks to be 21 points",
         ),
         (
             {"hands": [{"box": [10, 20, 30, 40], "kind": "fist"}]},
-            r"desk\.jsonl:1: unknown kind 'fist'; one of open, other",
+            r"desk\.jsonl:1: expected a kind, one of open, other.* got 'fist'",
         ),
     ],
 )
@@ -119,7 +131,7 @@ def test_a_bad_label_is_named_with_its_line(tmp_path, change, said):
 def test_a_missing_field_is_named(tmp_path):
     bad = line()
     del bad["width"]
-    with pytest.raises(LabelError, match=r"desk\.jsonl:2: no 'width'"):
+    with pytest.raises(LabelError, match=r"desk\.jsonl:2: expected 'width' in this line, got image"):
         read_labels([write(tmp_path, line(), bad)])
 
 
@@ -146,7 +158,7 @@ def test_a_missing_picture_is_named_with_its_line(tmp_path):
 
 def test_a_picture_of_another_size_than_its_label_is_refused(tmp_path):
     (picture,) = read_labels([write(tmp_path, line(width=320, height=240))])
-    with pytest.raises(LabelError, match="the picture is 160x120, its label says 320x240"):
+    with pytest.raises(LabelError, match="expected a picture of 320x240 as its label says, got 160x120"):
         picture.read()
 
 

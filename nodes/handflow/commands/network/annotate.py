@@ -1,6 +1,6 @@
 """`handflow annotate CLIP…`: a page to label the hands in clips and pictures of your own, for `train` and `evaluate`.
 
-Boxes are carried from frame to frame by optical flow, and need only be corrected. Every change is saved at once.
+Optical flow propagates boxes from frame to frame, so that they need only be corrected. Every change is saved at once.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from handflow.messages import Frame
 from handflow.runtime.inline import Inline, Wired
 from handflow.stages.heatmap import HeatmapNode
 from handflow.training.annotation.label_file import ELSEWHERE
-from handflow.training.annotation.session import Finder, Session, nothing, opened
+from handflow.training.annotation.session import Finder, Session, find_nothing, opened
 from handflow.vision.peaks import find_peaks
 from handflow.vision.thresholds import OPEN_AT, START_SCORE
 from handflow.web.server import STATIC, WebServer
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, session: Session) -> int:
     for item in session.items:
-        print(f"{item.name}: {item.told}", flush=True)
+        print(f"{item.name}: {item.summary}", flush=True)
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
@@ -94,7 +94,7 @@ def alone(folder: Path) -> Iterator[None]:
 def finder(model: str, profile: str) -> Iterator[Finder]:
     """What finds hands in a picture, as boxes with kinds. SetupError."""
     if model == "none":
-        yield nothing
+        yield find_nothing
         return
     node = HeatmapNode(model=model, profile=profile)  # type: ignore[arg-type]  # argparse has looked
     with Inline({"heatmap": Wired(node, {"frame": "", "prior": "none"})}) as stages:

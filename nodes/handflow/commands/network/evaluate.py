@@ -29,7 +29,9 @@ from handflow.training.evaluation.report import (
     tracking_table,
     worst,
 )
-from handflow.training.labels.data import LabelError, LabelledPicture, read_image, read_labels, split
+from handflow.training.labels.data import LabelError, read_labels
+from handflow.training.labels.images import read_image
+from handflow.training.labels.pictures import LabelledPicture, split
 from handflow.vision.model import Model, model_path, open_model
 
 

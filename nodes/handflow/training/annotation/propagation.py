@@ -21,7 +21,7 @@ SEEN = 1 / 3  # share of a box inside the picture; with less the hand has left
 APART = 0.5  # of the box's longer side: two ways of carrying it that differ by more are both doubtful
 
 
-class Carried(NamedTuple):
+class Propagated(NamedTuple):
     """Boxes in the next picture, in the order of those in this one."""
 
     boxes: np.ndarray  # (n, 4) float: x, y, width, height in pixels
@@ -36,12 +36,12 @@ def grey(image: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
-def carry(before: np.ndarray, after: np.ndarray, boxes: np.ndarray, width: int) -> Carried:
+def propagate(before: np.ndarray, after: np.ndarray, boxes: np.ndarray, width: int) -> Propagated:
     """Where `boxes` (n, 4), in pixels of pictures `width` wide, have gone between two grey pictures (see `grey`)."""
     scale = before.shape[1] / width
     moved, sure = np.array(boxes, float).reshape(-1, 4), np.zeros(len(boxes), bool)
     if len(boxes) == 0:
-        return Carried(moved, sure)
+        return Propagated(moved, sure)
     points = [grid(box, *before.shape[::-1]) for box in moved * scale]
     there, back, good = there_and_back(before, after, np.concatenate(points))
     for n, start in enumerate(points):
@@ -54,7 +54,7 @@ def carry(before: np.ndarray, after: np.ndarray, boxes: np.ndarray, width: int) 
             moved[n, 2:] *= growth
             moved[n, :2] = middle - moved[n, 2:] / 2
             sure[n] = True
-    return Carried(moved, sure)
+    return Propagated(moved, sure)
 
 
 def grid(box: np.ndarray, columns: int, rows: int) -> np.ndarray:
@@ -111,7 +111,7 @@ def inside(box: Sequence[float] | np.ndarray, width: int, height: int) -> float:
     return float(max(across, 0) * max(down, 0) / (w * h))
 
 
-def blend(forward: Carried, backward: Carried, share: float) -> Carried:
+def blend(forward: Propagated, backward: Propagated, share: float) -> Propagated:
     """Boxes carried from the key frame before and from the one after; `share` of the way between them lies behind.
 
     Where only one of the two was sure, it counts alone. Where both were and lie apart, neither is.
@@ -123,7 +123,7 @@ def blend(forward: Carried, backward: Carried, share: float) -> Carried:
     off = np.abs(middles(forward.boxes) - middles(backward.boxes)).max(axis=1)
     apart = off > APART * boxes[:, 2:].max(axis=1)
     sure = np.where(forward.sure & backward.sure, ~apart, forward.sure | backward.sure)
-    return Carried(boxes, sure)
+    return Propagated(boxes, sure)
 
 
 def middles(boxes: np.ndarray) -> np.ndarray:

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from handflow.outputs.json_line import Line, frame_line, hand_line
-from handflow.training.labels.data import LabelError, LabelledPicture
+from handflow.training.labels.data import LabelError
+from handflow.training.labels.pictures import LabelledPicture
 from handflow.vision.peaks import Peaks
 
 from .matching import Detections

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from handflow.training.labels.data import LabelledPicture
+from handflow.training.labels.pictures import LabelledPicture
 from handflow.vision.model import Model
 from handflow.vision.peaks import find_peaks
 

@@ -7,7 +7,8 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from handflow.training.labels.data import LabelError, LabelledPicture
+from handflow.training.labels.data import LabelError
+from handflow.training.labels.pictures import LabelledPicture
 from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER
 from handflow.vision.peaks import Peaks
 from handflow.vision.thresholds import OPEN_AT, START_SCORE

@@ -23,7 +23,8 @@ from handflow.pipeline import detect, follow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
 from handflow.synthetic.scene import Grain, Scene
-from handflow.training.labels.data import LabelError, LabelledPicture
+from handflow.training.labels.data import LabelError
+from handflow.training.labels.pictures import LabelledPicture
 from handflow.training.targets import IGNORE, OPEN, OTHER
 from handflow.vision.thresholds import KEEP_SCORE
 

@@ -11,6 +11,9 @@ from typing import Any, NamedTuple
 from handflow.errors import LabelError
 from handflow.training.targets import KINDS
 
+from .line import LabelLine
+from .pictures import ClipEntry
+
 NONE = "none"  # of a class that is no hand
 NAMES = {
     "open": ("open", "open hand", "open palm", "hand open", "palm"),
@@ -32,13 +35,13 @@ NAMES = {
 }
 
 
-class Labels(NamedTuple):
-    """The labels of one picture, not yet checked."""
+class ForeignLine(NamedTuple):
+    """The labels of one picture in another program's file, as a line of ours; not yet checked."""
 
-    line: dict[str, Any]  # as a line of our own
+    line: LabelLine
     where: str  # for complaints
     file: Path
-    clip: dict[str, Any] | None = None  # of a clip's frame: its path and group
+    clip: ClipEntry | None = None  # of a clip's frame
 
 
 class Kinds:
@@ -52,9 +55,7 @@ class Kinds:
         if self.file is not None:
             own = read_json(self.file)
             if not isinstance(own, dict) or not all(kind in (*KINDS, NONE) for kind in own.values()):
-                raise LabelError(
-                    f'{self.file}: {{"class": "kind"}} was expected; kinds are {", ".join(KINDS)} and {NONE}'
-                )
+                raise LabelError(f'{self.file}: expected {{"class": "kind"}}; kinds are {", ".join(KINDS)} and {NONE}')
             self.known |= {plain(name): kind for name, kind in own.items()}
 
     def of(self, name: str, where: str) -> str:

@@ -1,4 +1,4 @@
-"""YOLO's labels -> lines as ours: a text file beside each picture (or in `labels` beside `images`), a hand a line.
+"""YOLO's labels -> lines of ours: a text file beside each picture (or in `labels` beside `images`), a hand a line.
 
 The classes' names stand in a YAML file as Ultralytics has it, or in a text file of Darknet, CVAT or labelImg.
 """
@@ -14,8 +14,9 @@ from ruamel.yaml.error import YAMLError
 from handflow.capture.images import is_image
 from handflow.errors import LabelError
 
-from .foreign import NONE, Kinds, Labels, group_of
+from .foreign import NONE, ForeignLine, Kinds, group_of
 from .images import read_image
+from .line import HandLabel, LabelLine
 
 CLASSES = ("obj.names", "classes.txt", "classes.names")  # a class per line
 
@@ -39,7 +40,7 @@ def yolo_names(folder: Path) -> dict[int, str] | None:
     return None
 
 
-def yolo(folder: Path) -> Iterator[Labels]:
+def yolo(folder: Path) -> Iterator[ForeignLine]:
     """Every picture below the folder; its labels lie beside it, or in `labels` where it lies in `images`."""
     names, kinds = yolo_names(folder) or {}, Kinds(folder.resolve())
     lists = {*CLASSES, "train.txt", "valid.txt", "val.txt", "test.txt"}
@@ -48,14 +49,14 @@ def yolo(folder: Path) -> Iterator[Labels]:
         text = labels_of(picture)
         texts.discard(text)
         height, width = read_image(picture.resolve()).shape[:2]
-        hands = []
+        hands: list[HandLabel] = []
         lines = text.read_text(encoding="utf-8").splitlines() if text.is_file() else []  # none: nothing is there
         for number, words in enumerate(lines, start=1):
             if words.strip():
                 hands += yolo_hand(words, names, kinds, (width, height), f"{text}:{number}")
-        line = {"image": str(picture.resolve()), "width": width, "height": height, "hands": hands}
         group = group_of(str(picture.relative_to(folder)), folder / "data.yaml")
-        yield Labels(line | {"source": folder.resolve().name, "group": group}, str(text), text)
+        line = LabelLine(width, height, hands, str(picture.resolve()), None, folder.resolve().name, group)
+        yield ForeignLine(line, str(text), text)
     if texts:
         raise LabelError(f"{min(texts)}: labels without a picture beside them or in `images`")
 
@@ -69,14 +70,14 @@ def labels_of(picture: Path) -> Path:
     return picture.with_suffix(".txt")
 
 
-def yolo_hand(line: str, names: dict[int, str], kinds: Kinds, size: tuple[int, int], where: str) -> list[dict]:
+def yolo_hand(line: str, names: dict[int, str], kinds: Kinds, size: tuple[int, int], where: str) -> list[HandLabel]:
     """One line: a class and a box (its middle first), perhaps with keypoints; or a class and a polygon. All 0..1."""
     try:
         number, values = int(line.split()[0]), [float(v) for v in line.split()[1:]]
     except ValueError:
         number, values = -1, []
     if len(values) < 4 or not all(map(math.isfinite, values)):
-        raise LabelError(f"{where}: {line.strip()[:60]!r} found, class x y width height expected, each 0..1")
+        raise LabelError(f"{where}: expected class x y width height, each 0..1, got {line.strip()[:60]!r}")
     if number not in names:
         raise LabelError(
             f"{where}: class {number} has no name; there are {len(names)}: {', '.join(names.values())[:80]}"
@@ -85,7 +86,7 @@ def yolo_hand(line: str, names: dict[int, str], kinds: Kinds, size: tuple[int, i
     if kind == NONE:
         return []
     if max(values[:4]) > 1.5:
-        raise LabelError(f"{where}: {line.strip()[:60]!r} found, places of 0..1 expected, not pixels")
+        raise LabelError(f"{where}: expected positions of 0..1, got pixels: {line.strip()[:60]!r}")
     if len(values) >= 6 and len(values) % 2 == 0 and max(values) <= 1.5 and not is_pose(values):
         x, y = np.array(values).reshape(-1, 2).T
         low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
@@ -93,7 +94,7 @@ def yolo_hand(line: str, names: dict[int, str], kinds: Kinds, size: tuple[int, i
         middle, whole = np.array(values[:2]), np.array(values[2:4])
         low, high = middle - whole / 2, middle + whole / 2
     box = [*(low * size).tolist(), *((high - low) * size).tolist()]
-    return [{"box": box, "kind": kind, "labelled_by": "class"}]
+    return [HandLabel(box, kind, labelled_by="class")]
 
 
 def is_pose(values: list[float]) -> bool:

@@ -1,0 +1,153 @@
+"""The format of our own labels: JSON lines, a picture or a frame of a clip a line.
+
+    {"image": "desk/a.png", "width": 1280, "height": 720, "hands": [HAND, …], "source": "desk", "group": "anna"}
+    {"frame": 17, "width": 1280, "height": 720, "hands": [HAND, …], "labelled": true, "exact": false}
+
+`image` is relative to the label file. `source` names the data set; a `group` (a person, a place) never lies on both
+sides of a split. A clip's frames are lines in a file named as the clip is: `labelled` false is a frame that is not to
+be learned from, `exact` true one whose boxes somebody corrected. A file `clips.jsonl` beside it lists clips by
+{"clip", "labels", "group"}, and with a "path" those that lie elsewhere.
+
+HAND is {"box": [x, y, width, height], "kind": "open"}: in pixels, origin top left; `kind` is open (an open palm that
+faces the camera), other, unknown, or ignore (a region in which nothing counts). It may also have
+
+    coarse       true: the box is off by up to half a hand, as one guessed from a person's joints; of unknown hands
+    landmarks    21 points [x, y] on the hand, by which it is cut out of its background
+    id           which hand of the clip it is
+    labelled_by  where the box is from: eye, model, flow (propagated from another frame) or class (another program)
+    kind_by      where the kind is from
+    lost         true: optical flow lost it here, and nobody has corrected it yet
+
+Whatever else stands in a line or a hand, such as a licence, is kept and not read.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from handflow.errors import LabelError
+from handflow.training.targets import KINDS
+
+
+@dataclass
+class HandLabel:
+    """One hand, or region to ignore, of a picture: HAND above."""
+
+    box: list[float]
+    kind: str
+    coarse: bool = False
+    landmarks: list[list[float]] | None = None
+    id: int | str | None = None
+    labelled_by: str = ""
+    kind_by: str = ""
+    lost: bool = False
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        """As it stands in a file: what is not known is left out."""
+        optional = {name: value for name in OF_HAND[2:] if (value := getattr(self, name)) not in ("", None)}
+        flags = {name for name in ("coarse", "lost") if not getattr(self, name)}
+        known = {name: value for name, value in optional.items() if name not in flags}
+        return {"box": self.box, "kind": self.kind, **known, **self.rest}
+
+
+@dataclass
+class LabelLine:
+    """One line: a picture, or a frame of a clip, with its hands."""
+
+    width: int
+    height: int
+    hands: list[HandLabel]
+    image: str | None = None
+    frame: int | None = None
+    source: str = ""
+    group: str = ""
+    labelled: bool = True
+    exact: bool | None = None
+    rest: dict[str, Any] = field(default_factory=dict)
+
+    def json(self) -> dict[str, Any]:
+        """As it stands in a file: what is not known is left out."""
+        optional = {"source": self.source, "group": self.group, "exact": self.exact}
+        return {
+            **({"image": self.image} if self.frame is None else {"frame": self.frame}),
+            **{"width": self.width, "height": self.height, "hands": [hand.json() for hand in self.hands]},
+            **{name: value for name, value in optional.items() if value not in ("", None)},
+            **({} if self.labelled and self.exact is None else {"labelled": self.labelled}),
+            **self.rest,
+        }
+
+
+OF_HAND = [each.name for each in fields(HandLabel) if each.name != "rest"]
+OF_LINE = [each.name for each in fields(LabelLine) if each.name != "rest"]
+
+
+def json_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects in a file of JSON lines, each with where it stands. Raises LabelError."""
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabelError(f"{file}: cannot be read as text ({error})") from None
+    for number, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        where = f"{file}:{number}"
+        try:
+            values = json.loads(text)
+        except ValueError as error:
+            raise LabelError(f"{where}: not JSON: {error}") from None
+        if not isinstance(values, dict):
+            raise LabelError(f"{where}: expected an object, got {text[:40]!r}")
+        yield where, values
+
+
+def parse_line(values: dict[str, Any], where: str) -> LabelLine:
+    """A line of a file; `check_line` checks what is in it. Raises LabelError."""
+    for name in ("frame" if "frame" in values else "image", "width", "height", "hands"):
+        if name not in values:
+            raise LabelError(f"{where}: expected {name!r} in this line, got {', '.join(values)}")
+    hands = values["hands"]
+    if not isinstance(hands, list) or not all(isinstance(hand, dict) for hand in hands):
+        raise LabelError(f'{where}: expected hands to be a list of {{"box", "kind"}}, got {str(hands)[:40]}')
+    known = {name: value for name, value in values.items() if name in OF_LINE}
+    return LabelLine(**known | {"hands": [_parse_hand(hand) for hand in hands]}, rest=_rest(values, OF_LINE))
+
+
+def check_line(line: LabelLine, where: str) -> None:
+    """Raises LabelError if a size, box, kind or landmark is not what it must be."""
+    width, height = line.width, line.height
+    if not isinstance(width, int) or not isinstance(height, int) or min(width, height) < 1:
+        raise LabelError(f"{where}: expected width and height in whole pixels, got {width!r} and {height!r}")
+    for hand in line.hands:
+        box = hand.box
+        if hand.kind not in KINDS:
+            raise LabelError(f"{where}: expected a kind, one of {', '.join(KINDS)}, got {hand.kind!r}")
+        if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, int | float) for v in box):
+            raise LabelError(f"{where}: expected a box [x, y, width, height], got {box}")
+        x, y, w, h = box
+        if not (w > 0 and h > 0):
+            raise LabelError(f"{where}: box {box} is empty")
+        if not (x < width and y < height and x + w > 0 and y + h > 0):  # in part outside is fine: the hand leaves
+            raise LabelError(f"{where}: box {box} lies outside its picture of {width}x{height} pixels")
+        if hand.landmarks is not None and not _are_points(hand.landmarks):
+            raise LabelError(f"{where}: expected landmarks to be 21 points [x, y], got {str(hand.landmarks)[:40]}")
+
+
+def _parse_hand(values: dict[str, Any]) -> HandLabel:
+    known = {name: value for name, value in values.items() if name in OF_HAND}
+    return HandLabel(**{"box": None, "kind": None} | known, rest=_rest(values, OF_HAND))
+
+
+def _rest(values: dict[str, Any], known: list[str]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if name not in known}
+
+
+def _are_points(landmarks: Any) -> bool:
+    return (
+        isinstance(landmarks, list)
+        and len(landmarks) == 21
+        and all(isinstance(point, list) and len(point) == 2 for point in landmarks)
+        and all(isinstance(value, int | float) for point in landmarks for value in point)
+    )

@@ -1,0 +1,106 @@
+"""Labelled pictures, and sets of them."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from handflow.errors import LabelError
+from handflow.training.targets import COARSE, IGNORE, KINDS, UNKNOWN
+
+from .images import read_clip, read_image
+from .line import HandLabel, LabelLine, check_line
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledPicture:
+    """One labelled picture, not yet read."""
+
+    path: Path
+    width: int
+    height: int
+    boxes: np.ndarray  # (n, 4) float32: x, y, width, height in pixels
+    kinds: np.ndarray  # (n,) int: targets.OPEN, OTHER, UNKNOWN, IGNORE, COARSE
+    source: str
+    group: str  # pictures of one group never lie on both sides of a split
+    frame: int | None = None  # number of the frame, where `path` is a clip
+    polygons: list[np.ndarray | None] = field(default_factory=list)  # (21, 2) points on the hand where known
+    ids: list[str | None] = field(default_factory=list)  # which hand of the clip each box is, where known
+
+    @property
+    def hands(self) -> np.ndarray:
+        """Which of the boxes are hands and not ignored regions, (n,) bool."""
+        return self.kinds != IGNORE
+
+    def read(self) -> np.ndarray:
+        """The picture, (height, width, 3) BGR. Shared: do not write into it."""
+        if self.frame is None:
+            image = read_image(self.path)
+        else:
+            frames = read_clip(self.path)
+            if not 0 <= self.frame < len(frames):
+                raise LabelError(f"{self.path}: no frame {self.frame}; the clip has {len(frames)}")
+            image = frames[self.frame]
+        if image.shape[:2] != (self.height, self.width):
+            expected, found = f"{self.width}x{self.height}", f"{image.shape[1]}x{image.shape[0]}"
+            raise LabelError(f"{self.path}: expected a picture of {expected} as its label says, got {found}")
+        return image
+
+
+class ClipEntry(NamedTuple):
+    """A clip in a list of clips."""
+
+    path: Path
+    group: str | None = None
+
+
+def picture_of(line: LabelLine, where: str, file: Path, clip: ClipEntry | None = None) -> LabelledPicture:
+    """The picture, or the frame of `clip`, that a line of the label file `file` is about. Raises LabelError."""
+    check_line(line, where)
+    if line.frame is None:
+        path = file.parent / str(line.image)
+    else:
+        path = clip.path if clip is not None else file.with_suffix(".mp4")
+    if not path.is_file():
+        raise LabelError(f"{where}: no such {'picture' if line.frame is None else 'clip'}: {path}")
+    group = clip.group if clip is not None else line.group
+    return LabelledPicture(
+        path=path,
+        width=line.width,
+        height=line.height,
+        boxes=np.array([hand.box for hand in line.hands], np.float32).reshape(-1, 4),
+        kinds=np.array([_kind_of(hand) for hand in line.hands], np.int64),
+        source=(line.source or file.stem) if line.frame is None else f"clips/{path.stem}",
+        group=group or f"{file}:{line.image or ''}",
+        frame=line.frame,
+        polygons=[None if hand.landmarks is None else np.array(hand.landmarks, np.float32) for hand in line.hands],
+        ids=[None if hand.id is None else str(hand.id) for hand in line.hands],
+    )
+
+
+def _kind_of(hand: HandLabel) -> int:
+    return COARSE if hand.coarse and KINDS[hand.kind] == UNKNOWN else KINDS[hand.kind]
+
+
+def split(
+    pictures: list[LabelledPicture], share: float, fold: int = 0
+) -> tuple[list[LabelledPicture], list[LabelledPicture]]:
+    """(the rest, about `share` of the pictures): whole groups, chosen by their names, so a new picture moves none.
+
+    Folds 0, 1, 2… hold other groups each, until after 1 / `share` of them every group has been held once.
+    """
+    places = [int(hashlib.sha256(p.group.encode()).hexdigest()[:8], 16) / 2**32 for p in pictures]
+    held = [(place - fold * share) % 1 < share for place in places]
+    return [p for p, h in zip(pictures, held, strict=True) if not h], [
+        p for p, h in zip(pictures, held, strict=True) if h
+    ]
+
+
+def fingerprint(pictures: list[LabelledPicture]) -> str:
+    """A short hash of all labels, so that a model can say what it was trained on."""
+    digest = hashlib.sha256()
+    for p in sorted(pictures, key=lambda p: (str(p.path.name), p.frame or 0)):
+        digest.update(f"{p.path.name} {p.frame} {p.boxes.tolist()} {p.kinds.tolist()}".encode())
+    return digest.hexdigest()[:16]
