@@ -5,7 +5,7 @@ import importlib
 import sys
 
 from . import __version__
-from .commands.graphs import complain
+from .commands._console import complain
 from .errors import GraphError, RunError, SetupError
 
 # Group of `handflow --help` -> verb -> (module of `commands`, what it does).

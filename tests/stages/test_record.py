@@ -18,8 +18,8 @@ from support.recorded import frame, graph_in
 
 from handflow import Frame, Hands, now_ns
 from handflow.__main__ import main
-from handflow.commands.graphs import graph_of
-from handflow.commands.recording.record import outputs
+from handflow.commands._graphs import graph_of
+from handflow.commands.recording.record import chosen_outputs
 from handflow.errors import GraphError
 from handflow.recording.background_writer import BackgroundWriter, RecordingPlan
 from handflow.recording.metadata import RecordingMetadata
@@ -71,10 +71,10 @@ def test_a_running_graph_is_recorded_from_beside_it(run: Callable[..., Run], gra
 
 def test_only_what_was_named_is_recorded(tmp_path: Path) -> None:
     graph = graph_of(str(graph_in(tmp_path)))
-    assert outputs(graph, []) == ["numbers", "spot"]
-    assert outputs(graph, ["spot"]) == ["spot"]
+    assert chosen_outputs(graph, []) == ["numbers", "spot"]
+    assert chosen_outputs(graph, ["spot"]) == ["spot"]
     with pytest.raises(GraphError, match="--only spt: no node that gives messages; did you mean 'spot'"):
-        outputs(graph, ["spt"])
+        chosen_outputs(graph, ["spt"])
 
 
 def test_editors_know_that_a_recorder_takes_any_inputs() -> None:

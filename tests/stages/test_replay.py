@@ -19,7 +19,7 @@ from support.references import recorded as recorded_frames
 
 from handflow import Frame, Hands, SetupError, now_ns
 from handflow.__main__ import main
-from handflow.commands.graphs import graph_of
+from handflow.commands._graphs import graph_of
 from handflow.commands.recording.record import add_recorder
 from handflow.commands.recording.replay import changed_models
 from handflow.outputs.json_line import frame_line, hand_lines
@@ -27,7 +27,8 @@ from handflow.recording.metadata import PictureFormat, RecordingMetadata, metada
 from handflow.recording.playback_clock import PlaybackClock, PlaybackControl
 from handflow.recording.reader import Recording
 from handflow.recording.writer import Recorder, output_of, pack
-from handflow.runtime.graph.graph import Entry, Graph
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.spec import NodeSpec
 from handflow.runtime.inline import Inline, Wired
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
@@ -296,8 +297,8 @@ def test_a_graph_with_another_model_than_was_recorded_says_so(tmp_path: Path) ->
         recorder = Recorder(tmp_path / name, metadata, [output_of("camera", Frame)])
         recorder.add("camera", pack(frame(1)), 1, 1, 1)
         recorder.close()
-        entry = Entry("heatmap", "heatmap", {}, {"precision": "fp32"})
-        told[name] = changed_models(Graph(Path("g.yaml"), {"heatmap": entry}), Recording(tmp_path / name))
+        node = NodeSpec("heatmap", {}, {"precision": "fp32"})
+        told[name] = changed_models(Graph(Path("g.yaml"), {"heatmap": node}), Recording(tmp_path / name))
     assert told["same"] == []
     (line,) = told["other"]
     is_ = f"heatmap: the model hands.onnx is {now['heatmap']['hands.onnx'][:12]}"

@@ -11,8 +11,9 @@ import pytest
 from handflow.__main__ import main
 from handflow.errors import GraphError
 from handflow.runtime.graph import diagram as drawing
-from handflow.runtime.graph.graph import copied, resolve, write
+from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.parse import read, value
+from handflow.runtime.graph.resolve import explicit, resolve
 from handflow.runtime.graph.schema import schema
 
 OWN = """
@@ -101,8 +102,8 @@ def test_the_portable_path_is_chosen_in_the_graph_and_kept_in_its_copy(folder: P
         (folder / "graph.yaml").write_text(text)
         graph = read(folder / "graph.yaml")
         assert graph.portable is expected
-        write(graph, resolve(graph), folder / "graph.json")
-        assert copied(folder / "graph.json").portable is expected
+        explicit(graph, resolve(graph)).write_copy(folder / "graph.json")
+        assert Graph.read_copy(folder / "graph.json").portable is expected
 
 
 def test_yaml_1_2_no_is_a_word() -> None:
@@ -120,36 +121,37 @@ def test_yaml_1_2_no_is_a_word() -> None:
         ("run: track.py", "run: no.such.module", "graph.yaml:5:10: track: there is no module 'no.such.module'"),
         ("reach: 0.2", "raech: 0.2",
          "graph.yaml:7:19: track: no setting 'raech'; did you mean 'reach'?; it has reach, count"),
-        ("reach: 0.2", "reach: '0.2'", "graph.yaml:7:19: track: reach is '0.2'; a number expected"),
-        ("reach: 0.2", "reach: true", "graph.yaml:7:19: track: reach is True; a number expected"),
-        ("reach: 0.2", "count: true", "graph.yaml:7:19: track: count is True; int expected"),
-        ("reach: 0.2", "count: 1.5", "graph.yaml:7:19: track: count is 1.5; int expected"),
-        ("fps: 25", "fps: 1000", "graph.yaml:2:37: cam: fps is 1000; a number <= 100.0 expected"),
-        ("fps: 25", "fps: .nan", "graph.yaml:2:37: cam: fps is nan; a number >= 1.0 expected"),
-        ("fps: 25", "live: no", "graph.yaml:2:38: cam: live is 'no'; bool expected"),
-        ("fps: 25", "size: [640, big]", "graph.yaml:2:38: cam: size[1] is 'big'; int expected"),
-        ("fps: 25", "mode: god", "graph.yaml:2:38: cam: mode is 'god'; fast or good expected; did you mean 'good'?"),
-        ("frame: cam, ", "", "graph.yaml:6:9: track: input 'frame' (Frame) is missing"),
-        ("frame: cam", "frame: camm", "graph.yaml:6:17: track: in 'camm' is not a node; did you mean 'cam'?"),
+        ("reach: 0.2", "reach: '0.2'", "graph.yaml:7:19: track: reach: expected a number, got '0.2'"),
+        ("reach: 0.2", "reach: true", "graph.yaml:7:19: track: reach: expected a number, got True"),
+        ("reach: 0.2", "count: true", "graph.yaml:7:19: track: count: expected int, got True"),
+        ("reach: 0.2", "count: 1.5", "graph.yaml:7:19: track: count: expected int, got 1.5"),
+        ("fps: 25", "fps: 1000", "graph.yaml:2:37: cam: fps: expected a number <= 100.0, got 1000"),
+        ("fps: 25", "fps: .nan", "graph.yaml:2:37: cam: fps: expected a number >= 1.0, got nan"),
+        ("fps: 25", "live: no", "graph.yaml:2:38: cam: live: expected bool, got 'no'"),
+        ("fps: 25", "size: [640, big]", "graph.yaml:2:38: cam: size[1]: expected int, got 'big'"),
+        ("fps: 25", "mode: god", "graph.yaml:2:38: cam: mode: expected fast or good, got 'god'; did you mean 'good'?"),
+        ("frame: cam, ", "", "graph.yaml:6:9: track: expected an input 'frame' of type Frame, got none"),
+        ("frame: cam", "frame: camm",
+         "graph.yaml:6:17: track: expected a node for frame, got 'camm'; did you mean 'cam'?"),
         ("frame: cam", "fram: cam",
          "graph.yaml:6:16: track: no input 'fram'; did you mean 'frame'?; it has frame, flow, prior"),
-        ("frame: cam", "frame: flow", "graph.yaml:6:17: track: frame expects Frame, 'flow' gives Flow"),
-        ("in: track}", "in: cam}", "graph.yaml:8:27: out: hands expects Hands, 'cam' gives Frame"),
+        ("frame: cam", "frame: flow", "graph.yaml:6:17: track: frame: expected Frame, got Flow from 'flow'"),
+        ("in: track}", "in: cam}", "graph.yaml:8:27: out: hands: expected Hands, got Frame from 'cam'"),
         ("{run: source.py,", "{run: source.py, in: out,", "graph.yaml:2:29: cam: no input 'out'; it is a source"),
         ("in: cam}", "in: cam, at: pi}", "graph.yaml:3:34: flow: no key 'at'; it has run, in, with, on"),
-        ("in: cam}", "in: [cam]}", "graph.yaml:3:29: flow: in is a list; a node or a map of nodes expected"),
+        ("in: cam}", "in: [cam]}", "graph.yaml:3:29: flow: in: expected a node or a map of nodes, got a list"),
         ("flow: flow}", "flow: {from: flow, keep: all}}",
-         "graph.yaml:6:28: track: flow does not drive; keep: newest or same expected"),
+         "graph.yaml:6:28: track: keep of flow, which does not drive: expected newest or same, got all"),
         ("flow: flow}", "flow: {from: flow, wait_ms: soon}}",
-         "graph.yaml:6:28: track: wait_ms is 'soon'; a number from 0 to 1000 expected"),
+         "graph.yaml:6:28: track: wait_ms: expected a number from 0 to 1000, got 'soon'"),
         ("frame: cam,", "frame: {from: cam, keep: same},",
-         "graph.yaml:6:17: track: frame drives; keep: newest or all expected"),
+         "graph.yaml:6:17: track: keep of frame, which drives: expected newest or all, got same"),
         ("  out:", "  Out put:",
-         "graph.yaml:8:3: 'Out put' is no name for a node; small letters, digits, - and _ expected"),
+         "graph.yaml:8:3: expected a name for a node of small letters, digits, - and _, got 'Out put'"),
         ("{run: sink.py, in: track}", "sink.py",
-         "graph.yaml:8:3: out: 'sink.py' found, a map with run, in, with, on expected"),
-        ("run: source.py, with", "with", "graph.yaml:2:3: cam: run is nothing; a stage's name expected"),
-        ("nodes:", "transport: tcp\nnodes:", "graph.yaml:1:12: transport is 'tcp'; auto or portable expected"),
+         "graph.yaml:8:3: out: expected a map with run, in, with, on, got 'sink.py'"),
+        ("run: source.py, with", "with", "graph.yaml:2:3: cam: run: expected a stage's name, got nothing"),
+        ("nodes:", "transport: tcp\nnodes:", "graph.yaml:1:12: transport: expected auto or portable, got 'tcp'"),
         ("nodes:", "nodez:",
          "graph.yaml:1:1: the graph: no key 'nodez'; did you mean 'nodes'?; it has nodes, transport, machines, key, "
          "insecure"),
@@ -172,11 +174,11 @@ def test_a_loop_through_driving_inputs_is_named(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("", "the graph is empty; 'nodes:' with at least one node expected"),
-        ("# nothing\n", "the graph is empty; 'nodes:' with at least one node expected"),
-        ("- a\n", "1:1: a list found, 'nodes:' expected"),
-        ("nodes: {}\n", "1:1: nodes: a map found, a map of at least one node expected"),
-        ("nodes:\n", "1:1: nodes: nothing found, a map of at least one node expected"),
+        ("", "expected 'nodes:' with at least one node, got an empty file"),
+        ("# nothing\n", "expected 'nodes:' with at least one node, got an empty file"),
+        ("- a\n", "1:1: expected 'nodes:', got a list"),
+        ("nodes: {}\n", "1:1: nodes: expected a map of at least one node, got an empty one"),
+        ("nodes:\n", "1:1: nodes: expected a map of at least one node, got nothing"),
         ("a: b: c\n", "1:5: mapping values are not allowed here"),
     ],
 )
@@ -220,8 +222,8 @@ def test_the_copy_for_the_processes_says_the_same_as_the_file(folder: Path) -> N
     graph = read(folder / "graph.yaml")
     graph.set("track", "reach", 0.3, "--set")
     graph.clock_offset_ns = 17
-    write(graph, resolve(graph), folder / "graph.json")
-    copy = copied(folder / "graph.json")
+    explicit(graph, resolve(graph)).write_copy(folder / "graph.json")
+    copy = Graph.read_copy(folder / "graph.json")
     stages = resolve(copy)
     assert copy.clock_offset_ns == 17
     assert copy.file == folder / "graph.yaml"
@@ -237,17 +239,17 @@ def test_the_command_says_it_on_stderr_and_ends_with_2(folder: Path) -> None:
         )
         assert done.returncode == 2
         assert done.stdout == ""
-        assert done.stderr == "graph.yaml:7:19: track: reach is '0.2'; a number expected\n"
+        assert done.stderr == "graph.yaml:7:19: track: reach: expected a number, got '0.2'\n"
 
 
 def test_set_is_checked_like_the_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "graph.yaml").write_text(GOOD)
     file = str(folder / "graph.yaml")
     for setting, expected in {
-        "track.reach=far": "--set track.reach=far: track: reach is 'far'; a number expected",
+        "track.reach=far": "--set track.reach=far: track: reach: expected a number, got 'far'",
         "trakc.reach=1": "--set trakc.reach=1: there is no node 'trakc'; did you mean 'track'?",
-        "reach=1": "--set reach=1: NODE.KEY=VALUE expected",
-        "track.reach=[": "'[' is not YAML",
+        "reach=1": "--set: expected NODE.KEY=VALUE, got 'reach=1'",
+        "track.reach=[": "expected YAML, got '['",
     }.items():
         assert main(["run", file, "--set", setting]) == 2
         assert capsys.readouterr().err == expected + "\n"

@@ -152,7 +152,7 @@ def test_settings_are_set_shown_and_saved(run: Callable[..., Run], folder: Path,
     text = (folder / "elsewhere" / "saved.yaml").read_text()
     assert "# what somebody wrote\n" in text
     assert "      gain: 5    # twice\n" in text
-    saved = read(folder / "elsewhere" / "saved.yaml").entries
+    saved = read(folder / "elsewhere" / "saved.yaml").nodes
     assert (saved["source"].settings, saved["gain"].run) == ({"height": 9}, "../gain.py")
     assert run("check", folder / "elsewhere" / "saved.yaml").end() == 0
     assert (folder / "graph.yaml").read_text() == GRAPH
@@ -162,11 +162,11 @@ def test_settings_are_set_shown_and_saved(run: Callable[..., Run], folder: Path,
 def test_what_is_wrong_changes_nothing_and_is_one_line(
     run: Callable[..., Run], folder: Path, started: Run, refused: Callable[..., str]
 ) -> None:
-    assert refused("set", "gain.gain=12") == "gain: gain is 12; int <= 9 expected"
-    assert "gain is '3'; int expected" in refused("set", "gain.gain='3'")
+    assert refused("set", "gain.gain=12") == "gain: gain: expected int <= 9, got 12"
+    assert "gain: expected int, got '3'" in refused("set", "gain.gain='3'")
     assert "did you mean 'gain'" in refused("set", "gain.gian=3")
     assert "there is no node 'gian'; did you mean 'gain'?" in refused("set", "gian.gain=3")
-    assert "NODE.KEY=VALUE expected" in refused("set", "gain", status=2)
+    assert "expected NODE.KEY=VALUE, got 'gain'" in refused("set", "gain", status=2)
     assert refused("set", "gain.lot=never") == "gain: lot never cannot be"
     assert refused("set", "gain.lot=broken") == "gain: the lot is broken; lot stays 'fine'"
     assert "no setting 'lots'; did you mean 'lot'?" in refused("get", "gain.lots")

@@ -151,7 +151,7 @@ def test_a_stage_is_swapped_and_hardly_a_frame_is_lost(run: Callable[..., Run], 
     assert get.end() == 0
     assert get.out == ["passer.offset=100\n"]
     assert run("save", "saved.yaml", "--graph", "graph.yaml", cwd=folder).end() == 0
-    saved = read(folder / "saved.yaml").entries["passer"]
+    saved = read(folder / "saved.yaml").nodes["passer"]
     assert (saved.run, saved.settings) == ("other.py", {})
     assert "# in the middle" in (folder / "saved.yaml").read_text()
 
@@ -172,8 +172,8 @@ def test_a_new_one_that_fails_leaves_the_old_one_running(run: Callable[..., Run]
         (["passer", "--run", "broken.py", "--set", "how=exit"], "passer was not swapped"),
         (["passer", "--run", "typo.py"], "No module named 'nothing_of_that_name'"),
         (["passer", "--run", "nowhere.py"], "there is no file"),
-        (["passer", "--run", "ticker.py"], "hands expects Hands, 'passer' gives Frame"),
-        (["passer", "--set", "gain=much"], "gain is 'much'; int expected"),
+        (["passer", "--run", "ticker.py"], "hands: expected Hands, got Frame from 'passer'"),
+        (["passer", "--set", "gain=much"], "gain: expected int, got 'much'"),
         (["passer", "--set", "gian=1"], "did you mean 'gain'"),
         (["tap", "--set", "name=broken"], "and its old process was started again: OSError: the tap is broken"),
         (["pasta"], "there is no node 'pasta'"),

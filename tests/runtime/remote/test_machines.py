@@ -16,8 +16,9 @@ from support.two_machines import NODES
 from handflow.__main__ import main
 from handflow.errors import GraphError
 from handflow.messages import Clock
-from handflow.runtime.graph.graph import copied, described, resolve, write
+from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.parse import read
+from handflow.runtime.graph.resolve import explicit, resolve, shared_by_machines
 from handflow.runtime.graph.schema import schema
 from handflow.runtime.profile import Profile
 from handflow.runtime.remote.edge import subscribe_remote
@@ -74,48 +75,48 @@ def test_the_copy_that_processes_read_says_the_same(folder: Path) -> None:
     loaded = read(graph(folder))
     loaded.place_on("play")
     stages = resolve(loaded)
-    write(loaded, stages, folder / "graph.json")
-    again = copied(folder / "graph.json")
+    explicit(loaded, stages).write_copy(folder / "graph.json")
+    again = Graph.read_copy(folder / "graph.json")
     assert again.on == "play"
     assert resolve(again)["far"].edges == stages["far"].edges
-    assert described(again, resolve(again)) == described(loaded, stages)
+    assert shared_by_machines(again, resolve(again)) == shared_by_machines(loaded, stages)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("on: play}", "on: plai}", "graph.yaml:7:86: far: on 'plai' is not a machine; did you mean 'play'?; "
-         "machines: has eye, play"),
-        ("on: play}", "on: 7}", "graph.yaml:7:86: far: on is 7; the name of a machine expected"),
+        ("on: play}", "on: plai}", "graph.yaml:7:86: far: on: expected a machine, got 'plai'; did you mean "
+         "'play'?; there are eye, play"),
+        ("on: play}", "on: 7}", "graph.yaml:7:86: far: on: expected the name of a machine, got 7"),
         (GRAPH[: GRAPH.index("nodes:")], "", "graph.yaml:4:86: far: on 'play': the graph has no 'machines:'"),
         ("eye: {host: 127.0.0.1,", "eye: {host: 10.0.0.5,", "graph.yaml:2:15: machine eye: whoever reaches 10.0.0.5 "
-         "could read and feed this graph, for nothing is encrypted; beside 'machines:' a key: FILE (made by handflow "
-         "key FILE) expected, or insecure: true if the network is yours alone"),
+         "could read and feed this graph, for nothing is encrypted; make a key with handflow key FILE and write "
+         "key: FILE beside 'machines:', or write insecure: true if the network is yours alone"),
         ("eye: {host: 127.0.0.1,", "eye: {host: g.local,", "graph.yaml:2:15: machine eye: whoever reaches g.local "
-         "could read and feed this graph, for nothing is encrypted; beside 'machines:' a key: FILE (made by handflow "
-         "key FILE) expected, or insecure: true if the network is yours alone"),
+         "could read and feed this graph, for nothing is encrypted; make a key with handflow key FILE and write "
+         "key: FILE beside 'machines:', or write insecure: true if the network is yours alone"),
         ("machines:", "key: no.key\nmachines:", "graph.yaml:1:6: key no.key: No such file or directory; make one with: "
          "handflow key no.key"),
-        ("machines:", "key: 7\nmachines:", "graph.yaml:1:6: key is 7; the name of a file beside the graph expected"),
-        ("machines:", "insecure: sure\nmachines:", "graph.yaml:1:11: insecure is 'sure'; true or false expected"),
-        ("host: 127.0.0.1, port: 5600", "host: 127.0.0.1", "graph.yaml:2:3: machine eye: port is nothing; "
-         "a number from 1024 to 65000 expected"),
-        ("port: 5600", "port: 80", "graph.yaml:2:32: machine eye: port is 80; a number from 1024 to 65000 expected"),
-        ("host: 127.0.0.1, port: 5600", "host: 'a b', port: 5600", "graph.yaml:2:15: machine eye: host is 'a b'; "
-         "an IPv4 address or a name expected"),
-        ("eye: {host: 127.0.0.1, port: 5600}", "eye: 127.0.0.1", "graph.yaml:2:3: machine eye: '127.0.0.1' found, "
-         "{host: ADDRESS, port: N} expected"),
+        ("machines:", "key: 7\nmachines:", "graph.yaml:1:6: key: expected the name of a file beside the graph, got 7"),
+        ("machines:", "insecure: sure\nmachines:", "graph.yaml:1:11: insecure: expected true or false, got 'sure'"),
+        ("host: 127.0.0.1, port: 5600", "host: 127.0.0.1", "graph.yaml:2:3: machine eye: port: "
+         "expected a number from 1024 to 65000, got nothing"),
+        ("port: 5600", "port: 80", "graph.yaml:2:32: machine eye: port: expected a number from 1024 to 65000, got 80"),
+        ("host: 127.0.0.1, port: 5600", "host: 'a b', port: 5600", "graph.yaml:2:15: machine eye: host: "
+         "expected an IPv4 address or a name, got 'a b'"),
+        ("eye: {host: 127.0.0.1, port: 5600}", "eye: 127.0.0.1", "graph.yaml:2:3: machine eye: expected "
+         "{host: ADDRESS, port: N}, got '127.0.0.1'"),
         ("eye: {host:", "eye: {hots: 1, host:", "graph.yaml:2:9: machine eye: no key 'hots'; did you mean 'host'?; "
          "it has host, port"),
-        ("  eye: {", "  Eye: {", "graph.yaml:2:3: 'Eye' is no name for a machine; small letters, digits, - and _ "
-         "expected"),
-        ("port: 5620", "port: 5601", "graph.yaml: machines: eye's ticker and play both listen on 127.0.0.1:5601; "
-         "ports farther apart expected"),
-        ("jpeg: 95", "jpeg: 101", "graph.yaml:7:37: far: jpeg is 101; a quality from 1 to 100 expected"),
-        ("jpeg: 95", "jpeg: 9.5", "graph.yaml:7:37: far: jpeg is 9.5; a quality from 1 to 100 expected"),
-        ("[160, 160]", "[160]", "graph.yaml:7:37: far: size is [160]; [width, height] from 16 to 8192 expected"),
-        ("[160, 160]", "[160, big]", "graph.yaml:7:37: far: size is [160, 'big']; [width, height] from 16 to 8192 "
-         "expected"),
+        ("  eye: {", "  Eye: {", "graph.yaml:2:3: expected a name for a machine of small letters, "
+         "digits, - and _, got 'Eye'"),
+        ("port: 5620", "port: 5601", "graph.yaml: machines: expected ports farther apart, got "
+         "127.0.0.1:5601 for both eye's ticker and play"),
+        ("jpeg: 95", "jpeg: 101", "graph.yaml:7:37: far: jpeg: expected a quality from 1 to 100, got 101"),
+        ("jpeg: 95", "jpeg: 9.5", "graph.yaml:7:37: far: jpeg: expected a quality from 1 to 100, got 9.5"),
+        ("[160, 160]", "[160]", "graph.yaml:7:37: far: size: expected [width, height] from 16 to 8192, got [160]"),
+        ("[160, 160]", "[160, big]", "graph.yaml:7:37: far: size: expected [width, height] from 16 to 8192, "
+         "got [160, 'big']"),
         ("jpeg: 95", "keep: all", "graph.yaml:7:37: far: keep: all does not cross from one machine to another; "
          "put both nodes on one"),
     ],

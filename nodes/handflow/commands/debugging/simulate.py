@@ -13,11 +13,11 @@ import msgspec
 import numpy as np
 
 from handflow.commands._arguments import positive, whole
+from handflow.commands._settings import setting
 from handflow.errors import GraphError
 from handflow.messages import now_ns
 from handflow.outputs.osc.layout import Protocol
 from handflow.outputs.osc.target import Target
-from handflow.runtime.graph.parse import value
 from handflow.runtime.graph.stage import hint
 from handflow.runtime.node import ticks
 from handflow.stages.osc import Osc
@@ -131,13 +131,11 @@ def _targets(args: argparse.Namespace) -> list[Target]:
     """Each protocol to each address. GraphError."""
     chosen: dict[str, Any] = {}
     for text in args.set:
-        key, equals, given = text.partition("=")
-        if not (key and equals):
-            raise GraphError([f"--set: expected KEY=VALUE, got {text!r}"])
+        key, given = setting(text, "--set")
         if key not in Target.__struct_fields__:
             known = Target.__struct_fields__[1:]
             raise GraphError([f"--set {text}: no setting {key!r}{hint(key, known)}; it has {', '.join(known)}"])
-        chosen[key] = value(given)
+        chosen[key] = given
     addresses = [_address(text) for text in args.to or ["127.0.0.1"]]
     fields = [
         {"protocol": protocol, **address, **chosen} for protocol in args.protocol or ["tuio11"] for address in addresses

@@ -11,10 +11,12 @@ from typing import Any
 import msgpack
 
 from handflow.commands._arguments import add_pictures, names, positive
-from handflow.commands.graphs import graph_of, set_source, supervise
-from handflow.errors import GraphError, RunError, StageError
-from handflow.runtime.graph.graph import Entry, Graph, copied
-from handflow.runtime.graph.stage import declared, hint, load
+from handflow.commands._graphs import apply_source, graph_of
+from handflow.commands._supervise import supervise
+from handflow.errors import GraphError, RunError
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.spec import EdgeSpec, NodeSpec
+from handflow.runtime.graph.stage import hint
 from handflow.runtime.process.control_client import only_running, request, runs
 from handflow.runtime.process.process import run_process
 from handflow.runtime.transport.rundir import RunDir
@@ -74,10 +76,10 @@ def record_graph(
         graph = graph_of(graph_file)
         graph.place_on(on)
     else:
-        graph = copied(directory.graph)
+        graph = Graph.read_copy(directory.graph)
     if source is not None:
-        set_source(graph, source)
-    name = add_recorder(graph, outputs(graph, only), settings)
+        apply_source(graph, source)
+    name = add_recorder(graph, chosen_outputs(graph, only), settings)
     directory = directory or RunDir(graph.file, graph.portable, graph.on)
     if graph.clock_offset_ns is None:
         supervise(graph)(for_s)
@@ -110,37 +112,21 @@ def running_graph(graph_file: str | None, on: str | None) -> RunDir | None:
     return only_running(file, on) if runs(file, on) else None
 
 
-def outputs(graph: Graph, only: Sequence[str]) -> list[str]:
+def chosen_outputs(graph: Graph, only: Sequence[str]) -> list[str]:
     """The nodes whose outputs are recorded: those named, else all that give messages. GraphError."""
-    giving = []
-    for entry in graph.entries.values():
-        try:
-            if entry.on == graph.on and declared(load(entry.run, graph.file.parent)).output is not None:
-                giving.append(entry.name)
-        except StageError:
-            continue  # checking the graph says what is wrong with it
-    unknown = [name for name in only if name not in giving]
-    if unknown:
-        near = hint(unknown[0], giving)
-        raise GraphError([f"--only {unknown[0]}: no node that gives messages{near}; there are {', '.join(giving)}"])
-    return list(only) or giving
+    outputs = graph.outputs()
+    for name in only:
+        if name not in outputs:
+            near = hint(name, outputs)
+            raise GraphError([f"--only {name}: no node that gives messages{near}; there are {', '.join(outputs)}"])
+    return list(only) or outputs
 
 
 def add_recorder(graph: Graph, names: Collection[str], settings: dict[str, Any]) -> str:
     """Adds a recorder of these outputs to the graph; its name."""
-    name = free_name(graph, "record")
-    inputs = {each: {"from": each, "keep": "all"} for each in names}
-    graph.entries[name] = Entry(name, "record", inputs, settings, {"": f"{graph.file}: {name}"}, graph.on)
+    name = graph.free_name("record")
+    graph.add(name, NodeSpec("record", {each: EdgeSpec(each, "all") for each in names}, settings, graph.on))
     return name
-
-
-def free_name(graph: Graph, name: str) -> str:
-    """`name`, or with a number where the graph has a node of that name."""
-    number, free = 1, name
-    while free in graph.entries:
-        number += 1
-        free = f"{name}-{number}"
-    return free
 
 
 def _watch(directory: RunDir, name: str, for_s: float | None, done: threading.Event) -> None:

@@ -7,23 +7,24 @@ import select
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from handflow.commands._arguments import names, number
-from handflow.commands.graphs import complain, graph_of, supervise
-from handflow.errors import GraphError, RecordingError, RunError, StageError
+from handflow.commands._console import complain
+from handflow.commands._graphs import graph_of
+from handflow.commands._supervise import supervise
+from handflow.errors import GraphError, RecordingError, RunError
 from handflow.messages import Hands
 from handflow.recording.metadata import models_of
 from handflow.recording.playback_clock import FOLLOW, PlaybackClock, PlaybackControl, pressed_keys
 from handflow.recording.reader import Recording
-from handflow.runtime.graph.graph import Entry, Graph
-from handflow.runtime.graph.stage import declared, hint, load
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.spec import EdgeSpec, NodeSpec
+from handflow.runtime.graph.stage import hint
 from handflow.runtime.process.control_client import request
 from handflow.runtime.transport.rundir import RunDir
-
-from .record import free_name
 
 LOOK_S = 0.2
 JOIN_S = 0.3  # they are daemons: one that waits for an answer is not waited for
@@ -32,7 +33,7 @@ CHECKED_BYTES = 256 * 2**20  # up to so much is read whole before: damage is bet
 
 
 @dataclass
-class Wish:
+class ReplayOptions:
     """How a recording is to be played."""
 
     file: Path
@@ -71,105 +72,82 @@ def run(args: argparse.Namespace) -> int:
         raise GraphError(["replay: --pause needs a --rate above 0"])
     if args.end and args.end <= args.start:
         raise GraphError([f"replay: --end {args.end:g} lies before --start {args.start:g}"])
-    wish = Wish(
+    options = ReplayOptions(
         args.file, args.graph, args.only, rate, args.loop, args.start, args.end, args.pause, args.exact, args.json
     )
-    return play(wish)
+    return play(options)
 
 
-def play(wish: Wish) -> int:
+def play(options: ReplayOptions) -> int:
     """Plays until the recording and all that hangs on it have ended; the exit status. GraphError, RecordingError."""
-    recording = Recording(wish.file)
+    recording = Recording(options.file)
     recording.check(CHECKED_BYTES)
     if fault := recording.fault():
         complain(fault)
-    graph = graph_for(recording, wish)
-    played = stand_in(graph, recording, wish)
-    left_out = prune(graph, set(played))
+    graph = graph_for(recording, options)
+    played = stand_in(graph, recording, options)
+    left_out = prune(graph, played)
     if left_out:
         complain(f"left out, for nothing in the recording drives them: {', '.join(left_out)}")
     complain(*changed_models(graph, recording))
-    if wish.json is not None:
-        add_lines(graph, wish)
-    with clocked(graph, recording, wish, played) as start_clock:
-        supervise(graph, table_on_stdout=wish.json != "-", opened=start_clock)(None)
+    if options.json is not None:
+        add_lines(graph, options)
+    with clocked(graph, recording, options, played) as start_clock:
+        supervise(graph, table_on_stdout=options.json != "-", opened=start_clock)(None)
     return 0
 
 
-def graph_for(recording: Recording, wish: Wish) -> Graph:
+def graph_for(recording: Recording, options: ReplayOptions) -> Graph:
     """The graph that was given, ./pipeline.yaml, the recorded one, or the packaged one; it runs under the file's name.
 
-    So it does not get in the way of the graph that was recorded, should that still run.
+    So it does not get in the way of the graph that was recorded, should that still run. RecordingError.
     """
     metadata = recording.metadata
-    if wish.graph is None and not Path("pipeline.yaml").exists() and metadata and metadata.graph:
-        nodes = [(name, e) for name, e in metadata.graph["nodes"].items() if e["run"] != "record"]
-        entries = {name: Entry(name, e["run"], e["in"], e["with"], {"": f"{wish.file}: {name}"}) for name, e in nodes}
-        graph = Graph(Path(metadata.graph["file"]), entries)
+    if options.graph is None and not Path("pipeline.yaml").exists() and metadata and metadata.graph:
+        try:
+            graph = Graph.from_plain(metadata.graph)
+        except ValueError as error:
+            raise RecordingError(f"{recording.file}: expected a graph in it, got another form: {error}") from error
+        graph.remove([name for name, node in graph.nodes.items() if node.run == "record"])
     else:
-        graph = graph_of(wish.graph)
-    for entry in graph.entries.values():
-        if entry.run.endswith(".py"):
-            entry.run = str((graph.file.parent / entry.run).resolve())
-        entry.on = ""  # whatever ran on another machine runs here
-        for edge in entry.inputs.values():
-            for crossing in ("jpeg", "size"):
-                edge.pop(crossing, None)
-    graph.machines, graph.on = {}, ""
-    graph.file, graph.exact = recording.file.absolute(), wish.exact
+        graph = graph_of(options.graph)
+    graph.rename(recording.file.absolute())
+    graph.put_on_one_machine()
+    graph.exact = options.exact
     return graph
 
 
-def stand_in(graph: Graph, recording: Recording, wish: Wish) -> list[str]:
+def stand_in(graph: Graph, recording: Recording, options: ReplayOptions) -> list[str]:
     """Puts the recording in the place of the nodes whose outputs it has; their names. RecordingError."""
-    there = [name for name in recording.names() if name in graph.entries]
-    for name in wish.only:
-        if name not in recording.names():
-            has = ", ".join(recording.names())
-            raise RecordingError(f"{recording.file}: no output {name!r}{hint(name, recording.names())}; it has {has}")
-        if name not in graph.entries:
-            raise GraphError([f"--only {name}: the graph has no such node; it has {', '.join(graph.entries)}"])
-    if not there:
+    recorded = recording.names()
+    for name in options.only:
+        if name not in recorded:
+            near, has = hint(name, recorded), ", ".join(recorded)
+            raise RecordingError(f"{recording.file}: no output {name!r}{near}; it has {has}")
+        if name not in graph.nodes:
+            raise GraphError([f"--only {name}: the graph has no such node; it has {', '.join(graph.nodes)}"])
+    both = [name for name in recorded if name in graph.nodes]
+    if not both:
         raise RecordingError(
-            f"{recording.file}: has the outputs {', '.join(recording.names()) or 'none'}; "
-            f"none of them is a node of the graph, which has {', '.join(graph.entries)}"
+            f"{recording.file}: has the outputs {', '.join(recorded) or 'none'}; "
+            f"none of them is a node of the graph, which has {', '.join(graph.nodes)}"
         )
-    chosen = [name for name in there if not wish.only or name in wish.only]
+    chosen = [name for name in both if not options.only or name in options.only]
     for name in chosen:
         settings = {
-            "file": str(recording.file.absolute()), "output": name, "rate": wish.rate, "loop": wish.loop,
-            "begin": wish.begin_s, "end": wish.end_s, "shared_clock": True,
+            "file": str(recording.file.absolute()), "output": name, "rate": options.rate, "loop": options.loop,
+            "begin": options.begin_s, "end": options.end_s, "shared_clock": True,
         }  # fmt: skip
-        graph.entries[name] = Entry(name, "replay", {}, settings, {"": f"{recording.file}: {name}"})
+        graph.add(name, NodeSpec("replay", {}, settings))
     return chosen
 
 
-def prune(graph: Graph, played: set[str]) -> list[str]:
+def prune(graph: Graph, played: Collection[str]) -> list[str]:
     """Takes out of the graph what nothing in the recording drives: its camera, and what only that feeds."""
-    driven, before = set(played), set[str]()
-    while driven != before:
-        before = set(driven)
-        for entry in graph.entries.values():
-            if entry.inputs and _drivers(graph, entry) & driven:
-                driven.add(entry.name)
-    gone = [name for name in graph.entries if name not in driven]
-    for name in gone:
-        del graph.entries[name]
-    for entry in graph.entries.values():
-        entry.inputs = {argument: edge for argument, edge in entry.inputs.items() if edge["from"] not in gone}
-    return gone
-
-
-def _drivers(graph: Graph, entry: Entry) -> set[str]:
-    """The nodes that drive this one: its first input's; all of them where it takes any number."""
-    try:
-        what = declared(load(entry.run, graph.file.parent))
-    except StageError:
-        return {edge["from"] for edge in entry.inputs.values()}  # checking the graph says what is wrong with it
-    first = next(iter(what.inputs), "")
-    if what.rest is not None:
-        return {edge["from"] for edge in entry.inputs.values()}
-    return {edge["from"] for argument, edge in entry.inputs.items() if argument in ("", first)}
+    driven = graph.driven_by(played)
+    unused = [name for name in graph.nodes if name not in driven]
+    graph.remove(unused)
+    return unused
 
 
 def changed_models(graph: Graph, recording: Recording) -> list[str]:
@@ -187,27 +165,22 @@ def changed_models(graph: Graph, recording: Recording) -> list[str]:
     return lines
 
 
-def add_lines(graph: Graph, wish: Wish) -> None:
+def add_lines(graph: Graph, options: ReplayOptions) -> None:
     """A node that writes the hands as JSON lines. GraphError if none gives hands."""
-    giving = []
-    for entry in graph.entries.values():
-        with contextlib.suppress(StageError):
-            node = load(entry.run, graph.file.parent)
-            output = node(**entry.settings).output_type() if entry.run == "replay" else declared(node).output
-            if output is not None and issubclass(output, Hands):
-                giving.append(entry.name)
-    if not giving:
-        raise GraphError([f"--json: no node of the graph gives hands; it has {', '.join(graph.entries)}"])
+    outputs = graph.outputs(Hands)
+    if not outputs:
+        raise GraphError([f"--json: no node of the graph gives hands; it has {', '.join(graph.nodes)}"])
     # What the tracker gives, as `detect` has it, and not what a surface behind it makes of that.
-    tracker = "tracker" if "tracker" in giving else giving[0]
-    name = free_name(graph, "json-lines")
-    settings = {"file": wish.json, "name": str(wish.file)}
-    inputs = {"hands": {"from": tracker, "keep": "all"}}
-    graph.entries[name] = Entry(name, "json_lines", inputs, settings, {"": f"--json {wish.json}"})
+    tracker = "tracker" if "tracker" in outputs else outputs[0]
+    settings = {"file": options.json, "name": str(options.file)}
+    lines = NodeSpec("json_lines", {"hands": EdgeSpec(tracker, "all")}, settings)
+    graph.add(graph.free_name("json-lines"), lines, position=f"--json {options.json}")
 
 
 @contextlib.contextmanager
-def clocked(graph: Graph, recording: Recording, wish: Wish, played: Sequence[str]) -> Iterator[Callable[[], None]]:
+def clocked(
+    graph: Graph, recording: Recording, options: ReplayOptions, played: Sequence[str]
+) -> Iterator[Callable[[], None]]:
     """What lets the replays begin together once the graph runs, and then follows the keys of a terminal."""
 
     def send(clock: PlaybackClock, wait_s: float) -> None:
@@ -219,15 +192,15 @@ def clocked(graph: Graph, recording: Recording, wish: Wish, played: Sequence[str
         found = recording.frame_after(recording.start_ns + round(position_s * 1e9))
         return None if found is None else (found - recording.start_ns) / 1e9
 
-    control = PlaybackControl(send, next_frame, complain, wish.rate, wish.begin_s, wish.paused)
+    control = PlaybackControl(send, next_frame, complain, options.rate, options.begin_s, options.paused)
     ended = threading.Event()
-    with pressed_keys() if wish.paused or _at_terminal() else contextlib.nullcontext() as read:
+    with pressed_keys() if options.paused or _at_terminal() else contextlib.nullcontext() as read:
         threads = [threading.Thread(target=control.run, args=(read, _quit, ended), daemon=True)]
-        if wish.json == "-":
+        if options.json == "-":
             threads.append(threading.Thread(target=_end_with_reader, args=(ended,), daemon=True))
 
         def start() -> None:
-            if wish.paused:
+            if options.paused:
                 complain(PlaybackControl.KEYS)
             for thread in threads:
                 thread.start()

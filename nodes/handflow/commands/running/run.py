@@ -3,7 +3,8 @@
 import argparse
 
 from handflow.commands._arguments import add_graph, positive
-from handflow.commands.graphs import graph_of, set_source, set_value, supervise
+from handflow.commands._graphs import apply_settings, apply_source, graph_of
+from handflow.commands._supervise import supervise
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,10 +19,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     graph = graph_of(args.graph)
-    for setting in args.set:
-        set_value(graph, setting)
+    apply_settings(graph, args.set)
     if args.source is not None:
-        set_source(graph, args.source)
+        apply_source(graph, args.source)
     graph.place_on(args.on)
     graph.exact = args.exact
     supervise(graph)(args.for_s)

@@ -3,8 +3,7 @@
 import argparse
 
 from handflow.commands._arguments import add_running, running_file
-from handflow.errors import GraphError
-from handflow.runtime.graph.parse import value
+from handflow.commands._settings import node_setting
 from handflow.runtime.process.control_client import CHANGE_S, ask
 
 
@@ -14,9 +13,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    target, equals, text = args.setting.partition("=")
-    node, dot, key = target.partition(".")
-    if not (equals and dot and node and key):
-        raise GraphError([f"set {args.setting}: NODE.KEY=VALUE expected"])
-    ask(running_file(args), "set", CHANGE_S, args.on, node=node, key=key, value=value(text))
+    setting = node_setting(args.setting, "set")
+    ask(running_file(args), "set", CHANGE_S, args.on, **setting._asdict())
     return 0

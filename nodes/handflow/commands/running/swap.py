@@ -4,8 +4,7 @@ import argparse
 from pathlib import Path
 
 from handflow.commands._arguments import add_running, running_file
-from handflow.errors import GraphError
-from handflow.runtime.graph.parse import value
+from handflow.commands._settings import setting
 from handflow.runtime.process.control_client import CHANGE_S, ask
 
 
@@ -17,12 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    settings = {}
-    for text in args.set:
-        key, equals, given = text.partition("=")
-        if not (equals and key):
-            raise GraphError([f"swap --set {text}: KEY=VALUE expected"])
-        settings[key] = value(given)
+    settings = dict(setting(text, "--set") for text in args.set)
     run = args.run
     if run and run.endswith(".py") and Path(run).is_file():  # else beside the graph
         run = str(Path(run).absolute())

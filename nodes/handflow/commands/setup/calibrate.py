@@ -16,14 +16,16 @@ import cv2
 
 from handflow.capture.images import is_image
 from handflow.commands._arguments import port
-from handflow.commands.graphs import graph_of
+from handflow.commands._graphs import graph_of
 from handflow.errors import RunError, SetupError
 from handflow.messages import Frame, Hands
 from handflow.outputs.jpeg import jpeg
 from handflow.outputs.json_line import hand_lines
 from handflow.runtime.address import refuse_outside
 from handflow.runtime.files import packaged
-from handflow.runtime.graph.graph import Stage, copied, resolve
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.resolve import resolve
+from handflow.runtime.graph.stage import Stage
 from handflow.runtime.inline import Inline, Wired
 from handflow.runtime.node import Node, each
 from handflow.runtime.process.control_client import ask
@@ -35,7 +37,7 @@ from handflow.stages.view import pack
 from handflow.web.message_stream import MessageStream
 from handflow.web.server import STATIC, WebServer
 
-from .calibration_edits import Draft, Places, Saved, places, way
+from .calibration_edits import CalibratedNodes, CalibrationEdits, Saved, calibrated_nodes, path_to_source
 
 PAGE = STATIC / "calibrate"
 SIZE, QUALITY = (1280, 720), 85  # of the pictures sent: fine enough to see where a corner is
@@ -65,11 +67,11 @@ def run(args: argparse.Namespace) -> int:
     file = _file(args.graph or args.file)
     # The packaged graph is not the user's to write: a copy here is what all commands take from then on.
     saved_as = Path("pipeline.yaml").absolute() if file == packaged("pipeline.yaml").absolute() else file
-    draft = Draft(file, saved_as, args.node)
+    edits = CalibrationEdits(file, saved_as, args.node)
     directory = RunDir(file)
     live = args.image is None and directory.running()
-    feed = running(directory, args.node) if live else opened(draft.stages, draft.where.pictures, args.image)
-    web, stream = serve(draft, args.address, args.port)
+    feed = running(directory, args.node) if live else opened(edits.stages, edits.nodes.frames, args.image)
+    web, stream = serve(edits, args.address, args.port)
 
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs are born deaf to Ctrl-C
@@ -88,24 +90,24 @@ def run(args: argparse.Namespace) -> int:
 def _file(given: str | None) -> Path:
     """The graph's file: given, else ./pipeline.yaml, else of the only graph that runs, else the packaged one."""
     if given is None and not Path("pipeline.yaml").exists() and len(directories := all_running()) == 1:
-        return copied(directories[0].graph).file
+        return Graph.read_copy(directories[0].graph).file
     return graph_of(given).file
 
 
-def serve(draft: Draft, address: str = "127.0.0.1", port: int = 0) -> tuple[WebServer, MessageStream]:
+def serve(edits: CalibrationEdits, address: str = "127.0.0.1", port: int = 0) -> tuple[WebServer, MessageStream]:
     """The page, with what it asks and where it sees pictures; to be started."""
-    file = draft.graph.file
+    file = edits.graph.file
     directory = RunDir(file)
 
     def told() -> dict[str, Any]:
-        return {"graph": draft.file.name, "new": not draft.where.surface, **draft.drawn()}
+        return {"graph": edits.file.name, "new": not edits.nodes.surface, **edits.drawn()}
 
     def check(drawn: dict[str, Any]) -> dict[str, Any]:
-        draft.check(drawn)
+        edits.check(drawn)
         return {}
 
     def keep(drawn: dict[str, Any]) -> dict[str, Any]:
-        saved = draft.save(drawn)
+        saved = edits.save(drawn)
         return {"done": saved.line + (_used(file, saved) if directory.running() else ""), **told()}
 
     web = WebServer(PAGE, address, port)
@@ -129,17 +131,17 @@ def _used(file: Path, saved: Saved) -> str:
 
 def running(directory: RunDir, which: str | None) -> Generator[Seen, None, None]:
     """The pictures and hands of a running graph, for ever. SetupError."""
-    graph = copied(directory.graph)
-    where = places(resolve(graph), which)
-    if (machine := graph.entries[where.pictures].on) != graph.on:
-        raise SetupError(f"the pictures of {where.pictures!r} are seen on {machine}: calibrate there, or give --image")
-    return _watched(directory, where)
+    graph = Graph.read_copy(directory.graph)
+    nodes = calibrated_nodes(resolve(graph), which)
+    if (machine := graph.nodes[nodes.frames].on) != graph.on:
+        raise SetupError(f"the pictures of {nodes.frames!r} are seen on {machine}: calibrate there, or give --image")
+    return _watched(directory, nodes)
 
 
-def _watched(directory: RunDir, where: Places) -> Generator[Seen, None, None]:
+def _watched(directory: RunDir, nodes: CalibratedNodes) -> Generator[Seen, None, None]:
     edges = [
-        Edge("frame", where.pictures, Frame, drives=True),
-        Edge("hands", where.hands, Hands, optional=True, keep="newest"),
+        Edge("frame", nodes.frames, Frame, drives=True),
+        Edge("hands", nodes.hands, Hands, optional=True, keep="newest"),
     ]
     for values in watch(directory, edges):
         if values is None:
@@ -150,9 +152,9 @@ def _watched(directory: RunDir, where: Places) -> Generator[Seen, None, None]:
             yield frame, hands if isinstance(hands, Hands) else None
 
 
-def opened(stages: Mapping[str, Stage], pictures: str, image: str | None) -> Generator[Seen, None, None]:
+def opened(stages: Mapping[str, Stage], frames: str, image: str | None) -> Generator[Seen, None, None]:
     """The pictures of a graph that does not run: of its own source, or of the file `image` instead. SetupError."""
-    *filters, source = way(stages, pictures)
+    *filters, source = path_to_source(stages, frames)
     values = stages[source].settings
     if image is not None:
         if "source" not in stages[source].what.settings:
@@ -167,7 +169,7 @@ def opened(stages: Mapping[str, Stage], pictures: str, image: str | None) -> Gen
         for name in reversed(filters)
     })  # fmt: skip
     node.start()
-    return _frames(node, between, pictures if filters else "")
+    return _frames(node, between, frames if filters else "")
 
 
 def _frames(source: Node, between: Inline, pictures: str) -> Generator[Seen, None, None]:

@@ -1,19 +1,20 @@
 """What is drawn on the calibrate page, as settings in a graph's file: of which nodes, and how they get there."""
 
-import itertools
-import shutil
-from collections.abc import Container, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from handflow.errors import GraphError
+from handflow.errors import GraphError, RunError
 from handflow.messages import Frame, Hands
-from handflow.runtime.graph.graph import Graph, Stage, resolve
+from handflow.runtime.graph.edits import edits
+from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.parse import read
-from handflow.runtime.graph.stage import declared, settings
+from handflow.runtime.graph.resolve import resolve
+from handflow.runtime.graph.spec import EdgeSpec, NodeSpec
+from handflow.runtime.graph.stage import Stage, declared, settings
 from handflow.runtime.graph.yaml_edit import save
 from handflow.stages.surface import Surface
 
@@ -24,46 +25,38 @@ Drawn = dict[str, dict[str, Any]]  # "surface" and "tracker" -> settings as JSON
 
 
 @dataclass
-class Places:
+class CalibratedNodes:
     """Which nodes of a graph the page is about."""
 
-    pictures: str  # whose pictures the hands are found in
+    frames: str  # in whose frames the hands are found
     hands: str  # whose hands the surface reads
     surface: str  # "": there is none yet
     tracker: str  # who has a region and parts to ignore; "": nobody
     readers: list[str]  # who reads nothing but `hands`, and would read a new surface
 
+    def named(self, part: str) -> str:
+        """The node whose settings "surface" or "tracker" are."""
+        return self.surface if part == "surface" else self.tracker
 
-def places(stages: Mapping[str, Stage], which: str | None = None) -> Places:
-    """Looks for them; `which` surface is meant if there are several. GraphError."""
-    surfaces = [stage.name for stage in stages.values() if issubclass(stage.node, Surface)]
-    if which and which not in surfaces:
-        raise GraphError([f"--node {which}: no such surface; the graph has {', '.join(surfaces) or 'none'}"])
-    if len(surfaces) > 1 and not which:
-        raise GraphError([f"the graph has {len(surfaces)} surfaces: {', '.join(surfaces)}; say which with --node"])
-    surface = which or next(iter(surfaces), "")
-    finders = [
-        stage.name
-        for stage in stages.values()
-        if stage.what.output is Hands and not any(edge.kind is Hands for edge in stage.edges if edge.drives)
-    ]
-    if not surface and len(finders) != 1:
-        found = f"{', '.join(finders)} give hands" if finders else "no node gives hands"
-        raise GraphError([f"{found}: put a surface behind the one that is meant, or a tracker into the graph"])
-    hands = stages[surface].edges[0].node if surface else finders[0]
-    pictures = next((name for name in way(stages, hands) if stages[name].what.output is Frame), None)
-    if pictures is None:
-        raise GraphError([f"{hands} has no pictures to find hands in: a camera expected"])
-    tracker = next((name for name in way(stages, hands) if set(TRACKER) <= set(stages[name].what.settings)), "")
+
+def calibrated_nodes(stages: Mapping[str, Stage], which: str | None = None) -> CalibratedNodes:
+    """Finds them; `which` surface is meant if there are several. GraphError."""
+    surface = _surface(stages, which)
+    hands = stages[surface].edges[0].node if surface else _only_finder(stages)
+    upstream = path_to_source(stages, hands)
+    frames = next((name for name in upstream if stages[name].what.output is Frame), None)
+    if frames is None:
+        raise GraphError([f"expected a camera before {hands}, got none: there are no pictures to draw on"])
+    tracker = next((name for name in upstream if set(TRACKER) <= set(stages[name].what.settings)), "")
     readers = [
         stage.name
         for stage in stages.values()
         if stage.edges and all(edge.node == hands and edge.kind is Hands for edge in stage.edges)
     ]
-    return Places(pictures, hands, surface, tracker, readers)
+    return CalibratedNodes(frames, hands, surface, tracker, readers)
 
 
-def way(stages: Mapping[str, Stage], name: str) -> list[str]:
+def path_to_source(stages: Mapping[str, Stage], name: str) -> list[str]:
     """From a node against the stream to its source, along driving edges."""
     names = [name]
     while driving := [edge.node for edge in stages[names[-1]].edges if edge.drives]:
@@ -71,14 +64,38 @@ def way(stages: Mapping[str, Stage], name: str) -> list[str]:
     return names
 
 
+def _surface(stages: Mapping[str, Stage], which: str | None) -> str:
+    surfaces = [stage.name for stage in stages.values() if issubclass(stage.node, Surface)]
+    if which and which not in surfaces:
+        raise GraphError([f"--node {which}: no such surface; the graph has {', '.join(surfaces) or 'none'}"])
+    if len(surfaces) > 1 and not which:
+        raise GraphError([f"the graph has {len(surfaces)} surfaces: {', '.join(surfaces)}; say which with --node"])
+    return which or next(iter(surfaces), "")
+
+
+def _only_finder(stages: Mapping[str, Stage]) -> str:
+    """The node that makes hands of something else."""
+    finders = [
+        stage.name
+        for stage in stages.values()
+        if stage.what.output is Hands and not any(edge.kind is Hands for edge in stage.edges if edge.drives)
+    ]
+    if len(finders) != 1:
+        found = f"{', '.join(finders)} give hands" if finders else "no node gives hands"
+        raise GraphError([f"{found}: put a surface behind the one that is meant, or a tracker into the graph"])
+    return finders[0]
+
+
 class Saved(NamedTuple):
-    line: str  # what was done
+    """What was written into the graph's file."""
+
+    line: str  # in words
     changed: dict[tuple[str, str], Any]  # node, setting -> value
     rewired: bool  # a surface is new in the graph
 
 
-class Draft:
-    """What is drawn on the page, on its way from and to the graph's file."""
+class CalibrationEdits:
+    """What is drawn on the page, on its way from and to the graph's file. `which`: the surface, of several."""
 
     def __init__(self, file: Path, saved_as: Path, which: str | None = None) -> None:
         self.file, self.saved_as, self.which = file, saved_as, which
@@ -88,88 +105,71 @@ class Draft:
         """Reads the file; it may have been edited since the last time. GraphError."""
         self.graph: Graph = read(self.file)
         self.stages = resolve(self.graph)
-        self.where = places(self.stages, self.which)
-        surface, tracker = (self.stages.get(name) for name in (self.where.surface, self.where.tracker))
+        self.nodes = calibrated_nodes(self.stages, self.which)
+        surface, tracker = (self.stages.get(name) for name in (self.nodes.surface, self.nodes.tracker))
         self.surface = Surface(**surface.settings) if surface else Surface()
         self.tracker = tracker.node(**tracker.settings) if tracker else None
 
     def drawn(self) -> Drawn:
         """As the file has it, with the defaults of what it does not say."""
-        told: Drawn = {"surface": {key: getattr(self.surface, key) for key in SURFACE}}
+        drawn: Drawn = {"surface": {key: getattr(self.surface, key) for key in SURFACE}}
         if self.tracker is not None:
-            told["tracker"] = {key: getattr(self.tracker, key) for key in TRACKER}
-        return plain(told)
+            drawn["tracker"] = {key: getattr(self.tracker, key) for key in TRACKER}
+        return as_json(drawn)
 
     def check(self, drawn: dict[str, Any]) -> Drawn:
         """What was drawn, as the nodes take it. ValueError with one line."""
-        told: Drawn = {}
+        checked: Drawn = {}
         for part, values in drawn.items():
             node = {"surface": self.surface, "tracker": self.tracker}.get(part)
             if node is None or not isinstance(values, dict):
-                raise ValueError(f"{part}: {values!r} found, settings of the surface or the tracker expected")
+                raise ValueError(f"{part}: expected settings of the surface or the tracker, got {values!r}")
             good, wrong = settings(declared(type(node)), values)
             if wrong:
                 raise ValueError(next(iter(wrong.values())))
             type(node)(**good)
-            told[part] = plain(good)
-        return told
+            checked[part] = as_json(good)
+        return checked
 
     def save(self, drawn: dict[str, Any]) -> Saved:
         """Writes what differs from the file, and a surface if it has none. ValueError with one line."""
         try:
             self.read()
-            changes, done = self._changes(self.check(drawn))
-            if not changes:
+            after, new = self._changed_graph(self.check(drawn))
+            found = edits(self.graph, after, self.saved_as.parent)
+            if not found:
                 return Saved(f"{self.file}: nothing has changed", {}, False)
-            if self.file != self.saved_as:
-                shutil.copyfile(self.file, self.saved_as)
-                self.file = self.saved_as
-            save(self.file, changes, after=self.where.hands)
+            save(self.saved_as, found, after=self.nodes.hands, source=self.file)
+            self.file = self.saved_as
             self.read()
         except GraphError as error:
             raise ValueError(error.lines[0]) from error
-        except OSError as error:
-            raise ValueError(f"{self.saved_as}: cannot be written: {error.strerror}") from error
-        changed = {(path[1], path[3]): value for path, value in changes.items() if path[2:3] == ("with",)}
-        return Saved(f"saved in {self.file}{done}", changed, bool(done))
+        except RunError as error:
+            raise ValueError(str(error)) from error
+        changed = {(path[1], path[3]): value for path, value in found.items() if path[2:3] == ("with",)}
+        return Saved(f"saved in {self.file}{new}", changed, bool(new))
 
-    def _changes(self, drawn: Drawn) -> tuple[dict[tuple[str, ...], Any], str]:
-        before, where = self.drawn(), self.where
+    def _changed_graph(self, drawn: Drawn) -> tuple[Graph, str]:
+        """The graph with what was drawn, and what is to be said of a new surface in it."""
+        before, nodes, graph = self.drawn(), self.nodes, self.graph.copy()
         changed = {
             part: {key: value for key, value in values.items() if value != before[part].get(key)}
             for part, values in drawn.items()
         }
-        changes: dict[tuple[str, ...], Any] = {
-            ("nodes", where.tracker, "with", key): value for key, value in changed.get("tracker", {}).items()
-        }
-        new = changed.get("surface", {})
-        if where.surface or not new:
-            return changes | {("nodes", where.surface, "with", key): value for key, value in new.items()}, ""
-        name = new_name(self.stages)
-        with_ = {"corners": drawn["surface"].get("corners", before["surface"]["corners"])} | new
-        machine = self.graph.entries[where.hands].on
-        changes["nodes", name] = {
-            "run": "surface",
-            "in": where.hands,
-            **({"on": machine} if machine else {}),
-            "with": with_,
-        }
-        for reader in where.readers:
-            changes["nodes", reader, "in"] = rewired(self.graph.entries[reader].inputs, name)
-        return changes, f"; node {name!r} is new, behind {where.hands}, before {', '.join(where.readers) or 'nobody'}"
+        new = ""
+        if changed.get("surface") and not nodes.surface:
+            corners = {"corners": before["surface"]["corners"]}
+            surface = NodeSpec("surface", {"": EdgeSpec(nodes.hands)}, corners, graph.nodes[nodes.hands].on)
+            nodes.surface = graph.free_name("surface")
+            graph.insert_after(nodes.hands, nodes.surface, surface, nodes.readers)
+            readers = ", ".join(nodes.readers) or "nobody"
+            new = f"; node {nodes.surface!r} is new, behind {nodes.hands}, before {readers}"
+        for part, values in changed.items():
+            if values:
+                graph.nodes[nodes.named(part)].settings |= values
+        return graph, new
 
 
-def plain(values: Any) -> Any:
-    """As JSON has it: lists for tuples, maps for structs."""
+def as_json(values: Any) -> Any:
+    """Lists for tuples, maps for structs."""
     return msgspec.json.decode(msgspec.json.encode(values))
-
-
-def new_name(taken: Container[str]) -> str:
-    names = itertools.chain(["surface"], (f"surface{number}" for number in itertools.count(2)))
-    return next(name for name in names if name not in taken)
-
-
-def rewired(inputs: dict[str, dict[str, Any]], name: str) -> Any:
-    """A node's `in:`, all of its edges from the node `name`."""
-    edges = {argument: {**edge, "from": name} if len(edge) > 1 else name for argument, edge in inputs.items()}
-    return edges.get("", edges)

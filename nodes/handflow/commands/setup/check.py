@@ -4,8 +4,8 @@ import argparse
 import json
 
 from handflow.commands._arguments import add_graph
-from handflow.commands.graphs import graph_of
-from handflow.runtime.graph.graph import resolve
+from handflow.commands._graphs import graph_of
+from handflow.runtime.graph.resolve import resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,9 +4,9 @@ import argparse
 from pathlib import Path
 
 from handflow.commands._arguments import add_graph
-from handflow.commands.graphs import graph_of
+from handflow.commands._graphs import graph_of
 from handflow.runtime.graph import diagram
-from handflow.runtime.graph.graph import resolve
+from handflow.runtime.graph.resolve import resolve
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from html import escape
 
-from .graph import Stage
+from .stage import Stage
 
 WIDTH, HEIGHT, GAP = 130, 44, 60  # px of a box, and between columns
 

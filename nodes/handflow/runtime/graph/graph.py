@@ -1,84 +1,183 @@
-"""pipeline.yaml -> which nodes there are, of which class, with which settings, and who listens to whom.
-
-Everything that can be seen to be wrong without a camera is seen here, all of it at once, each fault in one line:
-file:line:column, what was found, what was expected, the nearest right name.
-"""
+"""A graph: its nodes, who listens to whom, and the machines they run on. It is changed through methods only."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from handflow.errors import GraphError, SetupError, StageError
+from handflow.messages import Message
+from handflow.runtime.files import replacing
 from handflow.runtime.node import Node
-from handflow.runtime.topology import Crossing, Machine, ports
-from handflow.runtime.transport.wire import Edge, Packed
+from handflow.runtime.topology import Machine, ports
 
-from .stage import KEEPS_DRIVING, Declared, Input, declared, hint, load, settings
-
-KEEPS = ("newest", "same", "all")
-KEEPS_BESIDE = ("newest", "same")  # of inputs that do not drive
-TRANSPORTS = ("auto", "portable")
+from .spec import UNSET, EdgeSpec, NodeSpec
+from .stage import declared, hint, load, settings
 
 
-@dataclass
-class Entry:
-    """One node as the file has it."""
-
-    name: str
-    run: str
-    inputs: dict[str, dict[str, Any]]  # argument ("" = the first) -> from, keep, wait_ms
-    settings: dict[str, Any]
-    places: dict[str, str] = field(default_factory=dict)  # "run", "in.prior", "with.fps" -> file:line:column
-    on: str = ""  # the machine; "" in a graph of one
-
-    def place(self, *path: str) -> str:
-        while path:
-            if (key := ".".join(path)) in self.places:
-                return self.places[key]
-            path = path[:-1]
-        return self.places.get("", "")
-
-
-@dataclass
-class Stage:
-    """One node, ready to be made."""
-
-    name: str
-    run: str  # a file of the user's with its whole path
-    node: type[Node]
-    settings: dict[str, Any]
-    edges: list[Edge]  # the first drives; none: a source
-    listeners: list[str]  # who listens to it, once for each edge
-    readers: list[str]  # those of them that read every message
-    what: Declared
-    on: str = ""  # the machine
-    crossings: list[Crossing] = field(default_factory=list)  # how it is read on other machines, each way once
-
-
-@dataclass
-class Graph:
-    """A graph file that was read; `stages` holds what it comes to once `resolve` has checked it."""
+class Graph(msgspec.Struct, omit_defaults=True):
+    """A graph file that was read; `resolve` checks it against the nodes' classes."""
 
     file: Path
-    entries: dict[str, Entry]
+    nodes: dict[str, NodeSpec]
+    on: str = ""  # the machine that this is
     portable: bool = False  # joined by tcp on loopback and mapped files
     exact: bool = False  # every message counts and inputs are joined by frame: the same results each time
-    machines: dict[str, Machine] = field(default_factory=dict)
-    on: str = ""  # the machine that this is
+    machines: dict[str, Machine] = {}
     key: str = ""  # file of the key to what crosses; "": nothing is encrypted
     clock_offset_ns: int | None = None  # set in the copy that a running graph's processes read
+    positions: dict[str, str] = {}  # "cam", "cam.run", "cam.in.prior", "cam.with.fps" -> file:line:column
+
+    @staticmethod
+    def from_plain(values: Any) -> "Graph":
+        """Of what `plain` gave, or an older version of it. msgspec.ValidationError."""
+        return msgspec.convert(values, Graph, dec_hook=lambda kind, value: kind(value))
+
+    def plain(self) -> dict[str, Any]:
+        """What `Node.graph` is, and what a recording has of it."""
+        nodes = {name: {"run": n.run, "in": n.inputs, "with": n.settings} for name, n in self.nodes.items()}
+        return msgspec.to_builtins({"file": str(self.file), "on": self.on, "nodes": nodes})
+
+    @staticmethod
+    def read_copy(file: Path) -> "Graph":
+        """Reads what `write_copy` wrote. JSON is read 40 ms faster than YAML. OSError, ValueError."""
+        return Graph.from_plain(json.loads(file.read_text("utf-8")))
+
+    def write_copy(self, file: Path) -> None:
+        """Writes the graph for its processes: with all that was set, but without the positions in its text."""
+        # Through builtins, for msgspec's own JSON has no infinity.
+        values = msgspec.to_builtins(msgspec.structs.replace(self, positions={}), enc_hook=str)
+        with replacing(file) as part:  # a stage that starts just now reads a whole one
+            part.write_text(json.dumps(values), "utf-8")
+
+    def copy(self) -> "Graph":
+        """Another graph that says the same."""
+        return Graph.from_plain(msgspec.to_builtins(self, enc_hook=str))
+
+    def position(self, name: str, *path: str) -> str:
+        """Where a node, or a part such as "with", "fps", stands: file:line:column, as near as is known."""
+        keys = [".".join([name, *path[:end]]) for end in range(len(path), -1, -1)]
+        return next((self.positions[key] for key in keys if key in self.positions), str(self.file))
+
+    # What is asked of a graph.
+
+    def node_class(self, name: str) -> type[Node]:
+        """StageError."""
+        return load(self.nodes[name].run, self.file.parent)
+
+    def output_type(self, name: str) -> type[Message] | None:
+        """What a node's messages are; None: it gives none. StageError."""
+        node = self.node_class(name)
+        what = declared(node)
+        good, wrong = settings(what, self.nodes[name].settings)
+        try:
+            return what.output if wrong else node(**good).output_type() or what.output
+        except (ValueError, TypeError, SetupError):  # checking the graph says what is wrong with it
+            return what.output
+
+    def outputs(self, kind: type[Message] = Message) -> list[str]:
+        """The nodes of this machine that give messages of a kind."""
+        found = []
+        for name, node in self.nodes.items():
+            try:
+                output = self.output_type(name) if node.on == self.on else None
+            except StageError:
+                continue  # checking the graph says what is wrong with it
+            if output is not None and issubclass(output, kind):
+                found.append(name)
+        return found
+
+    def with_setting(self, setting: str) -> list[str]:
+        """The nodes whose class has a setting of that name."""
+        found = []
+        for name in self.nodes:
+            try:
+                if setting in declared(self.node_class(name)).settings:
+                    found.append(name)
+            except StageError:
+                continue  # checking the graph says what is wrong with it
+        return found
+
+    def readers(self, producer: str) -> list[tuple[str, EdgeSpec]]:
+        """Who reads a node, once for each edge."""
+        edges = [(name, edge) for name, node in self.nodes.items() for edge in node.inputs.values()]
+        return [(name, edge) for name, edge in edges if edge.producer == producer]
+
+    def drivers(self, name: str) -> set[str]:
+        """The nodes that drive this one: its first input's; all of them where it takes any number."""
+        inputs = self.nodes[name].inputs
+        try:
+            what = declared(self.node_class(name))
+        except StageError:
+            return {edge.producer for edge in inputs.values()}  # checking the graph says what is wrong with it
+        first = next(iter(what.inputs), "")
+        return {edge.producer for argument, edge in inputs.items() if what.rest or argument in ("", first)}
+
+    def driven_by(self, names: Collection[str]) -> set[str]:
+        """These nodes, and all that run for their messages."""
+        driven, before = set(names), set[str]()
+        while driven != before:
+            before = set(driven)
+            driven |= {name for name in self.nodes if self.drivers(name) & driven}
+        return driven
 
     def ports(self) -> dict[str, int]:
         """The tcp port of each node that is read on another machine."""
         across = [
-            edge["from"]
-            for entry in self.entries.values()
-            for edge in entry.inputs.values()
-            if edge["from"] in self.entries and self.entries[edge["from"]].on != entry.on
+            producer
+            for producer, node in self.nodes.items()
+            if any(self.nodes[reader].on != node.on for reader, _ in self.readers(producer))
         ]
-        return ports(self.machines, {entry.name: entry.on for entry in self.entries.values()}, across)
+        return ports(self.machines, {name: node.on for name, node in self.nodes.items()}, across)
+
+    def free_name(self, name: str) -> str:
+        """`name`, or with a number where the graph has a node of that name."""
+        number, free = 1, name
+        while free in self.nodes:
+            number += 1
+            free = f"{name}-{number}"
+        return free
+
+    # What changes it.
+
+    def add(self, name: str, node: NodeSpec, position: str = "", after: str = "") -> None:
+        """Adds a node, or puts it in the place of the one of that name. `position`: what faults of it name.
+
+        A new one stands at the end, or behind the node `after`.
+        """
+        self._forget_positions(name)
+        if position:
+            self.positions[name] = position
+        self.nodes[name] = node
+        if after:
+            order = [other for other in self.nodes if other != name]
+            order.insert(order.index(after) + 1, name)
+            self.nodes = {each: self.nodes[each] for each in order}
+
+    def insert_after(self, producer: str, name: str, node: NodeSpec, readers: Iterable[str]) -> None:
+        """Adds a node that reads `producer`; the `readers` of that one read the new node instead."""
+        self.add(name, node, after=producer)
+        for reader in readers:
+            for edge in self.nodes[reader].inputs.values():
+                if edge.producer == producer:
+                    edge.producer = name
+
+    def remove(self, names: Collection[str]) -> None:
+        """Removes nodes, and the edges from them."""
+        for name in names:
+            del self.nodes[name]
+            self._forget_positions(name)
+        for node in self.nodes.values():
+            node.inputs = {argument: edge for argument, edge in node.inputs.items() if edge.producer not in names}
+
+    def set(self, name: str, key: str, value: Any, position: str) -> None:
+        """What `--set` does: beats the file."""
+        if name not in self.nodes:
+            raise GraphError([f"{position}: there is no node {name!r}{hint(name, list(self.nodes))}"])
+        self.nodes[name].settings[key] = value
+        self.positions[f"{name}.with.{key}"] = position
 
     def place_on(self, machine: str | None) -> None:
         """What `--on` does: says which machine this is."""
@@ -90,219 +189,20 @@ class Graph:
             raise GraphError([f"--on {machine}: no machine of {self.file}{hint(machine, list(self.machines))}; {has}"])
         self.on = machine or ""
 
-    def set(self, name: str, key: str, value: Any, place: str) -> None:
-        """What `--set` does: beats the file."""
-        entry = self.entries.get(name)
-        if entry is None:
-            raise GraphError([f"{place}: there is no node {name!r}{hint(name, list(self.entries))}"])
-        entry.settings[key] = value
-        entry.places[f"with.{key}"] = place
+    def put_on_one_machine(self) -> None:
+        """Whatever ran on several machines runs on this one."""
+        for node in self.nodes.values():
+            node.on = ""
+            for edge in node.inputs.values():
+                edge.jpeg = edge.size = UNSET
+        self.machines, self.on = {}, ""
 
-    def plain(self) -> dict[str, Any]:
-        """What `Node.graph` is."""
-        nodes = {e.name: {"run": e.run, "in": e.inputs, "with": e.settings} for e in self.entries.values()}
-        return {"file": str(self.file), "on": self.on, "nodes": nodes}
+    def rename(self, file: Path) -> None:
+        """Runs as `file` from now on; its own .py stages stay the files they are."""
+        for node in self.nodes.values():
+            if node.run.endswith(".py"):
+                node.run = str((self.file.parent / node.run).resolve())
+        self.file = file
 
-
-def copied(file: Path) -> Graph:
-    """Reads what `write` wrote."""
-    whole = json.loads(file.read_text("utf-8"))
-    entries = {
-        name: Entry(name, e["run"], e["in"], e["with"], {"": f"{whole['file']}: {name}"}, e["on"])
-        for name, e in whole["nodes"].items()
-    }
-    machines = {name: Machine(name, host, port) for name, (host, port) in whole["machines"].items()}
-    graph = Graph(Path(whole["file"]), entries, whole["portable"], whole["exact"], machines, whole["on"], whole["key"])
-    graph.clock_offset_ns = whole["clock_offset_ns"]
-    return graph
-
-
-def write(graph: Graph, stages: Mapping[str, Stage], file: Path) -> None:
-    """The copy of a checked graph that its processes read: --set is in it, and JSON is 40 ms quicker than YAML."""
-    whole = {
-        "file": str(graph.file),
-        "portable": graph.portable,
-        "exact": graph.exact,
-        "clock_offset_ns": graph.clock_offset_ns,
-        "on": graph.on,
-        "key": graph.key,
-        **described(graph, stages),
-    }
-    for name, node in whole["nodes"].items():
-        node["with"] = graph.entries[name].settings
-    part = file.with_suffix(".part")
-    part.write_text(json.dumps(whole), "utf-8")
-    part.replace(file)  # a stage that starts just now reads a whole one
-
-
-def described(graph: Graph, stages: Mapping[str, Stage]) -> dict[str, Any]:
-    """What must be the same on all machines of a graph, as JSON has it: nodes, edges and machines, not settings."""
-    nodes = {s.name: {"run": s.run, "on": s.on, "in": {e.argument: _edge(e) for e in s.edges}} for s in stages.values()}
-    return {"machines": {m.name: [m.host, m.port] for m in graph.machines.values()}, "nodes": nodes}
-
-
-def _edge(edge: Edge) -> dict[str, Any]:
-    crossing = {"jpeg": edge.crossing.jpeg, "size": edge.crossing.size} if edge.crossing else {}
-    return {"from": edge.node, "keep": edge.keep, "wait_ms": edge.wait_ms, **crossing}
-
-
-def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
-    """Loads the classes and checks everything against them; the stages by name. GraphError with all that is wrong.
-
-    `only`: this node alone, of a graph that has been checked: a stage's process need not load the others' libraries.
-    """
-    faults: list[str] = []
-    stages: dict[str, Stage] = {}
-    for entry in [graph.entries[only]] if only else graph.entries.values():
-        try:
-            node = load(entry.run, graph.file.parent)
-            what = declared(node)
-        except StageError as error:
-            faults.append(f"{entry.place('run')}: {entry.name}: {error}")
-            continue
-        good, wrong = settings(what, entry.settings)
-        faults += [f"{entry.place('with', key)}: {entry.name}: {line}" for key, line in wrong.items()]
-        if not wrong:
-            try:
-                what = replace(what, output=node(**good).output_type() or what.output)
-            except (ValueError, TypeError, SetupError) as error:  # what does not go together
-                faults.append(f"{entry.place('with')}: {entry.name}: {error}")
-        run = str((graph.file.parent / entry.run).resolve()) if entry.run.endswith(".py") else entry.run
-        listeners = [e.name for e in graph.entries.values() for i in e.inputs.values() if i["from"] == entry.name]
-        readers = [
-            e.name
-            for e in graph.entries.values()
-            for i in e.inputs.values()
-            if i["from"] == entry.name and i.get("keep") == "all"
-        ]
-        stages[entry.name] = Stage(entry.name, run, node, good, [], listeners, readers, what, entry.on)
-    for stage in stages.values():
-        faults += _connect(graph, stages, stage)
-    for producer in stages.values():
-        producer.crossings = _crossings(graph, producer.name)
-    if not only:  # a class may ask for every message where the graph does not
-        edges = [(stage, edge) for stage in stages.values() for edge in stage.edges if edge.keep == "all"]
-        for producer in stages.values():
-            producer.readers = [reader.name for reader, edge in edges if edge.node == producer.name]
-    if not only:
-        faults = faults or [*_loops(graph, stages), *_taken_twice(graph)]
-    if faults:
-        raise GraphError(faults)
-    return stages
-
-
-def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[str]:
-    """Fills in `stage.edges`, in the order of process(); what is wrong with them, one line each."""
-    entry, what = graph.entries[stage.name], stage.what
-    first = next(iter(what.inputs), None)
-    given = {argument or first or edge["from"]: edge for argument, edge in entry.inputs.items()}
-    inputs = dict.fromkeys(given, what.rest) if what.rest else what.inputs
-    faults = [line for argument in given for line in _misfit(graph, stages, stage, argument, given[argument], inputs)]
-    if what.rest and not given:
-        faults.append(f"{entry.place()}: {stage.name}: no input; any number of {what.rest.kind.__name__} expected")
-    for argument, wanted in inputs.items():
-        if argument not in given:
-            if not wanted.optional:
-                faults.append(
-                    f"{entry.place('in')}: {stage.name}: input {argument!r} ({wanted.kind.__name__}) is missing"
-                )
-            continue
-        edge = given[argument]
-        drives = what.rest is not None or not stage.edges
-        loop = not drives and _feeds(graph, stage.name, edge["from"])
-        allowed = ("all",) if graph.exact else KEEPS_DRIVING if drives else KEEPS_BESIDE
-        default = what.keep if drives else "newest" if loop else "same"
-        keep: Any = "all" if graph.exact else edge.get("keep") or default
-        if keep not in allowed:
-            how = "drives" if drives else "does not drive"
-            place = f"{entry.place('in', argument)}: {stage.name}"
-            faults.append(f"{place}: {argument} {how}; keep: {' or '.join(allowed)} expected")
-        wait_ms = float(edge.get("wait_ms", Edge.wait_ms))
-        crossing = _crossing(graph, stage.name, edge)
-        if crossing and keep == "all":
-            place = f"{entry.place('in', argument)}: {stage.name}"
-            faults.append(f"{place}: keep: all does not cross from one machine to another; put both nodes on one")
-        stage.edges.append(
-            Edge(argument, edge["from"], wanted.kind, wanted.optional, keep, drives, wait_ms, loop, crossing)
-        )
-    return faults
-
-
-def _crossing(graph: Graph, reader: str, edge: Mapping[str, Any]) -> Crossing | None:
-    """How an edge crosses to another machine; None: it does not."""
-    producer = graph.entries.get(edge["from"])
-    if producer is None or producer.on == graph.entries[reader].on or producer.on not in graph.machines:
-        return None
-    size = edge.get("size")
-    host, port = graph.machines[producer.on].host, graph.ports()[producer.name]
-    form = edge.get("jpeg", Crossing.jpeg), (size[0], size[1]) if size else None
-    return Crossing(f"tcp://{host}:{port}", *form, graph.key)
-
-
-def _misfit(
-    graph: Graph,
-    stages: Mapping[str, Stage],
-    stage: Stage,
-    argument: str,
-    edge: Mapping[str, Any],
-    inputs: Mapping[str, Input],
-) -> list[str]:
-    """What is wrong with one edge of the file: a line, or none."""
-    place = f"{graph.entries[stage.name].place('in', argument)}: {stage.name}"
-    producer = stages.get(edge["from"])
-    if argument not in inputs:
-        has = f"it has {', '.join(inputs)}" if inputs else "it is a source"
-        return [f"{place}: no input {argument!r}{hint(argument, list(inputs))}; {has}"]
-    if edge["from"] not in graph.entries:
-        return [f"{place}: in {edge['from']!r} is not a node{hint(edge['from'], list(graph.entries))}"]
-    output, kind = (producer.what.output if producer else None), inputs[argument].kind
-    if producer and (output is None or not (kind is Packed or issubclass(output, kind))):
-        gives = output.__name__ if output else "nothing"
-        return [f"{place}: {argument} expects {kind.__name__}, {edge['from']!r} gives {gives}"]
-    return []
-
-
-def _feeds(graph: Graph, start: str, goal: str) -> bool:
-    """Whether what `start` sends reaches `goal`: then `goal` cannot have this frame's answer before `start` has."""
-    seen, open_ = {start}, [start]
-    while open_:
-        name = open_.pop()
-        for other in graph.entries.values():
-            if other.name not in seen and any(edge["from"] == name for edge in other.inputs.values()):
-                seen.add(other.name)
-                open_.append(other.name)
-    return goal in seen
-
-
-def _loops(graph: Graph, stages: Mapping[str, Stage]) -> list[str]:
-    """A loop through driving inputs would wait for itself."""
-    for stage in stages.values():
-        path = [stage.name]
-        while (edges := stages[path[-1]].edges) and edges[0].node not in path:
-            path.append(edges[0].node)
-        if edges and edges[0].node == stage.name:
-            entry = graph.entries[stage.name]
-            loop = " <- ".join([*path, stage.name])
-            return [f"{entry.place('in', edges[0].argument)}: loop through driving inputs: {loop}"]
-    return []
-
-
-def _crossings(graph: Graph, producer: str) -> list[Crossing]:
-    """The ways in which a node is read on other machines."""
-    edges = [(e.name, edge) for e in graph.entries.values() for edge in e.inputs.values() if edge["from"] == producer]
-    found = [crossing for reader, edge in edges if (crossing := _crossing(graph, reader, edge)) is not None]
-    return list(dict.fromkeys(found))
-
-
-def _taken_twice(graph: Graph) -> list[str]:
-    """Ports that two machines with the same address would both listen on."""
-    wanted = [(machine.host, machine.port, machine.name) for machine in graph.machines.values()]
-    wanted += [(graph.machines[(e := graph.entries[n]).on].host, p, f"{e.on}'s {n}") for n, p in graph.ports().items()]
-    seen: dict[tuple[str, int], str] = {}
-    for host, port, who in wanted:
-        other = seen.setdefault((host, port), who)
-        if other != who:
-            return [
-                f"{graph.file}: machines: {who} and {other} both listen on {host}:{port}; ports farther apart expected"
-            ]
-    return []
+    def _forget_positions(self, name: str) -> None:
+        self.positions = {k: v for k, v in self.positions.items() if k != name and not k.startswith(f"{name}.")}

@@ -1,10 +1,11 @@
-"""The text of a graph, as people write it -> its entries, with the place of all that may turn out to be wrong."""
+"""A graph's text, as people write it -> a Graph that knows the position of all that may turn out to be wrong."""
 
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+import msgspec
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -15,24 +16,30 @@ from handflow.runtime.address import outside
 from handflow.runtime.topology import Machine
 from handflow.runtime.transport.rundir import portable
 
-from .graph import KEEPS, TRANSPORTS, Entry, Graph
+from .graph import Graph
+from .spec import EdgeSpec, NodeSpec, Transport
 from .stage import hint
 
 GRAPH_KEYS = ("nodes", "transport", "machines", "key", "insecure")
-KEYS = ("run", "in", "with", "on")
-EDGE_KEYS = ("from", "keep", "wait_ms", "jpeg", "size")
+NODE_KEYS = ("run", "in", "with", "on")
+EDGE_VALUES = {  # of the long form of an edge, beside `from`
+    "keep": "newest or same or all",
+    "wait_ms": "a number from 0 to 1000",
+    "jpeg": "a quality from 1 to 100",
+    "size": "[width, height] from 16 to 8192",
+}
 MACHINE_KEYS = ("host", "port")
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")  # a node's name is also its endpoint's and a word in tables
 
 
 def read(file: Path) -> Graph:
-    """Reads a graph file. GraphError."""
+    """Reads a graph file. GraphError with all that is wrong with its form."""
     try:
         text = file.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise GraphError([f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from error
-    return Reader(str(file)).graph(text, file.absolute())
+    return _GraphText(str(file)).graph(text, file.absolute())
 
 
 def value(text: str) -> Any:
@@ -40,61 +47,50 @@ def value(text: str) -> Any:
     try:
         return _plain(YAML().load(text))
     except YAMLError as error:
-        raise GraphError([f"{text!r} is not YAML"]) from error
+        raise GraphError([f"expected YAML, got {text!r}"]) from error
 
 
-class Reader:
-    """One graph's text; `faults` gathers what is wrong with its form."""
+class _GraphText:
+    """One graph's text; `faults` gathers what is wrong with its form, `positions` where everything stands."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self.faults: list[str] = []
+        self.positions: dict[str, str] = {}
 
     def graph(self, text: str, file: Path) -> Graph:
         """GraphError with all that is wrong."""
         whole = self.whole(text)
         self.known(whole, GRAPH_KEYS, "the graph")
         transport = whole.get("transport", "auto")
-        if transport not in TRANSPORTS:
-            place, expected = self.at(whole, "transport"), " or ".join(TRANSPORTS)
-            self.faults.append(f"{place}: transport is {_found(transport)}; {expected} expected")
+        if transport not in get_args(Transport):
+            expected = " or ".join(get_args(Transport))
+            self.fault(self.at(whole, "transport"), f"transport: expected {expected}, got {_found(transport)}")
         key = self.private_key(whole, file)
         machines = self.machines(whole)
-        entries = self.entries(whole)
-        for entry in entries.values():
-            if not entry.on:
-                entry.on = next(iter(machines), "")
-            elif entry.on not in machines and "machines" in whole:
-                has = f"{hint(entry.on, list(machines))}; machines: has {', '.join(machines) or 'none'}"
-                self.faults.append(f"{entry.place('on')}: {entry.name}: on {entry.on!r} is not a machine{has}")
-            elif "machines" not in whole:
-                self.faults.append(f"{entry.place('on')}: {entry.name}: on {entry.on!r}: the graph has no 'machines:'")
+        nodes = self.nodes(whole)
+        for name, node in nodes.items():
+            self.place(name, node, machines, "machines" in whole)
         if self.faults:
             raise GraphError(self.faults)
-        return Graph(file, entries, transport == "portable" or portable(), machines=machines, key=key)
+        by_tcp = transport == "portable" or portable()
+        return Graph(file, nodes, portable=by_tcp, machines=machines, key=key, positions=self.positions)
 
-    def machines(self, whole: CommentedMap) -> dict[str, Machine]:
-        """The machines of the graph; none: it runs on one."""
-        given, insecure = whole.get("machines", CommentedMap()), whole.get("insecure", False)
-        if not isinstance(insecure, bool):
-            self.faults.append(f"{self.at(whole, 'insecure')}: insecure is {_found(insecure)}; true or false expected")
-        if not isinstance(given, CommentedMap) or ("machines" in whole and not given):
-            place = self.at(whole, "machines")
-            self.faults.append(f"{place}: machines is {_found(given)}; a map of name to {{host, port}} expected")
-            return {}
-        found = {}
-        for name in given:
-            machine = self.machine(given, name)
-            if machine is None:
-                continue
-            found[machine.name] = machine
-            if outside(machine.host) and insecure is not True and "key" not in whole:
-                self.faults.append(
-                    f"{self.at(given[name], 'host')}: machine {name}: whoever reaches {machine.host} could read and "
-                    "feed this graph, for nothing is encrypted; beside 'machines:' a key: FILE (made by handflow key "
-                    "FILE) expected, or insecure: true if the network is yours alone"
-                )
-        return found
+    def whole(self, text: str) -> CommentedMap:
+        try:
+            whole = YAML().load(text)
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            position = f"{self.file}:{mark.line + 1}:{mark.column + 1}" if mark else self.file
+            problem = re.sub(r" with value .*", " is given twice", str(error.problem).replace("found duplicate ", ""))
+            raise GraphError([f"{position}: {problem}"]) from error
+        except YAMLError as error:
+            raise GraphError([f"{self.file}: not YAML: {' '.join(str(error).split())}"]) from error
+        if whole is None:
+            raise GraphError([f"{self.file}: expected 'nodes:' with at least one node, got an empty file"])
+        if not isinstance(whole, CommentedMap):
+            raise GraphError([f"{self.file}:1:1: expected 'nodes:', got {_found(whole)}"])
+        return whole
 
     def private_key(self, whole: CommentedMap, file: Path) -> str:
         """The file of the graph's key, with its whole path; "": none."""
@@ -103,147 +99,157 @@ class Reader:
         given = whole["key"]
         try:
             if not isinstance(given, str):
-                raise SetupError(f"key is {_found(given)}; the name of a file beside the graph expected")
+                raise SetupError(f"key: expected the name of a file beside the graph, got {_found(given)}")
             path = file.parent / given
             keys.read(path)
             return str(path)
         except SetupError as error:
-            self.faults.append(f"{self.at(whole, 'key')}: {error}")
+            self.fault(self.at(whole, "key"), str(error))
             return ""
 
+    # Machines
+
+    def machines(self, whole: CommentedMap) -> dict[str, Machine]:
+        """The machines of the graph; none: it runs on one."""
+        given, insecure = whole.get("machines", CommentedMap()), whole.get("insecure", False)
+        if not isinstance(insecure, bool):
+            self.fault(self.at(whole, "insecure"), f"insecure: expected true or false, got {_found(insecure)}")
+        if not isinstance(given, CommentedMap) or ("machines" in whole and not given):
+            expected = "a map of name to {host, port}"
+            self.fault(self.at(whole, "machines"), f"machines: expected {expected}, got {_found(given)}")
+            return {}
+        read = [self.machine(given, name) for name in given]
+        found = {machine.name: machine for machine in read if machine is not None}
+        for machine in found.values():
+            if outside(machine.host) and insecure is not True and "key" not in whole:
+                self.fault(
+                    self.at(given[machine.name], "host"),
+                    f"machine {machine.name}: whoever reaches {machine.host} could read and feed this graph, for "
+                    "nothing is encrypted; make a key with handflow key FILE and write key: FILE beside 'machines:', "
+                    "or write insecure: true if the network is yours alone",
+                )
+        return found
+
     def machine(self, given: CommentedMap, name: Any) -> Machine | None:
-        place, body = self.key(given, name), given[name]
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            self.faults.append(f"{place}: {name!r} is no name for a machine; small letters, digits, - and _ expected")
+        position, body = self.key(given, name), given[name]
+        if not self.is_name(position, name, "machine"):
             return None
         if not isinstance(body, CommentedMap):
-            self.faults.append(f"{place}: machine {name}: {_found(body)} found, {{host: ADDRESS, port: N}} expected")
+            self.fault(position, f"machine {name}: expected {{host: ADDRESS, port: N}}, got {_found(body)}")
             return None
         self.known(body, MACHINE_KEYS, f"machine {name}")
         host, port = _plain(body.get("host")), _plain(body.get("port"))
         if not isinstance(host, str) or not HOST.fullmatch(host):
-            place = self.at(body, "host") if "host" in body else place
-            self.faults.append(f"{place}: machine {name}: host is {_found(host)}; an IPv4 address or a name expected")
-        elif not _whole(port, 1024, 65000):
-            place = self.at(body, "port") if "port" in body else place
-            self.faults.append(f"{place}: machine {name}: port is {_found(port)}; a number from 1024 to 65000 expected")
+            position = self.at(body, "host") if "host" in body else position
+            self.fault(position, f"machine {name}: host: expected an IPv4 address or a name, got {_found(host)}")
+        elif type(port) is not int or not 1024 <= port <= 65000:
+            position = self.at(body, "port") if "port" in body else position
+            self.fault(position, f"machine {name}: port: expected a number from 1024 to 65000, got {_found(port)}")
         else:
             return Machine(name, host, port)
         return None
 
-    def whole(self, text: str) -> CommentedMap:
-        try:
-            whole = YAML().load(text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            place = f"{self.file}:{mark.line + 1}:{mark.column + 1}" if mark else self.file
-            problem = re.sub(r" with value .*", " is given twice", str(error.problem).replace("found duplicate ", ""))
-            raise GraphError([f"{place}: {problem}"]) from error
-        except YAMLError as error:
-            raise GraphError([f"{self.file}: not YAML: {' '.join(str(error).split())}"]) from error
-        if whole is None:
-            raise GraphError([f"{self.file}: the graph is empty; 'nodes:' with at least one node expected"])
-        if not isinstance(whole, CommentedMap):
-            raise GraphError([f"{self.file}:1:1: {_found(whole)} found, 'nodes:' expected"])
-        return whole
+    def place(self, name: str, node: NodeSpec, machines: Mapping[str, Machine], several: bool) -> None:
+        """Puts a node on the machine that it names, or on the first one."""
+        if not node.on:
+            node.on = next(iter(machines), "")
+        elif not several:
+            self.fault(self.positions[f"{name}.on"], f"{name}: on {node.on!r}: the graph has no 'machines:'")
+        elif node.on not in machines:
+            near = f"{hint(node.on, list(machines))}; there are {', '.join(machines) or 'none'}"
+            self.fault(self.positions[f"{name}.on"], f"{name}: on: expected a machine, got {node.on!r}{near}")
 
-    def entries(self, whole: CommentedMap) -> dict[str, Entry]:
+    # Nodes
+
+    def nodes(self, whole: CommentedMap) -> dict[str, NodeSpec]:
         nodes = whole.get("nodes")
         if not isinstance(nodes, CommentedMap) or not nodes:
-            place = self.key(whole, "nodes") if "nodes" in whole else f"{self.file}:1:1"
-            self.faults.append(f"{place}: nodes: {_found(nodes)} found, a map of at least one node expected")
+            position = self.key(whole, "nodes") if "nodes" in whole else f"{self.file}:1:1"
+            found = "an empty one" if nodes == {} else _found(nodes)
+            self.fault(position, f"nodes: expected a map of at least one node, got {found}")
             nodes = CommentedMap()
-        return {str(name): entry for name in nodes if (entry := self.entry(nodes, name)) is not None}
+        return {str(name): node for name in nodes if (node := self.node(nodes, name)) is not None}
 
-    def entry(self, nodes: CommentedMap, name: Any) -> Entry | None:
-        place, body = self.key(nodes, name), nodes[name]
-        if not isinstance(name, str) or not NAME.fullmatch(name):
-            self.faults.append(f"{place}: {name!r} is no name for a node; small letters, digits, - and _ expected")
+    def node(self, nodes: CommentedMap, name: Any) -> NodeSpec | None:
+        position, body = self.key(nodes, name), nodes[name]
+        if not self.is_name(position, name, "node"):
             return None
         if not isinstance(body, CommentedMap):
-            self.faults.append(f"{place}: {name}: {_found(body)} found, a map with {', '.join(KEYS)} expected")
+            self.fault(position, f"{name}: expected a map with {', '.join(NODE_KEYS)}, got {_found(body)}")
             return None
-        self.known(body, KEYS, name)
-        places = {"": place} | {key: self.at(body, key) for key in body}
-        run = body.get("run")
+        self.known(body, NODE_KEYS, name)
+        at = self.positions
+        at |= {name: position} | {f"{name}.{key}": self.at(body, key) for key in body}
+        run, with_, on = body.get("run"), body.get("with") or CommentedMap(), body.get("on", "")
+        inputs = self.inputs(name, body.get("in"))
         if not isinstance(run, str):
-            self.faults.append(f"{places.get('run', place)}: {name}: run is {_found(run)}; a stage's name expected")
-            return None
-        with_ = body.get("with") or CommentedMap()
-        if not isinstance(with_, CommentedMap):
-            self.faults.append(f"{places['with']}: {name}: with is {_found(with_)}; a map of settings expected")
-            return None
-        places |= {f"with.{key}": self.at(with_, key) for key in with_}
-        on = body.get("on", "")
-        if not isinstance(on, str):
-            self.faults.append(f"{places['on']}: {name}: on is {_found(on)}; the name of a machine expected")
-            return None
-        inputs = self.inputs(name, body, places)
-        return None if inputs is None else Entry(name, run, inputs, _plain(with_), places, str(on))
+            self.fault(at.get(f"{name}.run", position), f"{name}: run: expected a stage's name, got {_found(run)}")
+        elif not isinstance(with_, CommentedMap):
+            self.fault(at[f"{name}.with"], f"{name}: with: expected a map of settings, got {_found(with_)}")
+        elif not isinstance(on, str):
+            self.fault(at[f"{name}.on"], f"{name}: on: expected the name of a machine, got {_found(on)}")
+        else:
+            at |= {f"{name}.with.{key}": self.at(with_, key) for key in with_}
+            return NodeSpec(run, inputs, _plain(with_), str(on))
+        return None
 
-    def inputs(self, name: str, body: CommentedMap, places: dict[str, str]) -> dict[str, dict[str, Any]] | None:
-        given = body.get("in")
+    def inputs(self, name: str, given: Any) -> dict[str, EdgeSpec]:
+        """A node's `in:`: a node, an edge in its long form, or a map of argument to one of these."""
         if given is None:
             return {}
         if isinstance(given, str) or (isinstance(given, CommentedMap) and "from" in given):
             named = {"": given}
         elif isinstance(given, CommentedMap):
             named = dict(given)
-            places |= {f"in.{argument}": self.at(given, argument) for argument in given}
+            self.positions |= {f"{name}.in.{argument}": self.at(given, argument) for argument in given}
         else:
-            self.faults.append(f"{places['in']}: {name}: in is {_found(given)}; a node or a map of nodes expected")
+            expected = "a node or a map of nodes"
+            self.fault(self.positions[f"{name}.in"], f"{name}: in: expected {expected}, got {_found(given)}")
+            return {}
+        edges = {str(argument): self.edge(name, argument, edge) for argument, edge in named.items()}
+        return {argument: edge for argument, edge in edges.items() if edge is not None}
+
+    def edge(self, name: str, argument: Any, given: Any) -> EdgeSpec | None:
+        position = self.positions.get(f"{name}.in.{argument}", self.positions[f"{name}.in"])
+        if isinstance(given, str):
+            return EdgeSpec(given)
+        if not isinstance(given, CommentedMap) or not isinstance(given.get("from"), str):
+            self.fault(position, f"{name}: expected the name of a node, got {_found(given)}")
             return None
-        edges: dict[str, dict[str, Any]] = {}
-        for argument, node in named.items():
-            place = places.get(f"in.{argument}", places["in"])
-            if isinstance(node, CommentedMap):
-                self.known(node, EDGE_KEYS, f"{name}: in")
-            edge: Any = {"from": node} if isinstance(node, str) else _plain(node)
-            fault = _edge_fault(edge)
-            if fault:
-                self.faults.append(f"{place}: {name}: {fault}")
-            else:
-                edges[str(argument)] = edge
-        return edges
+        self.known(given, ("from", *EDGE_VALUES), f"{name}: in")
+        try:
+            return msgspec.convert(_plain(given), EdgeSpec)
+        except msgspec.ValidationError as error:
+            key = re.split(r"\W+", str(error).partition("$.")[2])[0]
+            self.fault(position, f"{name}: {key}: expected {EDGE_VALUES[key]}, got {_plain(given[key])!r}")
+            return None
+
+    # What all of them need.
+
+    def fault(self, position: str, line: str) -> None:
+        self.faults.append(f"{position}: {line}")
+
+    def is_name(self, position: str, name: Any, of: str) -> bool:
+        good = isinstance(name, str) and NAME.fullmatch(name) is not None
+        if not good:
+            self.fault(position, f"expected a name for a {of} of small letters, digits, - and _, got {name!r}")
+        return good
 
     def known(self, given: CommentedMap, allowed: tuple[str, ...], what: str) -> None:
         for key in given:
             if key not in allowed:
-                self.faults.append(
-                    f"{self.key(given, key)}: {what}: no key {key!r}{hint(key, allowed)}; it has {', '.join(allowed)}"
-                )
+                has = f"{hint(key, allowed)}; it has {', '.join(allowed)}"
+                self.fault(self.key(given, key), f"{what}: no key {key!r}{has}")
 
     def key(self, given: CommentedMap, key: Any) -> str:
+        """The position of a key."""
         line, column = given.lc.key(key)
         return f"{self.file}:{line + 1}:{column + 1}"
 
     def at(self, given: CommentedMap, key: Any) -> str:
+        """The position of a key's value."""
         line, column = given.lc.value(key)
         return f"{self.file}:{line + 1}:{column + 1}"
-
-
-def _edge_fault(edge: Any) -> str:
-    """What is wrong with the form of one edge."""
-    if not isinstance(edge, dict) or not isinstance(edge.get("from"), str):
-        return f"{_found(edge)} found, the name of a node expected"
-    if edge.get("keep", "same") not in KEEPS:
-        return f"keep is {edge['keep']!r}; {' or '.join(KEEPS)} expected"
-    if not _number(edge.get("wait_ms", 0), 0, 1000):
-        return f"wait_ms is {edge['wait_ms']!r}; a number from 0 to 1000 expected"
-    if not _whole(edge.get("jpeg", 1), 1, 100):
-        return f"jpeg is {edge['jpeg']!r}; a quality from 1 to 100 expected"
-    size = edge.get("size", [16, 16])
-    if not isinstance(size, list) or len(size) != 2 or not all(_whole(side, 16, 8192) for side in size):
-        return f"size is {size!r}; [width, height] from 16 to 8192 expected"
-    return ""
-
-
-def _number(given: Any, low: float, high: float) -> bool:
-    return not isinstance(given, bool) and isinstance(given, int | float) and low <= given <= high
-
-
-def _whole(given: Any, low: int, high: int) -> bool:
-    return isinstance(given, int) and _number(given, low, high)
 
 
 def _plain(given: Any) -> Any:
@@ -261,4 +267,5 @@ def _plain(given: Any) -> Any:
 def _found(given: Any) -> str:
     if given is None:
         return "nothing"
-    return "a map" if isinstance(given, Mapping) else "a list" if isinstance(given, list) else repr(_plain(given))
+    plain = _plain(given)
+    return "a map" if isinstance(plain, dict) else "a list" if isinstance(plain, list) else repr(plain)

@@ -1,4 +1,4 @@
-"""From `run: tracker` to a node class, and what that class declares: its settings, inputs and output."""
+"""A stage: the node class that `run: tracker` names, and what that class declares: settings, inputs and output."""
 
 import importlib
 import importlib.util
@@ -7,7 +7,7 @@ import pkgutil
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType, UnionType
@@ -18,6 +18,8 @@ import msgspec
 from handflow.errors import StageError
 from handflow.messages import Message
 from handflow.runtime.node import Node
+from handflow.runtime.topology import Crossing
+from handflow.runtime.transport.wire import Edge
 
 KEEPS_DRIVING = ("newest", "all")
 PACKAGE = "handflow.stages"  # our own stages, one module each
@@ -43,6 +45,22 @@ class Declared:
     output: type[Message] | None
 
 
+@dataclass
+class Stage:
+    """One node, ready to be made."""
+
+    name: str
+    run: str  # a file of the user's with its whole path
+    node: type[Node]
+    settings: dict[str, Any]
+    edges: list[Edge]  # the first drives; none: a source
+    listeners: list[str]  # who listens to it, once for each edge
+    readers: list[str]  # those of them that read every message
+    what: Declared
+    on: str = ""  # the machine
+    crossings: list[Crossing] = field(default_factory=list)  # how it is read on other machines, each way once
+
+
 def load(run: str, folder: Path) -> type[Node]:
     """The node class that `run:` names: a stage of ours, a .py file (from `folder`) or a package.module. StageError."""
     try:
@@ -64,7 +82,7 @@ def load(run: str, folder: Path) -> type[Node]:
     found = [c for c in vars(module).values() if inspect.isclass(c) and issubclass(c, Node)]
     own = [c for c in found if c.__module__ == module.__name__]
     if len(own) != 1:
-        raise StageError(f"{run} defines {len(own)} Node classes, one expected")
+        raise StageError(f"expected one Node class in {run}, got {len(own)}")
     return own[0]
 
 
@@ -97,7 +115,7 @@ def declared(node: type[Node]) -> Declared:
     if rest and inputs:
         raise StageError(f"{node.__name__}.process: any number of inputs leaves no room for {', '.join(inputs)}")
     if node.keep not in KEEPS_DRIVING:
-        raise StageError(f"{node.__name__}.keep is {node.keep!r}; {' or '.join(KEEPS_DRIVING)} expected")
+        raise StageError(f"{node.__name__}.keep: expected {' or '.join(KEEPS_DRIVING)}, got {node.keep!r}")
     outputs = _messages_in(process.get("return"))
     # pyright and mypy do not see that Node subclasses are dataclasses when asked through type[Node].
     own = fields(node)  # type: ignore[arg-type]
@@ -187,10 +205,11 @@ def _fault(name: str, value: Any, annotation: Any, message: str) -> str:
         found = found[key] if key else found[int(index)]
     if expected := re.fullmatch(r"Expected (.*?)(?:, got .*)?", text):
         wanted = expected[1].replace("`", "").replace("float", "a number").replace("null", "nothing")
-        return f"{name}{path} is {found!r}; {wanted} expected"
+        return f"{name}{path}: expected {wanted}, got {found!r}"
     choices = _choices(annotation)
     if text.startswith("Invalid enum") and choices and not path:
-        return f"{name} is {found!r}; {' or '.join(map(str, choices))} expected{hint(found, list(map(str, choices)))}"
+        known = list(map(str, choices))
+        return f"{name}: expected {' or '.join(known)}, got {found!r}{hint(found, known)}"
     return f"{name}{path}: {text.replace('`', repr(chr(39))[1:-1])}"
 
 

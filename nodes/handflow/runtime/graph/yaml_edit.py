@@ -10,29 +10,32 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from handflow.errors import GraphError
+from handflow.errors import GraphError, RunError
+from handflow.runtime.files import replacing
 
 PLAIN = re.compile(r"[A-Za-z_](?:[\w .-]*[\w.-])?")  # text that needs no quotes anywhere
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 
-def save(file: Path, changes: dict[tuple[str, ...], Any], after: str | None = None) -> None:
-    """Sets the values at paths such as ("nodes", "osc", "with", "lost_s") in a file, all or nothing. GraphError."""
+def save(file: Path, edits: dict[tuple[str, ...], Any], after: str = "", source: Path | None = None) -> None:
+    """Sets the values at paths such as ("nodes", "osc", "with", "lost_s") in a file, all or nothing. GraphError.
+
+    A new node stands behind the node `after`. `source`: the file whose text it is, if another. RunError.
+    """
     file = file.resolve()
     try:
-        text = file.read_text("utf-8")
-        new = text
-        for path, value in changes.items():
-            new = put(new, path, value, after)
-        part = file.with_name(f".{file.name}.part")
-        part.write_text(new, "utf-8")
-        os.chmod(part, file.stat().st_mode)
-        part.replace(file)
+        text = (source or file).read_text("utf-8")
+        for path, value in edits.items():
+            text = put(text, path, value, after)
+        with replacing(file) as part:
+            part.write_text(text, "utf-8")
+            if file.exists():
+                os.chmod(part, file.stat().st_mode)
     except (OSError, UnicodeDecodeError) as error:
-        raise GraphError([f"{file}: cannot be written: {getattr(error, 'strerror', None) or error}"]) from error
+        raise RunError(f"{file}: cannot be written: {getattr(error, 'strerror', None) or error}") from error
 
 
-def put(text: str, path: tuple[str, ...], value: Any, after: str | None = None) -> str:
+def put(text: str, path: tuple[str, ...], value: Any, after: str = "") -> str:
     """`text` with `value` at `path`; maps that are missing are made, and put behind the key `after` if it is there."""
     new = _put(text, path, value, after)
     wanted = _load(text)
@@ -48,17 +51,17 @@ def put(text: str, path: tuple[str, ...], value: Any, after: str | None = None) 
     return new
 
 
-def _put(text: str, path: tuple[str, ...], value: Any, after: str | None) -> str:
+def _put(text: str, path: tuple[str, ...], value: Any, after: str) -> str:
     holder: Node | None = YAML(typ="safe", pure=True).compose(text)
     if not isinstance(holder, MappingNode):
-        raise GraphError(["the graph is no map; 'nodes:' expected"])
+        raise GraphError(["expected a map with 'nodes:', got another text"])
     for depth, key in enumerate(path):
         found = next(((k, v) for k, v in holder.value if k.value == key), None)
         rest: Any = value
         for missing in reversed(path[depth + 1 :]):
             rest = {missing: rest}
         if found is None:
-            return _insert(text, holder, after, key, rest)
+            return _insert(text, holder, "in" if key == "with" else after, key, rest)
         if depth == len(path) - 1 or not isinstance(found[1], MappingNode):
             return _replace(text, holder, *found, rest)
         holder = found[1]
@@ -77,7 +80,7 @@ def _replace(text: str, holder: MappingNode, key: ScalarNode, old: Node, value: 
     return text[: colon + 1] + (remark + new if new.startswith("\n") else new + remark) + text[end:]
 
 
-def _insert(text: str, holder: MappingNode, after: str | None, key: str, value: Any) -> str:
+def _insert(text: str, holder: MappingNode, after: str, key: str, value: Any) -> str:
     if not holder.value:  # {}
         at = holder.start_mark.index + 1
         return f"{text[:at]}{scalar(key)}: {flow(value)}{text[at:]}"

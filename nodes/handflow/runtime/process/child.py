@@ -14,7 +14,7 @@ from typing import IO, Any
 
 import psutil
 
-from handflow.runtime.graph.graph import Stage
+from handflow.runtime.graph.stage import Stage
 from handflow.runtime.profile import NodeStatus
 
 STDERR_LINES = 1000  # of a node that may wait to be shown; a node that writes more waits for us

@@ -8,6 +8,7 @@ from typing import Any
 import zmq
 
 from handflow.errors import RunError
+from handflow.runtime.graph.graph import Graph
 from handflow.runtime.transport.rundir import RunDir, running
 
 ANSWER_S = 3.0
@@ -43,22 +44,20 @@ def only_running(file: Path | None = None, on: str | None = None) -> RunDir:
         raise RunError(f"{what} is not running" if file else f"{what} is running; start one with: handflow run")
     if len(graphs) == 1:
         return graphs[0][0]
-    files = list(dict.fromkeys(graph["file"] for _, graph in graphs))
+    files = list(dict.fromkeys(str(graph.file) for _, graph in graphs))
     if len(files) > 1:
         raise RunError(f"{len(files)} graphs are running; say which with --graph: {', '.join(files)}")
-    raise RunError(
-        f"{files[0]} is running here as {', '.join(graph['on'] for _, graph in graphs)}; say which with --on"
-    )
+    raise RunError(f"{files[0]} is running here as {', '.join(graph.on for _, graph in graphs)}; say which with --on")
 
 
-def runs(file: Path | None = None, on: str | None = None) -> list[tuple[RunDir, dict[str, Any]]]:
-    """The graphs that run here, of those that are asked for: each one's run directory, and its graph as JSON has it."""
+def runs(file: Path | None = None, on: str | None = None) -> list[tuple[RunDir, Graph]]:
+    """The graphs that run here, of those that are asked for: each one's run directory, and its processes' copy."""
     graphs = []
     for each in running(file):
         with contextlib.suppress(OSError, ValueError):  # one that is just starting has not said yet what it is
-            graphs.append((each, json.loads(each.graph.read_text("utf-8"))))
+            graphs.append((each, Graph.read_copy(each.graph)))
     if file:
-        graphs = [(each, graph) for each, graph in graphs if Path(graph["file"]).resolve() == file.resolve()]
+        graphs = [(each, graph) for each, graph in graphs if graph.file.resolve() == file.resolve()]
     if on:
-        graphs = [(each, graph) for each, graph in graphs if graph.get("on", "") == on]
+        graphs = [(each, graph) for each, graph in graphs if graph.on == on]
     return graphs

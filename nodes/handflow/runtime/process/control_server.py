@@ -12,8 +12,7 @@ import msgspec
 import zmq
 
 from handflow.errors import Refused, SetupError
-from handflow.runtime.graph.graph import Stage
-from handflow.runtime.graph.stage import hint, settings
+from handflow.runtime.graph.stage import Stage, hint, settings
 
 from .child import Child, Guest
 from .running_graph import RunningGraph
@@ -139,8 +138,8 @@ class ControlServer:
         running, child = self.running, self._child(node)
         if running.graph.exact:
             raise Refused("an exact run is not changed: it would not be the same the next time")
-        entry, stage = running.graph.entries[node], child.stage
-        good, wrong = settings(stage.what, {**entry.settings, key: value})
+        spec, stage = running.graph.nodes[node], child.stage
+        good, wrong = settings(stage.what, {**spec.settings, key: value})
         if wrong:
             raise Refused(f"{node}: {wrong.get(key) or next(iter(wrong.values()))}")
         try:
@@ -149,7 +148,7 @@ class ControlServer:
             raise Refused(f"{node}: {error}") from error
 
         def keep() -> None:
-            entry.settings[key] = value
+            spec.settings[key] = value
             stage.settings = good
             running.write()
 
@@ -237,10 +236,10 @@ class ControlServer:
 
     def changes(self, _: Client) -> Any:
         """The graph's file, and what is given to each node: for `save`, which compares the two."""
-        entries = self.running.graph.entries.values()
+        nodes = self.running.graph.nodes.items()
         return {
             "file": str(self.running.graph.file),
-            "nodes": {entry.name: {"run": entry.run, "with": entry.settings} for entry in entries},
+            "nodes": {name: {"run": node.run, "with": node.settings} for name, node in nodes},
         }
 
     def _child(self, node: str) -> Child:

@@ -16,7 +16,9 @@ import zmq
 
 from handflow.errors import GraphError, SetupError
 from handflow.messages import Clock
-from handflow.runtime.graph.graph import Graph, Stage, resolve
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.resolve import resolve
+from handflow.runtime.graph.stage import Stage
 from handflow.runtime.node import Stopped
 from handflow.runtime.profile import Profile
 from handflow.runtime.transport.rundir import RunDir
@@ -83,8 +85,8 @@ def run_process(
 
 
 def _stage(graph: Graph, name: str, standby: bool) -> Stage:
-    if name not in graph.entries:
-        raise SetupError(f"{graph.file} has no node {name!r}; it has {', '.join(graph.entries)}")
+    if name not in graph.nodes:
+        raise SetupError(f"{graph.file} has no node {name!r}; it has {', '.join(graph.nodes)}")
     checked = graph.clock_offset_ns is not None and not standby  # by the supervisor that wrote this copy
     return resolve(graph, only=name if checked else None)[name]
 
@@ -93,7 +95,7 @@ def _running_clock(directory: RunDir) -> int | None:
     """A node started by hand beside a running graph shares its clock."""
     if not directory.running():
         return None
-    return json.loads(directory.graph.read_text("utf-8"))["clock_offset_ns"]
+    return Graph.read_copy(directory.graph).clock_offset_ns
 
 
 def _stop_by_signals() -> None:

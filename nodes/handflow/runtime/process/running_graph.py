@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from handflow.runtime.graph.graph import Graph, Stage, write
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.resolve import explicit
+from handflow.runtime.graph.stage import Stage
 from handflow.runtime.remote.peers import Peers
 from handflow.runtime.transport.rundir import RunDir
 
@@ -33,7 +35,7 @@ class RunningGraph:
 
     def write(self) -> None:
         """Writes the copy of the graph that its processes read when they start."""
-        write(self.graph, self.stages, self.directory.graph)
+        explicit(self.graph, self.stages).write_copy(self.directory.graph)
 
     def start(self, child: Child, graph: Path | None = None, flags: Sequence[str] = ()) -> None:
         """Starts a node's process, of this graph or of another copy of it, and sends it what it must know."""

@@ -12,7 +12,8 @@ import zmq
 from handflow.errors import RunError
 from handflow.messages import Clock
 from handflow.runtime.backoff import pause_s
-from handflow.runtime.graph.graph import Graph, Stage
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.stage import Stage
 from handflow.runtime.node import Stopped
 from handflow.runtime.profile import NodeStatus
 from handflow.runtime.remote.peers import Peers

@@ -5,14 +5,15 @@ one can hold (a camera, a port): it starts after the change-over, and if it then
 """
 
 import copy
-import json
 import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
 from handflow.errors import GraphError, Refused
-from handflow.runtime.graph.graph import copied, resolve
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.resolve import explicit, resolve
+from handflow.runtime.graph.spec import NodeSpec
 
 from .child import Child
 from .running_graph import RunningGraph
@@ -86,15 +87,15 @@ class Swap:
     def _replace(self) -> None:
         """Puts the new process, and what it has read without a fault, in the old one's place."""
         running, node = self.running, self.node
-        graph = copied(self.graph)
+        graph = Graph.read_copy(self.graph)
         try:
             stages = resolve(graph)
         except GraphError as error:
             running.say(f"{node}: {error}")
             stages = dict(running.stages)
-        entry = graph.entries[node]
-        entry.inputs = running.graph.entries[node].inputs  # as the file has them
-        running.graph.entries[node] = entry
+        new = graph.nodes[node]
+        new.inputs = running.graph.nodes[node].inputs  # as the file has them
+        running.graph.add(node, new)
         running.stages = stages
         for name, child in running.children.items():
             child.stage = stages[name]
@@ -127,14 +128,14 @@ class Swaps:
             raise Refused(
                 f"{node} reads every message and cannot be swapped: those sent during the change would be lost"
             )
-        whole = json.loads(running.directory.graph.read_text("utf-8"))
-        entry = whole["nodes"][node]
-        if run is not None:
-            entry["run"] = run
-            entry["in"] = running.graph.entries[node].inputs  # as the file has it: its arguments may be others
-        entry["with"] = settings if run is not None else {**entry["with"], **settings}
+        graph = explicit(running.graph, running.stages)
+        if run is None:
+            graph.nodes[node].settings |= settings
+        else:  # inputs as the file has them, for the arguments of another stage may be others
+            inputs = running.graph.nodes[node].inputs
+            graph.add(node, NodeSpec(run, inputs, settings, graph.nodes[node].on))
         file = running.directory.path / f"{node}.swap.json"
-        file.write_text(json.dumps(whole), "utf-8")
+        graph.write_copy(file)
         new = old.successor()
         running.start(new, file, ["--standby"])
         running.beside.append(new)

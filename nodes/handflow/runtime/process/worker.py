@@ -20,7 +20,8 @@ import zmq
 
 from handflow.errors import SetupError
 from handflow.runtime.files import replacing
-from handflow.runtime.graph.graph import Graph, Stage
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.stage import Stage
 from handflow.runtime.node import Call, run_node
 from handflow.runtime.profile import Profile
 from handflow.runtime.remote.edge import RemotePublisher, subscribe_remote
@@ -104,7 +105,7 @@ class Worker:
     def _drive(
         self, local: Publisher, publisher: Publisher | RemotePublisher, listeners_s: float, readers_s: float
     ) -> None:
-        beside = [name for name in self.stage.listeners if self.graph.entries[name].on == self.stage.on]
+        beside = [name for name in self.stage.listeners if self.graph.nodes[name].on == self.stage.on]
         look = self.inputs.look if self.inputs is not None else lambda: None
         if self.graph.exact:
             publisher.wait_for_readers(self.stage.readers, math.inf, look)

@@ -7,7 +7,9 @@ from typing import Any
 
 from handflow.messages import Clock
 from handflow.runtime import keys
-from handflow.runtime.graph.graph import Graph, Stage, described
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.resolve import shared_by_machines
+from handflow.runtime.graph.stage import Stage
 
 from .peer_link import Peer, PeerLink, digest
 
@@ -28,7 +30,7 @@ class Peers:
         self._rows: list[Row] = []  # of this machine, as the others are told
         self._ended: list[str] = []
         here, others = graph.machines[graph.on], [m for m in graph.machines.values() if m.name != graph.on]
-        same = described(graph, stages)
+        same = shared_by_machines(graph, stages)
         for node in same["nodes"].values():
             node["run"] = Path(node["run"]).name  # the graph may lie in another folder there
         self._graph = digest(same)

@@ -1,0 +1,31 @@
+"""Settings as the command line takes them: NODE.KEY=VALUE, or KEY=VALUE where the node is known. VALUE is YAML."""
+
+from typing import Any, NamedTuple
+
+from handflow.errors import GraphError
+from handflow.runtime.graph.parse import value
+
+
+class NodeSetting(NamedTuple):
+    """NODE.KEY=VALUE."""
+
+    node: str
+    key: str
+    value: Any
+
+
+def node_setting(text: str, said: str) -> NodeSetting:
+    """Reads NODE.KEY=VALUE. `said`: what stood before it, "--set". GraphError."""
+    target, equals, given = text.partition("=")
+    node, dot, key = target.partition(".")
+    if not (equals and dot and node and key):
+        raise GraphError([f"{said}: expected NODE.KEY=VALUE, got {text!r}"])
+    return NodeSetting(node, key, value(given))
+
+
+def setting(text: str, said: str) -> tuple[str, Any]:
+    """Reads KEY=VALUE. GraphError."""
+    key, equals, given = text.partition("=")
+    if not (equals and key):
+        raise GraphError([f"{said}: expected KEY=VALUE, got {text!r}"])
+    return key, value(given)

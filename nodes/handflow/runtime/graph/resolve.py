@@ -1,0 +1,216 @@
+"""A graph -> its stages, checked: which class each node is of, with which settings, and how each edge is read.
+
+Everything that can be seen to be wrong without a camera is seen here, all of it at once, each fault in one line:
+file:line:column, what was expected, what was found, the nearest right name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from handflow.errors import GraphError, SetupError, StageError
+from handflow.runtime.topology import Crossing
+from handflow.runtime.transport.wire import Edge, Packed
+
+from .graph import Graph
+from .spec import EdgeSpec
+from .stage import KEEPS_DRIVING, Input, Stage, declared, hint, load, settings
+
+KEEPS_BESIDE = ("newest", "same")  # of inputs that do not drive
+
+
+def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
+    """Loads the classes and checks everything against them; the stages by name. GraphError with all that is wrong.
+
+    `only`: this node alone, of a graph that has been checked: a stage's process need not load the others' libraries.
+    """
+    faults: list[str] = []
+    found = [_stage(graph, name, faults) for name in ([only] if only else graph.nodes)]
+    stages = {stage.name: stage for stage in found if stage is not None}
+    for stage in stages.values():
+        faults += _connect(graph, stages, stage)
+    for producer in stages.values():
+        producer.crossings = _crossings(graph, producer.name)
+    if not only:
+        # A class may ask for every message where the graph does not.
+        edges = [(stage, edge) for stage in stages.values() for edge in stage.edges if edge.keep == "all"]
+        for producer in stages.values():
+            producer.readers = [reader.name for reader, edge in edges if edge.node == producer.name]
+        faults = faults or [*_loops(graph, stages), *_ports_taken_twice(graph)]
+    if faults:
+        raise GraphError(faults)
+    return stages
+
+
+def explicit(graph: Graph, stages: Mapping[str, Stage]) -> Graph:
+    """The same graph with all that its classes decide written out: arguments, `keep`, `wait_ms`, whole paths."""
+    copy = graph.copy()
+    for name, stage in stages.items():
+        copy.nodes[name].run = stage.run
+        copy.nodes[name].inputs = {edge.argument: _spec(edge) for edge in stage.edges}
+    return copy
+
+
+def shared_by_machines(graph: Graph, stages: Mapping[str, Stage]) -> dict[str, Any]:
+    """What must be the same on all machines of a graph, as JSON has it: nodes, edges and machines, not settings."""
+    nodes = {
+        stage.name: {"run": stage.run, "on": stage.on, "in": {edge.argument: _spec(edge) for edge in stage.edges}}
+        for stage in stages.values()
+    }
+    machines = {machine.name: [machine.host, machine.port] for machine in graph.machines.values()}
+    return msgspec.to_builtins({"machines": machines, "nodes": nodes})
+
+
+def _spec(edge: Edge) -> EdgeSpec:
+    spec = EdgeSpec(edge.node, edge.keep, edge.wait_ms)
+    if edge.crossing:
+        spec.jpeg, spec.size = edge.crossing.jpeg, edge.crossing.size
+    return spec
+
+
+def _stage(graph: Graph, name: str, faults: list[str]) -> Stage | None:
+    """A node with its class and settings, not yet connected; None if there is no such class."""
+    spec = graph.nodes[name]
+    try:
+        node = load(spec.run, graph.file.parent)
+        what = declared(node)
+    except StageError as error:
+        faults.append(f"{graph.position(name, 'run')}: {name}: {error}")
+        return None
+    good, wrong = settings(what, spec.settings)
+    faults += [f"{graph.position(name, 'with', key)}: {name}: {line}" for key, line in wrong.items()]
+    if not wrong:
+        try:
+            what = replace(what, output=node(**good).output_type() or what.output)
+        except (ValueError, TypeError, SetupError) as error:  # what does not go together
+            faults.append(f"{graph.position(name, 'with')}: {name}: {error}")
+    return Stage(
+        name=name,
+        run=str((graph.file.parent / spec.run).resolve()) if spec.run.endswith(".py") else spec.run,
+        node=node,
+        settings=good,
+        edges=[],
+        listeners=[reader for reader, _ in graph.readers(name)],
+        readers=[reader for reader, edge in graph.readers(name) if edge.keep == "all"],
+        what=what,
+        on=spec.on,
+    )
+
+
+def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[str]:
+    """Fills in `stage.edges`, in the order of process(); what is wrong with them, one line each."""
+    name, what = stage.name, stage.what
+    first = next(iter(what.inputs), None)
+    given = {argument or first or edge.producer: edge for argument, edge in graph.nodes[name].inputs.items()}
+    inputs = dict.fromkeys(given, what.rest) if what.rest else what.inputs
+    faults = [line for argument in given for line in _misfit(graph, stages, name, argument, given[argument], inputs)]
+    if what.rest and not given:
+        faults.append(
+            f"{graph.position(name)}: {name}: expected at least one input of type {what.rest.kind.__name__}, got none"
+        )
+    for argument, wanted in inputs.items():
+        if argument in given:
+            edge, wrong = _edge(graph, stage, argument, wanted, given[argument])
+            stage.edges.append(edge)
+            faults += [f"{graph.position(name, 'in', argument)}: {name}: {line}" for line in wrong]
+        elif not wanted.optional:
+            faults.append(
+                f"{graph.position(name, 'in')}: {name}: expected an input {argument!r} "
+                f"of type {wanted.kind.__name__}, got none"
+            )
+    return faults
+
+
+def _edge(graph: Graph, stage: Stage, argument: str, wanted: Input, spec: EdgeSpec) -> tuple[Edge, list[str]]:
+    """One edge of a stage, after those before it; what is wrong with it."""
+    drives = stage.what.rest is not None or not stage.edges
+    loop = not drives and _feeds(graph, stage.name, spec.producer)
+    allowed = ("all",) if graph.exact else KEEPS_DRIVING if drives else KEEPS_BESIDE
+    default = stage.what.keep if drives else "newest" if loop else "same"
+    keep: Any = "all" if graph.exact else spec.keep or default
+    crossing = _crossing(graph, stage.name, spec)
+    faults = []
+    if keep not in allowed:
+        how = "drives" if drives else "does not drive"
+        faults.append(f"keep of {argument}, which {how}: expected {' or '.join(allowed)}, got {keep}")
+    if crossing and keep == "all":
+        faults.append("keep: all does not cross from one machine to another; put both nodes on one")
+    wait_ms = Edge.wait_ms if spec.wait_ms is msgspec.UNSET else spec.wait_ms
+    return (
+        Edge(argument, spec.producer, wanted.kind, wanted.optional, keep, drives, wait_ms, loop, crossing),
+        faults,
+    )
+
+
+def _crossing(graph: Graph, reader: str, edge: EdgeSpec) -> Crossing | None:
+    """How an edge crosses to another machine; None: it does not."""
+    producer = graph.nodes.get(edge.producer)
+    if producer is None or producer.on == graph.nodes[reader].on or producer.on not in graph.machines:
+        return None
+    endpoint = f"tcp://{graph.machines[producer.on].host}:{graph.ports()[edge.producer]}"
+    return Crossing(endpoint, edge.jpeg or Crossing.jpeg, edge.size or None, graph.key)
+
+
+def _crossings(graph: Graph, producer: str) -> list[Crossing]:
+    """The ways in which a node is read on other machines, each once."""
+    found = [_crossing(graph, reader, edge) for reader, edge in graph.readers(producer)]
+    return list(dict.fromkeys(crossing for crossing in found if crossing is not None))
+
+
+def _misfit(
+    graph: Graph, stages: Mapping[str, Stage], reader: str, argument: str, edge: EdgeSpec, inputs: Mapping[str, Input]
+) -> list[str]:
+    """What is wrong with one edge of the file: a line, or none."""
+    position = f"{graph.position(reader, 'in', argument)}: {reader}"
+    if argument not in inputs:
+        has = f"it has {', '.join(inputs)}" if inputs else "it is a source"
+        return [f"{position}: no input {argument!r}{hint(argument, list(inputs))}; {has}"]
+    if edge.producer not in graph.nodes:
+        near = hint(edge.producer, list(graph.nodes))
+        return [f"{position}: expected a node for {argument}, got {edge.producer!r}{near}"]
+    kind, producer = inputs[argument].kind, stages.get(edge.producer)
+    output = producer.what.output if producer else None
+    if producer and (output is None or not (kind is Packed or issubclass(output, kind))):
+        given = output.__name__ if output else "nothing"
+        return [f"{position}: {argument}: expected {kind.__name__}, got {given} from {edge.producer!r}"]
+    return []
+
+
+def _feeds(graph: Graph, start: str, goal: str) -> bool:
+    """Whether what `start` sends reaches `goal`: then `goal` cannot have this frame's answer before `start` has."""
+    reached, open_ = {start}, [start]
+    while open_:
+        new = {reader for reader, _ in graph.readers(open_.pop())} - reached
+        reached |= new
+        open_ += new
+    return goal in reached
+
+
+def _loops(graph: Graph, stages: Mapping[str, Stage]) -> list[str]:
+    """A loop through driving inputs would wait for itself."""
+    for stage in stages.values():
+        path = [stage.name]
+        while (edges := stages[path[-1]].edges) and edges[0].node not in path:
+            path.append(edges[0].node)
+        if edges and edges[0].node == stage.name:
+            loop = " <- ".join([*path, stage.name])
+            return [f"{graph.position(stage.name, 'in', edges[0].argument)}: loop through driving inputs: {loop}"]
+    return []
+
+
+def _ports_taken_twice(graph: Graph) -> list[str]:
+    """Ports that two machines with the same address would both listen on."""
+    listening = [(machine.host, machine.port, machine.name) for machine in graph.machines.values()]
+    for name, port in graph.ports().items():
+        machine = graph.machines[graph.nodes[name].on]
+        listening.append((machine.host, port, f"{machine.name}'s {name}"))
+    first: dict[tuple[str, int], str] = {}
+    for host, port, who in listening:
+        other = first.setdefault((host, port), who)
+        if other != who:
+            return [
+                f"{graph.file}: machines: expected ports farther apart, got {host}:{port} for both {who} and {other}"
+            ]
+    return []
