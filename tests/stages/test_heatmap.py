@@ -10,8 +10,11 @@ from support.models import FACTS, brightness_model
 from handflow import Frame, Hands, SetupError, State
 from handflow.runtime.inline import Inline, Wired, started
 from handflow.stages.heatmap import HeatmapNode
-from handflow.vision.model import check_pictures, expected, input_size, model_path, open_model, prepare
+from handflow.vision.model import model_path, open_model
+from handflow.vision.model_choice import check_images
+from handflow.vision.model_input import input_size, prepare
 from handflow.vision.peaks import find_peaks
+from handflow.vision.prior import expected_map
 
 
 @pytest.fixture
@@ -94,7 +97,7 @@ def test_an_int8_file_that_is_wrong_on_this_processor_is_not_taken(model, monkey
     node.start()
     assert node.network.path.name == "light.onnx"
     (said,) = [record.getMessage() for record in caplog.records]
-    assert "light-int8.onnx strays from" in said
+    assert "light-int8.onnx differs from" in said
     assert "fp32 is used" in said
 
 
@@ -110,7 +113,7 @@ def test_where_results_may_not_depend_on_the_clock_precision_auto_is_fp32(model,
 
 def test_the_check_pictures_show_the_packaged_model_hands_near_and_far():
     network = open_model(model_path("hands"))
-    for picture in check_pictures():
+    for picture in check_images():
         assert (network.run(picture[None])[0] > 0.4).sum() >= 3
 
 
@@ -217,7 +220,7 @@ def prior(**changes):
 
 def guessed(hands, elapsed_s=0.0):
     """Where those hands are expected on a map of 11x11 cells."""
-    return expected(hands, elapsed_s, np.array([1 / 11, 1 / 11]), np.zeros(2), (11, 11))
+    return expected_map(hands, elapsed_s, np.array([1 / 11, 1 / 11]), np.zeros(2), (11, 11))
 
 
 def test_a_hand_is_expected_where_it_was_and_not_far_away():

@@ -19,7 +19,9 @@ from handflow.training.checkpoint import read_checkpoint
 from handflow.training.export import Deployed, compare, export, quantise, torch_run
 from handflow.training.initial_weights import begin_from
 from handflow.training.network import Network
-from handflow.vision.model import check_pictures, open_model, prepare
+from handflow.vision.model import open_model
+from handflow.vision.model_choice import check_images
+from handflow.vision.model_input import prepare
 
 SMALL = {"widths": (16, 16, 16, 16), "neck": 16, "stem": 8}
 
@@ -110,7 +112,7 @@ def test_the_last_convolution_of_the_int8_file_is_not_int8(exported):
 
 def test_the_files_say_what_they_are(exported):
     for path, precision in zip(exported, ("fp32", "int8"), strict=True):
-        facts = open_model(path).facts
+        facts = open_model(path).metadata
         assert facts["stride"] == "4"
         assert json.loads(facts["profiles"]) == {"near": [320, 192], "mid": [448, 256], "far": [512, 288]}
         assert json.loads(facts["settings"]) == {"lr": 0.1, "init": "old.onnx"}  # and no folder of the machine
@@ -137,8 +139,8 @@ def test_the_int8_form_of_a_model_file_is_made_anew(exported, tmp_path, capsys):
     command = ["export", str(plain), "-o", str(tmp_path)]
     assert main([*command, "--calibration", str(tmp_path / "labels.jsonl")]) == 0
     quantised = open_model(tmp_path / "mine-int8.onnx")
-    assert quantised.facts["precision"] == "int8"
-    assert quantised.facts["commit"] == open_model(plain).facts["commit"]
+    assert quantised.metadata["precision"] == "int8"
+    assert quantised.metadata["commit"] == open_model(plain).metadata["commit"]
     assert Path(plain).read_bytes() == exported[0].read_bytes()
     assert "mine-int8.onnx" in capsys.readouterr().out
     for words, said in (
@@ -219,7 +221,7 @@ def test_the_shipped_files_are_small_and_of_one_training():
     files = sorted(SHIPPED.glob("*.onnx"))
     assert [file.name for file in files] == ["hands-int8.onnx", "hands.onnx"]
     assert sum(file.stat().st_size for file in files) < 8e6
-    facts = [open_model(file).facts for file in files]
+    facts = [open_model(file).metadata for file in files]
     assert [f["precision"] for f in facts] == ["int8", "fp32"]
     assert facts[0]["data"] == facts[1]["data"]
     assert facts[0]["steps"] == facts[1]["steps"]
@@ -279,7 +281,7 @@ def saturated_sums(path: Path, pictures: list[np.ndarray]) -> int:
 
 
 def test_no_sum_of_the_shipped_int8_file_overflows_on_processors_without_vnni(tmp_path):
-    pictures = [photograph(), check_pictures()[2:]]
+    pictures = [photograph(), check_images()[2:]]
     assert saturated_sums(SHIPPED / "hands-int8.onnx", pictures) == 0
     quantise(SHIPPED / "hands.onnx", tmp_path / "eight.onnx", np.concatenate(pictures), {}, weight_bits=8)
     assert saturated_sums(tmp_path / "eight.onnx", pictures) > 1000

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from handflow.vision.model import blobs
+from handflow.vision.prior import blobs
 
 from .augment import TrainingSample, compose
 from .network import STRIDE

@@ -23,7 +23,8 @@ from handflow import __version__
 from handflow.errors import SetupError
 from handflow.training.evaluation.evaluate import evaluate
 from handflow.training.labels.data import read_labels
-from handflow.vision.model import INT8_STRAYS, OUTPUTS, PROFILES, Model, open_model, strays
+from handflow.vision.model import OUTPUTS, PROFILES, Model, open_model
+from handflow.vision.model_choice import MAX_INT8_DEVIATION, deviation
 
 from .augment import calibration_pictures
 from .checkpoint import read_checkpoint
@@ -179,7 +180,7 @@ def torch_run(network: Deployed) -> Callable[[np.ndarray], Maps]:
 
 def compare(expected: Callable[[np.ndarray], Maps], model: Model, pictures: np.ndarray, most: float) -> float:
     """How far a file's maps stray from those expected, on average where there is a hand. SetupError beyond `most`."""
-    mean = strays(expected, model.run, pictures)
+    mean = deviation(expected, model.run, pictures)
     if mean > most:
         raise SetupError(
             f"{model.path} strays from what it was made of by {mean:.4f} on average where there is a hand; "
@@ -230,7 +231,7 @@ def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] |
         made = {"fp32": folder / f"{name}.onnx", "int8": folder / f"{name}-int8.onnx"}
         write(network, made["fp32"], facts)
         quantise(made["fp32"], made["int8"], pictures, facts)
-        for precision, most in (("fp32", 1e-4), ("int8", INT8_STRAYS)):
+        for precision, most in (("fp32", 1e-4), ("int8", MAX_INT8_DEVIATION)):
             strayed = compare(torch_run(network), open_model(made[precision]), pictures[:16], most)
             finish(made[precision], facts, precision, strayed, labels)
         return made
@@ -241,15 +242,15 @@ def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] |
 def requantise(model: Path, out: Path, calibration: list[str], labels: list[str] | None = None) -> list[Path]:
     """Writes the int8 form of an fp32 model file into `out`; `calibration` names labels. Raises SetupError."""
     plain = open_model(model)
-    if plain.facts.get("precision", "fp32") != "fp32":
-        raise SetupError(f"{model} is an {plain.facts['precision']} file; export quantises fp32 files")
+    if plain.metadata.get("precision", "fp32") != "fp32":
+        raise SetupError(f"{model} is an {plain.metadata['precision']} file; export quantises fp32 files")
     pictures = calibration_pictures(Pool(read_labels(calibration)), seed=1)
-    facts = {fact: value for fact, value in plain.facts.items() if fact not in ("precision", "strays", "scores")}
+    facts = {fact: value for fact, value in plain.metadata.items() if fact not in ("precision", "strays", "scores")}
 
     def make(folder: Path) -> dict[str, Path]:
         path = folder / f"{model.stem}-int8.onnx"
         quantise(model, path, pictures, facts)
-        finish(path, facts, "int8", compare(plain.run, open_model(path), pictures[:16], INT8_STRAYS), labels)
+        finish(path, facts, "int8", compare(plain.run, open_model(path), pictures[:16], MAX_INT8_DEVIATION), labels)
         return {"int8": path}
 
     return replaced(out, make)

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         results = [of_model(args, model, name, f) for name, model in models.items() for f in args.profile]
         if args.maps:
             image = read_image(Path(args.maps))
-            seen = {name: model.look(image, args.profile[0]) for name, model in models.items()}
+            seen = {name: model.infer(image, args.profile[0]) for name, model in models.items()}
             cv2.imwrite(str(Path(args.report) / "maps.png"), draw_maps(seen, image))
     if args.json:
         print(json.dumps(results[0] if len(results) == 1 else results))
@@ -116,7 +116,7 @@ def labelled(labels: list[str], model: Model | None = None) -> list[LabelledPict
     pictures = read_labels(labels)
     if model is None:
         return pictures
-    settings = json.loads(model.facts.get("settings", "{}"))
+    settings = json.loads(model.metadata.get("settings", "{}"))
     held = split(pictures, settings.get("holdout", 0), settings.get("fold", 0))[1]
     if not held:
         raise LabelError(f"{', '.join(labels)}: {model.path.name} held back no group of pictures in its training")

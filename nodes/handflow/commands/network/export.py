@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         made = export(source, out, args.name, args.labels)
     for path in made:
-        facts = open_model(path).facts
+        facts = open_model(path).metadata
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays by {facts['strays']} from what it was made of")
     return 0
 

@@ -30,7 +30,7 @@ def look(
     for picture in pictures:
         image = picture.read()
         began = time.perf_counter()
-        peaks = find_peaks(model.look(image, profile), WEAKEST, subpixel)
+        peaks = find_peaks(model.infer(image, profile), WEAKEST, subpixel)
         yield Detections(picture, peaks, 1000 * (time.perf_counter() - began))
 
 

@@ -1,0 +1,56 @@
+"""A frame as the network takes it: how large, and with black bars where the shapes differ."""
+
+import math
+from functools import cache
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+
+@cache
+def input_size(width: int, height: int, budget: tuple[int, int], multiple: int) -> tuple[int, int]:
+    """The input (width, height) for a picture of `width` x `height` pixels: of about as many pixels as `budget`, in
+    multiples of `multiple`, showing the picture as large as it can be without losing its shape.
+    """
+    if abs(math.log(width * budget[1] / (height * budget[0]))) < 0.1:
+        return budget
+    most = 1.1 * budget[0] * budget[1]
+    longest = int(most // multiple)
+    sizes = [
+        (across, down)
+        for across in range(multiple, longest + 1, multiple)
+        for down in range(multiple, longest + 1, multiple)
+        if across * down <= most
+    ]
+    return max(sizes, key=lambda size: (min(size[0] / width, size[1] / height), -size[0] * size[1]))
+
+
+class Prepared(NamedTuple):
+    tensor: np.ndarray  # (1, 3, h, w) uint8, BGR
+    scale: np.ndarray  # (2,) 0..1 of the picture's width and height per pixel of the tensor
+    shift: np.ndarray  # (2,) where the tensor's corner lies in the picture
+
+
+def prepare(image: np.ndarray, width: int, height: int, tensor: np.ndarray | None = None) -> Prepared:
+    """A picture as the network takes it, `width` x `height`, with black bars where the shapes differ by over 1.5 %.
+
+    `tensor` is filled if it has the right shape. Numbers stay bytes: their scaling is the network's first step.
+    """
+    if tensor is None or tensor.shape != (1, 3, height, width):
+        tensor = np.empty((1, 3, height, width), np.uint8)
+    rows, columns = image.shape[:2]
+    inner_width, inner_height = width, height
+    if abs(math.log(width * rows / (height * columns))) > 0.015:
+        fit = min(width / columns, height / rows)
+        inner_width, inner_height = max(1, round(columns * fit)), max(1, round(rows * fit))
+        tensor.fill(0)
+    # INTER_LINEAR skips pixels when it shrinks by more than 2. Up to 4 (720p at near) that loses no hand, moves none,
+    # while means of 2x2 first cost 0.4 ms on a picture that lies in no cache, and INTER_AREA 0.8.
+    while image.shape[1] > 4 * inner_width and image.shape[0] > 4 * inner_height:
+        image = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_LINEAR)
+    image = cv2.resize(image, (inner_width, inner_height), interpolation=cv2.INTER_LINEAR)
+    left, top = (width - inner_width) // 2, (height - inner_height) // 2
+    tensor[0, :, top : top + inner_height, left : left + inner_width] = image.transpose(2, 0, 1)
+    inner = np.array([inner_width, inner_height])
+    return Prepared(tensor, 1 / inner, -np.array([left, top]) / inner)
