@@ -18,7 +18,7 @@ from handflow.messages import layout_of
 from handflow.recording.metadata import PictureFormat, RecordingMetadata
 from handflow.recording.reader import Recording
 from handflow.recording.writer import Recorder, output_of, pack
-from handflow.runtime.inline import Inline, Wired
+from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
@@ -53,9 +53,9 @@ KEPT = {Flow: {"vectors": 2048}, Heatmap: {"values": 128, "open": 128, "radius":
 def stages(frames: list[Frame], given: dict[str, list[Message]] | None) -> Iterator[tuple[str, Message]]:
     """(output, message) of every stage alone and of the whole graph. `given`: what the tracker alone is given."""
     flow, heatmap = OpticalFlow(), HeatmapNode(precision="fp32")
-    alone = {"flow": Wired(flow, {"frame": ""}), "heatmap": Wired(heatmap, {"frame": "", "prior": "none"})}
+    alone = {"flow": InlineNode(flow, {"frame": ""}), "heatmap": InlineNode(heatmap, {"frame": "", "prior": "none"})}
     made: dict[str, list[Message]] = {"flow": [], "heatmap": []}
-    with Inline(alone) as nodes:
+    with InlineGraph(alone) as nodes:
         for frame in frames:
             for name, message in nodes.push(frame).items():
                 if name and message is not None:
@@ -68,11 +68,11 @@ def stages(frames: list[Frame], given: dict[str, list[Message]] | None) -> Itera
         hands = tracker.process(heat, flows.get(heat.seq))  # type: ignore[arg-type]
         yield "tracker", with_header(hands, heat)
     graph = {
-        "flow": Wired(OpticalFlow(), {"frame": ""}),
-        "heatmap": Wired(HeatmapNode(precision="fp32"), {"frame": "", "prior": "graph"}),
-        "graph": Wired(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
+        "flow": InlineNode(OpticalFlow(), {"frame": ""}),
+        "heatmap": InlineNode(HeatmapNode(precision="fp32"), {"frame": "", "prior": "graph"}),
+        "graph": InlineNode(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
     }
-    with Inline(graph) as nodes:
+    with InlineGraph(graph) as nodes:
         for frame in frames:
             yield "graph", nodes.push(frame)["graph"]
 

@@ -11,7 +11,7 @@ from handflow.capture.images import images_in, is_image
 from handflow.messages import Frame
 from handflow.outputs.json_line import Line, frame_line, hand_line, line_of
 from handflow.outputs.result_files import FrameResult
-from handflow.runtime.inline import Inline, Wired
+from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
@@ -34,7 +34,7 @@ def detect(path: str, model: HeatmapNode, track: bool = True, min_score: float |
 
 
 def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) -> Iterator[FrameResult]:
-    with Inline({"heatmap": Wired(model, {"frame": "", "prior": "none"}, running=True)}) as stages:
+    with InlineGraph({"heatmap": InlineNode(model, {"frame": "", "prior": "none"}, running=True)}) as stages:
         for source in stills or [Path(path)]:
             name = path if not stills or str(source) == path else str(Path(path) / source.name)
             for captured in read_frames(source):
@@ -53,11 +53,11 @@ def follow(source: str, frames: Iterable[CapturedFrame], model: HeatmapNode, tra
     `model` runs (`started`).
     """
     nodes = {
-        "flow": Wired(OpticalFlow(), {"frame": ""}),
-        "heatmap": Wired(model, {"frame": "", "prior": "tracker"}, running=True),
-        "tracker": Wired(tracker, {"heatmap": "heatmap", "flow": "flow"}),
+        "flow": InlineNode(OpticalFlow(), {"frame": ""}),
+        "heatmap": InlineNode(model, {"frame": "", "prior": "tracker"}, running=True),
+        "tracker": InlineNode(tracker, {"heatmap": "heatmap", "flow": "flow"}),
     }
-    with Inline(nodes) as stages:
+    with InlineGraph(nodes) as stages:
         for captured in frames:
             frame = Frame(image=captured.image, captured_ns=captured.captured_ns, seq=captured.number + 1)
             yield FrameResult(captured, line_of(source, stages.push(frame)["tracker"], 0))

@@ -32,7 +32,7 @@ def test_a_key_is_this_users_alone(file: Path) -> None:
 def test_a_key_is_never_overwritten(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = file.read_text()
     assert main(["key", str(file)]) == 1
-    assert "File exists; the name of a new file expected" in capsys.readouterr().err
+    assert "File exists; expected the name of a new file" in capsys.readouterr().err
     assert file.read_text() == before
 
 

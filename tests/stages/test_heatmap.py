@@ -8,7 +8,7 @@ import pytest
 from support.models import FACTS, brightness_model
 
 from handflow import Frame, Hands, SetupError, State
-from handflow.runtime.inline import Inline, Wired, started
+from handflow.runtime.inline import InlineGraph, InlineNode, started
 from handflow.stages.heatmap import HeatmapNode
 from handflow.vision.model import model_path, open_model
 from handflow.vision.model_choice import check_images
@@ -107,7 +107,7 @@ def test_where_results_may_not_depend_on_the_clock_precision_auto_is_fp32(model,
     with started(HeatmapNode(model=model)) as node:
         assert node.network.path.name == "light.onnx"
     node = HeatmapNode(model=model)
-    with Inline({"heatmap": Wired(node, {"frame": ""})}):
+    with InlineGraph({"heatmap": InlineNode(node, {"frame": ""})}):
         assert node.network.path.name == "light.onnx"
 
 

@@ -176,7 +176,7 @@ def test_another_address_needs_to_be_meant() -> None:
 def test_a_taken_port_is_one_line(started) -> None:
     node, _ = started()
     port = int(node.note.rpartition(":")[2])
-    with pytest.raises(SetupError, match=f"127.0.0.1:{port} cannot be listened on: Address already in use; another"):
+    with pytest.raises(SetupError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another"):
         Publish(port=port).start()
 
 

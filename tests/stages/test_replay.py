@@ -29,7 +29,7 @@ from handflow.recording.reader import Recording
 from handflow.recording.writer import Recorder, output_of, pack
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.spec import NodeSpec
-from handflow.runtime.inline import Inline, Wired
+from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.replay import Replay
@@ -338,11 +338,11 @@ def test_an_exact_replay_gives_the_hands_that_one_process_gives(run: Callable[..
     got = exactly(run, tmp_path, "two-cross")
     frames = recorded_frames("two-cross")
     nodes = {
-        "flow": Wired(OpticalFlow(), {"frame": ""}),
-        "heatmap": Wired(HeatmapNode(precision="fp32", prior_gain=0.5), {"frame": "", "prior": "tracker"}),
-        "tracker": Wired(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
+        "flow": InlineNode(OpticalFlow(), {"frame": ""}),
+        "heatmap": InlineNode(HeatmapNode(precision="fp32", prior_gain=0.5), {"frame": "", "prior": "tracker"}),
+        "tracker": InlineNode(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
     }
-    with Inline(nodes) as stages:
+    with InlineGraph(nodes) as stages:
         found = [stages.push(frame)["tracker"] for frame in frames]
     times = [(frame.captured_ns - frames[0].captured_ns) / 1e9 for frame in frames]
     expected = [

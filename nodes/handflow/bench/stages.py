@@ -9,7 +9,7 @@ import numpy as np
 
 from handflow.capture.files import CapturedFrame, read_frames
 from handflow.messages import Frame
-from handflow.runtime.inline import Inline, Wired
+from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
@@ -40,12 +40,12 @@ def measure(clip: Path, rounds: int, say: Callable[[str], None]) -> list[dict[st
 
 def _turn(held: list[CapturedFrame], profile: Any, precision: Any) -> list[tuple[str, float]]:
     nodes = {
-        "flow": Wired(OpticalFlow(), {"frame": ""}),
-        "heatmap": Wired(HeatmapNode(profile=profile, precision=precision), {"frame": "", "prior": "tracker"}),
-        "tracker": Wired(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
+        "flow": InlineNode(OpticalFlow(), {"frame": ""}),
+        "heatmap": InlineNode(HeatmapNode(profile=profile, precision=precision), {"frame": "", "prior": "tracker"}),
+        "tracker": InlineNode(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
     }
     found = []
-    with Inline(nodes) as stages:
+    with InlineGraph(nodes) as stages:
         for number in range(WARM + COUNT):
             picture = held[number % len(held)]
             frame = Frame(image=picture.image, captured_ns=round(number / 30 * 1e9) + 1, seq=number + 1)

@@ -20,7 +20,7 @@ def refuse_outside(address: str, insecure: bool) -> None:
     if outside(address) and not insecure:
         raise SetupError(
             f"address {address} lets other machines in, without password or encryption; "
-            "127.0.0.1 expected, or insecure: true beside it if that is meant"
+            "expected 127.0.0.1, or insecure: true beside it if that is intended"
         )
 
 
@@ -28,7 +28,7 @@ def cannot_listen(address: str, port: int, error: Exception) -> SetupError:
     """The line for an address or a port that cannot be had; `error` is the system's (OSError, ZMQError)."""
     number = getattr(error, "errno", None)
     why = os.strerror(number) if number else str(error)
-    return SetupError(f"{address}:{port} cannot be listened on: {why}; another port or address expected")
+    return SetupError(f"cannot listen on {address}:{port}: {why}; choose another port or address")
 
 
 def masked(text: str) -> str:

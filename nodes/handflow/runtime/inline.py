@@ -17,7 +17,7 @@ N = TypeVar("N", bound=Node)
 
 
 @dataclass
-class Wired:
+class InlineNode:
     """A node and where each argument of its `process` comes from; "" is what is pushed in."""
 
     node: Node
@@ -27,7 +27,10 @@ class Wired:
 
 @contextmanager
 def started(node: N) -> Iterator[N]:
-    """A node that several `Inline`s use one after the other, as `Wired(node, …, running=True)`: a model opens once."""
+    """A node that several `InlineGraph`s use one after the other, as `InlineNode(node, …, running=True)`.
+
+    So a model opens once.
+    """
     node.exact = True
     node.start()
     try:
@@ -36,44 +39,44 @@ def started(node: N) -> Iterator[N]:
         node.stop()
 
 
-class Inline:
+class InlineGraph:
     """Pushes messages through nodes, in the order given; as a context it starts and stops them.
 
     An input from a node that comes later (heatmap's prior from the tracker) is what that gave for the message before.
     """
 
-    def __init__(self, nodes: Mapping[str, Wired]) -> None:
+    def __init__(self, nodes: Mapping[str, InlineNode]) -> None:
         self.nodes = dict(nodes)
         self._last: dict[str, Message | None] = {}
 
-    def __enter__(self) -> "Inline":
-        for wired in self.nodes.values():
-            if not wired.running:
-                wired.node.exact = True
-                wired.node.start()
+    def __enter__(self) -> "InlineGraph":
+        for inline in self.nodes.values():
+            if not inline.running:
+                inline.node.exact = True
+                inline.node.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for wired in self.nodes.values():
-            if not wired.running:
-                wired.node.stop()
+        for inline in self.nodes.values():
+            if not inline.running:
+                inline.node.stop()
 
     def push(self, message: Message) -> dict[str, Any]:
         """One message through all nodes: what each of them gave, the last message where it gave several."""
-        given: dict[str, Message | None] = {"": message}
-        for name, wired in self.nodes.items():
+        results: dict[str, Message | None] = {"": message}
+        for name, inline in self.nodes.items():
             values = {
-                argument: given[source] if source in given else self._last.get(source)
-                for argument, source in wired.inputs.items()
+                argument: results[source] if source in results else self._last.get(source)
+                for argument, source in inline.inputs.items()
             }
             received_ns = now_ns()
-            given[name] = None
+            results[name] = None
             if next(iter(values.values())) is None:
                 continue  # its driving input has nothing this time
-            for result in each(wired.node.process(**values)):
+            for result in each(inline.node.process(**values)):
                 if result is not None:
                     result.stream, result.seq, result.captured_ns = message.stream, message.seq, message.captured_ns
                     result.hops = [*message.hops, Hop(name, received_ns, now_ns())]
-                    given[name] = result
-        self._last = given
-        return given
+                    results[name] = result
+        self._last = results
+        return results

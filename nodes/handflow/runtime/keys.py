@@ -34,7 +34,7 @@ def make(file: Path) -> None:
         with open(file, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
             out.write(f"{HEAD}\n{public.decode()}\n{secret.decode()}\n")
     except OSError as error:
-        raise SetupError(f"{file}: {error.strerror}; the name of a new file expected") from error
+        raise SetupError(f"{file}: {error.strerror}; expected the name of a new file") from error
 
 
 def read(file: Path) -> Key:
@@ -53,7 +53,9 @@ def read(file: Path) -> Key:
         if head != HEAD or zmq.curve_public(key.secret) != key.public:
             raise ValueError
     except (ValueError, zmq.ZMQError) as error:
-        raise SetupError(f"key {file}: no key of handflow's, or a damaged one; make one with: handflow key") from error
+        raise SetupError(
+            f"key {file}: expected a key, got a damaged one or none; make one with: handflow key"
+        ) from error
     return key
 
 

@@ -15,7 +15,8 @@ from handflow.messages import Hop, Message, now_ns
 
 from .profile import Profile
 
-OLD_S = 0.1  # what a camera saw so long ago is not now
+# What a camera saw so long ago is not now.
+MAX_AGE_S = 0.1
 
 
 def Range(low: float, high: float) -> msgspec.Meta:  # noqa: N802 (reads as a type in annotations)
@@ -109,23 +110,23 @@ def run_node(
     publisher: Downstream,
     profile: Profile,
     remember: Callable[[dict[str, Any]], None] = lambda values: None,
-    turn: Callable[[], bool] = lambda: False,
+    between: Callable[[], bool] = lambda: False,
 ) -> None:
     """Drives a started node until its inputs end. `remember` stores `persistent` before what depends on it is sent.
 
-    `turn` is called between two messages, for what is to be done there; True ends a source's present `process`.
+    `between` is called between two messages, for what is to be done there; True ends a source's present `process`.
     """
-    drive = _Drive(node, name, publisher, profile, remember, turn)
+    driver = _Driver(node, name, publisher, profile, remember, between)
     for call in inputs:
         if call is None:
             node.idle()
         elif call.values is not None:
-            drive.work(call, call.values)
+            driver.call(call, call.values)
         publisher.ready(call.driving if call else None)
-        turn()
+        between()
 
 
-class _Drive:
+class _Driver:
     """One node at work."""
 
     def __init__(
@@ -135,32 +136,32 @@ class _Drive:
         publisher: Downstream,
         profile: Profile,
         remember: Callable[[dict[str, Any]], None],
-        turn: Callable[[], bool],
+        between: Callable[[], bool],
     ) -> None:
         self.node, self.name, self.publisher, self.profile = node, name, publisher, profile
-        self.remember, self.turn = remember, turn
+        self.remember, self.between = remember, between
         self.stream, self.seq = 1 if node.exact else now_ns(), 0  # of a source's messages
         self.persistent = dict(node.persistent)
 
-    def work(self, call: Call, values: dict[str, Message | None]) -> None:
+    def call(self, call: Call, values: dict[str, Message | None]) -> None:
         """Calls `process` and sends what it gives."""
         node, profile = self.node, self.profile
         profile.begin(call.received_ns)
-        whole: bool | None = None
+        intact: bool | None = None
         for message in each(node.process(**values)):
             if message is not None:
-                if call.driving is not None and not (whole := call.intact()):
+                if call.driving is not None and not (intact := call.intact()):
                     break
                 self.send(message, call)
             profile.note = node.note
             if call.driving is None:
-                # Before the next picture is taken: it must not grow old while a reader is waited for.
+                # Before the next frame is taken: it must not grow old while a reader is waited for.
                 self.publisher.ready()
-                if self.turn():
+                if self.between():
                     break
         self.keep()
         profile.note = node.note
-        profile.end(call.driving, call.intact() if whole is None else whole)
+        profile.end(call.driving, call.intact() if intact is None else intact)
 
     def send(self, message: Message, call: Call) -> None:
         """Sends with the header of what it was made of."""

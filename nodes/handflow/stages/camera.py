@@ -20,7 +20,7 @@ from handflow.capture.player import Player
 from handflow.capture.reader import CameraReader, Health
 from handflow.capture.transform import transform
 from handflow.runtime.address import masked
-from handflow.runtime.node import OLD_S
+from handflow.runtime.node import MAX_AGE_S
 
 Side = Annotated[int, Range(16, 8192)]
 Share = Annotated[float, Range(0, 1)]
@@ -67,7 +67,7 @@ class Camera(Node):
         self.feed: Iterable[CapturedFrame | None] = ()
         self.description = ""  # of the camera, as last reported
         # A process that was held up must not show what was.
-        self.max_age_s = OLD_S
+        self.max_age_s = MAX_AGE_S
         self.reader: CameraReader | None = None
         self.player: Player | None = None
         source = str(self.source)
@@ -144,7 +144,7 @@ class Camera(Node):
         from handflow.synthetic.scene import Grain, Scene
 
         self.note = "demo"
-        self.max_age_s = math.inf if self.exact else OLD_S
+        self.max_age_s = math.inf if self.exact else MAX_AGE_S
         scene, grain = Scene(size=self.size), Grain(2.5, self.size)
         scene.paint()
         yield from drawn_frames(scene, grain, ticks(self.fps, self.exact), self.empty, self.exact)

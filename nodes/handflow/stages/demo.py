@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 import cv2
 
 from handflow import Frame, Node, Range, ticks
-from handflow.runtime.node import OLD_S
+from handflow.runtime.node import MAX_AGE_S
 from handflow.synthetic.frames import drawn_frames
 from handflow.synthetic.scene import Grain, Scene
 
@@ -35,6 +35,6 @@ class Demo(Node):
 
     def process(self) -> Iterator[Frame]:
         at_once = self.exact or self.pace == "max"
-        self.max_age_s = math.inf if at_once else OLD_S
+        self.max_age_s = math.inf if at_once else MAX_AGE_S
         times = itertools.islice(ticks(self.fps, at_once), self.frames or None)
         yield from drawn_frames(self.scene, self.grain, times, self.empty, self.exact)

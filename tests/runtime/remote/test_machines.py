@@ -257,7 +257,7 @@ def test_two_supervisors_make_one_graph(run: Callable[..., Run], folder: Path, m
         assert shape == (90, 160, 3)
         assert [node for node, _, _ in hops] == ["ticker", "far"]
         assert -5 < age < 5000
-    until(lambda: any("machine eye" in line and "is there" in line for line in started[0].err), "it is not said")
+    until(lambda: any("machine eye" in line and "is reachable" in line for line in started[0].err), "it is not said")
     both = run("top", "--json", "--graph", file)
     assert both.end() == 1
     assert "say which with --on" in both.err[0]
@@ -293,7 +293,7 @@ def test_with_a_key_what_crosses_is_encrypted_and_strangers_stay_outside(
     file = moved("key: game.key\n" + GRAPH)
     first = [run("run", file, "--on", name, cwd=folder) for name in ("play", "eye")]
     until(lambda: len(lines(folder)) > 10 and any(line[4] for line in lines(folder)), "nothing crosses", 40)
-    until(lambda: any("is there" in line for line in first[0].err), "the other supervisor is not there")
+    until(lambda: any("is reachable" in line for line in first[0].err), "the other supervisor is not there")
     copy = folder / "open.yaml"
     copy.write_text(file.read_text().removeprefix("key: game.key\n"))
     loaded = read(copy)

@@ -126,7 +126,7 @@ def test_a_link_cut_for_ten_seconds_comes_back_with_new_pictures_and_no_more_mem
     assert graph.memory() - memory < 8 * 2**20
     until(lambda: graph.rows().get("ticker", {}).get("state") == "running", "the other is not told of", 20)
     assert "does not answer" in (graph.folder / "play.log").read_text()
-    assert "is there again" in (graph.folder / "play.log").read_text()
+    assert "is reachable again" in (graph.folder / "play.log").read_text()
 
 
 def test_a_link_too_slow_for_all_pictures_carries_new_ones(hosts: TwoHosts, running: Callable[..., Graph]) -> None:

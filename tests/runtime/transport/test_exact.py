@@ -16,7 +16,7 @@ from support.graphs import Run, until
 
 from handflow.capture.files import read_frames
 from handflow.messages import Frame, Hands
-from handflow.runtime.inline import Inline, Wired
+from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.runtime.transport.shared_memory import Rings
 from handflow.runtime.transport.wire import decode
 from handflow.stages.flow import OpticalFlow
@@ -146,12 +146,12 @@ def test_two_runs_give_the_same_hands_to_the_bit_also_on_a_busy_machine(
     assert len(first) == FRAMES
     assert first == second
     nodes = {
-        "flow": Wired(OpticalFlow(), {"frame": ""}),
-        "heatmap": Wired(HeatmapNode(precision="fp32", prior_gain=0.5), {"frame": "", "prior": "tracker"}),
-        "tracker": Wired(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
+        "flow": InlineNode(OpticalFlow(), {"frame": ""}),
+        "heatmap": InlineNode(HeatmapNode(precision="fp32", prior_gain=0.5), {"frame": "", "prior": "tracker"}),
+        "tracker": InlineNode(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
     }
     inline = []
-    with Inline(nodes) as stages:
+    with InlineGraph(nodes) as stages:
         for number, picture in enumerate(read_frames(str(clip)), 1):
             frame = Frame(image=picture.image, captured_ns=picture.captured_ns, stream=1, seq=number)
             inline.append(stages.push(frame)["tracker"])

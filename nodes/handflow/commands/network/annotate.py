@@ -20,7 +20,7 @@ from handflow.capture.files import silence_opencv
 from handflow.commands._arguments import port, whole
 from handflow.errors import SetupError
 from handflow.messages import Frame
-from handflow.runtime.inline import Inline, Wired
+from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.heatmap import HeatmapNode
 from handflow.training.annotation.label_file import ELSEWHERE
 from handflow.training.annotation.session import Finder, Session, find_nothing, opened
@@ -97,7 +97,7 @@ def finder(model: str, profile: str) -> Iterator[Finder]:
         yield find_nothing
         return
     node = HeatmapNode(model=model, profile=profile)  # type: ignore[arg-type]  # argparse has looked
-    with Inline({"heatmap": Wired(node, {"frame": "", "prior": "none"})}) as stages:
+    with InlineGraph({"heatmap": InlineNode(node, {"frame": "", "prior": "none"})}) as stages:
 
         def find(image: np.ndarray) -> list[dict[str, Any]]:
             height, width = image.shape[:2]

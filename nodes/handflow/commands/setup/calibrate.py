@@ -26,7 +26,7 @@ from handflow.runtime.files import packaged
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import resolve
 from handflow.runtime.graph.stage import Stage
-from handflow.runtime.inline import Inline, Wired
+from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.runtime.node import Node, each
 from handflow.runtime.process.control_client import ask
 from handflow.runtime.process.tap import watch
@@ -161,8 +161,8 @@ def opened(stages: Mapping[str, Stage], frames: str, image: str | None) -> Gener
             raise SetupError(f"--image {image}: node {source!r} has no setting 'source' that could take it")
         values = values | {"source": image, "loop": not is_image(image)}
     node = stages[source].node(**values)
-    between = Inline({
-        name: Wired(
+    between = InlineGraph({
+        name: InlineNode(
             stages[name].node(**stages[name].settings),
             {edge.argument: "" if edge.node == source else edge.node for edge in stages[name].edges},
         )
@@ -172,7 +172,7 @@ def opened(stages: Mapping[str, Stage], frames: str, image: str | None) -> Gener
     return _frames(node, between, frames if filters else "")
 
 
-def _frames(source: Node, between: Inline, pictures: str) -> Generator[Seen, None, None]:
+def _frames(source: Node, between: InlineGraph, pictures: str) -> Generator[Seen, None, None]:
     try:
         with between:
             for frame in each(source.process()):

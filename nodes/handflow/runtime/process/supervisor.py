@@ -145,7 +145,7 @@ class Supervisor:
         """Tells the other machines of our nodes, and our nodes of what feeds them from there."""
         assert self.running.peers is not None
         children = self.running.children
-        self.running.peers.tell(self._own_rows(), [name for name, child in children.items() if child.ended])
+        self.running.peers.report(self._own_rows(), [name for name, child in children.items() if child.ended])
         for child in children.values():
             self.running.send_news_of_peers(child)
 

@@ -27,7 +27,7 @@ class Peers:
 
     def __init__(self, graph: Graph, stages: Mapping[str, Stage], say: Callable[[str], None]) -> None:
         self.graph, self.stages, self.say = graph, stages, say
-        self._rows: list[Row] = []  # of this machine, as the others are told
+        self._rows: list[Row] = []  # of this machine, as the others hear
         self._ended: list[str] = []
         here, others = graph.machines[graph.on], [m for m in graph.machines.values() if m.name != graph.on]
         same = shared_by_machines(graph, stages)
@@ -38,41 +38,46 @@ class Peers:
         self._link = PeerLink(here, others, self._graph, lambda: {"rows": self._rows, "ended": self._ended}, key)
         self._link.start()
         self._began = time.monotonic()
-        self._was: dict[str, bool] = {}  # reachable, when last looked
-        self._since: dict[str, float] = {}
+        self._reachable: dict[str, bool] = {}  # when last looked
+        self._since: dict[str, float] = {}  # when that last changed, monotonic seconds
         self._met: set[str] = set()  # machines that have been there
-        self._strange: set[str] = set()  # machines that run another graph
+        self._other_graph: set[str] = set()  # machines that run another graph
 
     def close(self) -> None:
         self._link.close()
 
-    def tell(self, rows: list[Row], ended: Iterable[str]) -> None:
-        """Sets what the other machines are told of this one, and says who has gone or is back."""
+    def report(self, rows: list[Row], ended: Iterable[str]) -> None:
+        """Sets what the other machines hear of this one, and says which of them have gone or are back."""
         self._rows, self._ended = rows, list(ended)
-        now = time.monotonic()
         for name, peer in self._link.peers.items():
-            there = peer.reachable()
-            where = f"machine {name} ({peer.machine.host}:{peer.machine.port})"
-            if not there and name not in self._was and now - self._began > EXPECTED_S:
-                key = ", with the same key" if self.graph.key else ""
-                self.say(f"{where} has not answered yet; does it run{key}, and is its port open?")
-                self._was[name], self._since[name] = False, self._began
-            elif there != self._was.get(name, False):
-                lasted = now - self._since.get(name, now)
-                if there:
-                    again = f" again, after {lasted:.0f} s" if name in self._met else ""
-                    self._met.add(name)
-                    self.say(f"{where} is there{again}")
-                else:
-                    self.say(f"{where} does not answer; it is waited for")
-                self._was[name], self._since[name] = there, now
-            if there and (peer.graph != self._graph) != (name in self._strange):
-                self._strange ^= {name}
-                if name in self._strange:
-                    self.say(
-                        f"machine {name} runs another graph than this one: nodes, edges or machines differ; "
-                        f"give both the same {self.graph.file.name}"
-                    )
+            self._say_whether_reachable(name, peer)
+            self._say_if_another_graph(name, peer)
+
+    def _say_whether_reachable(self, name: str, peer: Peer) -> None:
+        now, reachable = time.monotonic(), peer.reachable()
+        machine = f"machine {name} ({peer.machine.host}:{peer.machine.port})"
+        if not reachable and name not in self._reachable and now - self._began > EXPECTED_S:
+            key = ", with the same key" if self.graph.key else ""
+            self.say(f"{machine} has not answered yet; does it run{key}, and is its port open?")
+            self._reachable[name], self._since[name] = False, self._began
+        elif reachable != self._reachable.get(name, False):
+            lasted = now - self._since.get(name, now)
+            if reachable:
+                again = f" again, after {lasted:.0f} s" if name in self._met else ""
+                self._met.add(name)
+                self.say(f"{machine} is reachable{again}")
+            else:
+                self.say(f"{machine} does not answer; waiting for it")
+            self._reachable[name], self._since[name] = reachable, now
+
+    def _say_if_another_graph(self, name: str, peer: Peer) -> None:
+        if peer.reachable() and (peer.graph != self._graph) != (name in self._other_graph):
+            self._other_graph ^= {name}
+            if name in self._other_graph:
+                self.say(
+                    f"machine {name} runs another graph than this one: nodes, edges or machines differ; "
+                    f"give both the same {self.graph.file.name}"
+                )
 
     def wait_reported(self) -> None:
         """After the last of our nodes has ended: until those that are there have heard of it."""
@@ -111,10 +116,10 @@ class Peers:
                 "clock_ms": round((sample.offset_ns - Clock.offset_ns) / 1e6, 3) if sample else None,
                 "clock_error_ms": round(sample.delay_ns / 2e6, 3) if sample else None,
             }
-            told = {row.get("node"): row for row in peer.rows if isinstance(row, dict)} if peer.reachable() else {}
+            reported = {row.get("node"): row for row in peer.rows if isinstance(row, dict)} if peer.reachable() else {}
             for stage in self.stages.values():
                 if stage.on == name:
-                    row = _taken(told.get(stage.name, {}), like) if peer.reachable() else like
+                    row = _matching(reported.get(stage.name, {}), like) if peer.reachable() else like
                     state = row["state"] if peer.reachable() else UNREACHABLE
                     found[stage.name] = row | {"node": stage.name, "state": state} | clock
         return [found[name] for name in self.stages]
@@ -123,13 +128,13 @@ class Peers:
         return name in self.stages and self.stages[name].on == peer.machine.name
 
 
-def _taken(given: Mapping[str, Any], like: Mapping[str, Any]) -> Row:
+def _matching(given: Mapping[str, Any], like: Mapping[str, Any]) -> Row:
     """What `given` has of the keys of `like`, where it is of the same type."""
     row: Row = {}
     for key, default in like.items():
         value = given.get(key, default)
         if isinstance(default, dict):
-            row[key] = _taken(value, default) if isinstance(value, dict) else default
+            row[key] = _matching(value, default) if isinstance(value, dict) else default
         elif isinstance(default, float):
             row[key] = float(value) if isinstance(value, int | float) else default
         elif default is None:

@@ -212,7 +212,7 @@ class Lossless:
     def _count_lost(self, messages: int) -> None:
         self.subscription.profile.lost += messages
         if messages and not self._losing:
-            self._say(f"{self.edge.node}: messages were lost; how many, `handflow top` tells")
+            self._say(f"{self.edge.node}: messages were lost; `handflow top` counts them")
         self._losing = messages > 0
 
 

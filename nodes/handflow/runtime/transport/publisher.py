@@ -74,7 +74,7 @@ class Publisher:
             self._hear(min(left, LOCATE_S))
             meanwhile()
         if missing:
-            self._say(f"goes on without {', '.join(missing)}: not there after {timeout_s:g} s")
+            self._say(f"going on without {', '.join(missing)}: no reader after {timeout_s:g} s")
 
     def send(self, message: Message) -> None:
         """Sends at once; waits only if those who must read every message are as far behind as they may be."""
@@ -119,7 +119,7 @@ class Publisher:
             if not self._exact:
                 for node in ledger.lose_silent(time.monotonic()):
                     self._say(
-                        f"{node} has read nothing for {SILENT_S:g} s: it is waited for no more, and loses messages"
+                        f"{node} has read nothing for {SILENT_S:g} s: not waiting for it any longer, it loses messages"
                     )
             self._rings.settle(ledger.sent, ledger.read())
             if ledger.full() or self._rings.crowded():
@@ -151,6 +151,6 @@ class Publisher:
                 ledger.hear(data, time.monotonic())
             self._rings.keep(CREDIT if ledger.accounts else 0, alone=self._listeners <= ledger.credited())
         while ledger.back:
-            self._say(f"{ledger.back.pop()} reads again")
+            self._say(f"{ledger.back.pop()} is reading again")
         self._profile.refused += ledger.refused
         ledger.refused = 0
