@@ -10,13 +10,12 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Annotated, Literal
 
-from handflow.errors import RunError, SetupError
+from handflow import Node, Packed, Range, SetupError
+from handflow.errors import RunError
 from handflow.recording.background_writer import BackgroundWriter, RecordingPlan
 from handflow.recording.metadata import PictureFormat, metadata_of
 from handflow.recording.writer import STATUS, outputs_of
-from handflow.runtime.node import Node, Range
 from handflow.runtime.process.control_client import ask
-from handflow.runtime.transport.wire import Packed
 
 STATUS_S = 1.0
 SNAPSHOT = "snapshot"  # the command that has the last seconds written

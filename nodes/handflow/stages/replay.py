@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+from handflow import Hop, Message, Node, Range, now_ns
 from handflow.errors import RecordingError
-from handflow.messages import Hop, Message, layout_of, now_ns
+from handflow.messages import layout_of
 from handflow.recording.playback_clock import FOLLOW, PlaybackClock
 from handflow.recording.reader import Recording
 from handflow.recording.writer import kind_of, unpack
-from handflow.runtime.node import Node, Range
 
-POLL_S = 0.02  # how often one that waits looks whether the clock goes another way
+POLL_S = 0.02  # how soon a replay that waits follows another clock
 
 
 class Due(NamedTuple):
@@ -40,7 +40,7 @@ class Replay(Node):
     shared_clock: Annotated[bool, "waits for the clock that `handflow replay` keeps for several; false: alone"] = False
 
     def __post_init__(self) -> None:
-        self.clock: PlaybackClock | None = None  # outlives a new start
+        self.clock: PlaybackClock | None = None  # also that of before a stop and a start
 
     def output_type(self) -> type[Message]:
         return kind_of(Recording(Path(self.file)).output(self.output))
