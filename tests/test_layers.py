@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,12 @@ def test_a_module_imports_only_from_the_layers_below_it(file: Path) -> None:
 def test_no_import_is_hidden_from_the_layers() -> None:
     hiding = [str(file.relative_to(PACKAGE)) for file in FILES if "TYPE_CHECKING" in file.read_text("utf-8")]
     assert hiding == []
+
+
+def test_no_imports_go_in_a_circle() -> None:
+    modules = {module_of(file): set(imports(file)) for file in FILES if module_of(file) != "__init__"}
+    # CycleError names the circle.
+    TopologicalSorter({name: needed & modules.keys() for name, needed in modules.items()}).prepare()
 
 
 def test_importing_handflow_loads_nothing_heavy() -> None:
