@@ -210,8 +210,7 @@ class ControlServer:
 
     def _takers(self, name: str) -> list[Child | Guest]:
         """The nodes that take a command, as they have said."""
-        for guest in list(self.running.guests.values()):
-            guest.send({})  # no command: one that has gone is noticed
+        self._drop_guests()
         beside = self.running.beside
         return [
             each
@@ -219,9 +218,15 @@ class ControlServer:
             if each.status and name in each.status["commands"] and each not in beside
         ]
 
+    def _drop_guests(self) -> None:
+        """Those that have gone: an empty command cannot be sent to them."""
+        for guest in list(self.running.guests.values()):
+            guest.send({})
+
     def join(self, client: Client, node: str, pid: int) -> Any:
         """A node that was started beside the graph: it is sent commands from here on, by the way that it asks."""
         guests = self.running.guests
+        self._drop_guests()
         if not (isinstance(node, str) and isinstance(pid, int)):
             raise TypeError("expected a name and a process id")
         if node in self.running.children or len(guests) >= MAX_GUESTS:
