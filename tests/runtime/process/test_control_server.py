@@ -205,5 +205,5 @@ def test_what_is_no_command_is_refused(folder: Path, started: Run) -> None:
     for wrong in ({}, {"name": "lift", "within_s": "long"}, {"name": "lift", "nodes": [[1]]}, {"name": "lift", "x": 1}):
         with pytest.raises(RunError, match="expected a request that this version of handflow knows"):
             ask(folder / "graph.yaml", "command", **wrong)
-    with pytest.raises(RunError, match="gain cannot join"):
-        ask(folder / "graph.yaml", "join", node="gain", pid=1)
+    with pytest.raises(RunError, match="gain cannot be attached"):
+        ask(folder / "graph.yaml", "attach", node="gain", pid=1)

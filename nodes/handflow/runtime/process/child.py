@@ -149,7 +149,7 @@ def _read(pipe: IO[bytes], lines: "queue.Queue[bytes]") -> None:
 
 
 @dataclass(eq=False)
-class Guest:
+class AttachedNode:
     """A node that somebody has started beside the graph (`handflow record`); it takes commands and sends its status."""
 
     name: str

@@ -14,14 +14,14 @@ import zmq
 from handflow.errors import Refused, SetupError
 from handflow.runtime.graph.stage import Stage, hint, settings
 
-from .child import Child, Guest
+from .child import AttachedNode, Child
 from .running_graph import RunningGraph
 from .status_table import Row
 from .swap import Swaps
 
 MAX_BYTES = 1024 * 1024  # no request of ours comes near
 MAX_PENDING = 64  # commands that may wait for their nodes' answers at once
-MAX_GUESTS = 16
+MAX_ATTACHED = 16
 PATIENCE_S = 60.0  # a node that has not carried out a command by then will not
 
 Client = list[bytes]  # the way back to whoever asked
@@ -31,7 +31,7 @@ Client = list[bytes]  # the way back to whoever asked
 class Pending:
     """A command that was sent to a node, until it answers."""
 
-    process: Child | Guest
+    process: Child | AttachedNode
     pid: int | None
     expires_at: float
     done: Callable[[Any, str], None]  # is given the answer, and what was wrong
@@ -52,7 +52,7 @@ class ControlServer:
             "changes": self.changes,
             "swap": self.swap,
             "command": self.command,
-            "join": self.join,
+            "attach": self.attach,
         }
 
     def open(self, socket: zmq.Socket, prefix: bytes) -> None:
@@ -85,7 +85,7 @@ class ControlServer:
             return False
         return True
 
-    def answered(self, process: Child | Guest, number: int, answer: Any, error: str) -> None:
+    def answered(self, process: Child | AttachedNode, number: int, answer: Any, error: str) -> None:
         """A node says that it has carried out a command, or why not."""
         pending = self.pending.get(number)
         if pending is not None and pending.process is process:
@@ -97,8 +97,8 @@ class ControlServer:
         for number, pending in list(self.pending.items()):
             name = pending.process.name
             died = pending.process.pid != pending.pid
-            if isinstance(pending.process, Guest):
-                died = self.running.guests.get(name) is not pending.process
+            if isinstance(pending.process, AttachedNode):
+                died = self.running.attached.get(name) is not pending.process
             if died or now > pending.expires_at:
                 del self.pending[number]
                 why = "failed while carrying it out; it goes on as it was" if died else "has not answered in time"
@@ -106,7 +106,7 @@ class ControlServer:
 
     def _send(
         self,
-        process: Child | Guest,
+        process: Child | AttachedNode,
         kind: str,
         name: str,
         value: Any,
@@ -191,7 +191,9 @@ class ControlServer:
         `retain`: a node that starts again is sent it again.
         """
         within_s = min(float(within_s), PATIENCE_S)
-        receivers: list[Child | Guest] = self._takers(name) if nodes is None else [self._child(node) for node in nodes]
+        receivers: list[Child | AttachedNode] = (
+            self._takers(name) if nodes is None else [self._child(node) for node in nodes]
+        )
         answers: dict[str, dict[str, Any]] = {}
 
         def done(node: str, answer: Any, error: str) -> None:
@@ -208,9 +210,9 @@ class ControlServer:
                 self._send(each, "call", name, value, within_s, functools.partial(done, each.name))
         return None if receivers else {}
 
-    def _takers(self, name: str) -> list[Child | Guest]:
+    def _takers(self, name: str) -> list[Child | AttachedNode]:
         """The nodes that take a command, as they have said."""
-        self._drop_guests()
+        self._drop_lost()
         beside = self.running.beside
         return [
             each
@@ -218,25 +220,25 @@ class ControlServer:
             if each.status and name in each.status["commands"] and each not in beside
         ]
 
-    def _drop_guests(self) -> None:
+    def _drop_lost(self) -> None:
         """Those that have gone: an empty command cannot be sent to them."""
-        for guest in list(self.running.guests.values()):
-            guest.send({})
+        for each in list(self.running.attached.values()):
+            each.send({})
 
-    def join(self, client: Client, node: str, pid: int) -> Any:
+    def attach(self, client: Client, node: str, pid: int) -> Any:
         """A node that was started beside the graph: it is sent commands from here on, by the way that it asks."""
-        guests = self.running.guests
-        self._drop_guests()
+        attached = self.running.attached
+        self._drop_lost()
         if not (isinstance(node, str) and isinstance(pid, int)):
             raise TypeError("expected a name and a process id")
-        if node in self.running.children or len(guests) >= MAX_GUESTS:
-            raise Refused(f"{node} cannot join: expected at most {MAX_GUESTS} nodes, with names of their own")
+        if node in self.running.children or len(attached) >= MAX_ATTACHED:
+            raise Refused(f"{node} cannot be attached: expected at most {MAX_ATTACHED} nodes, with names of their own")
 
         def send(command: dict[str, Any]) -> None:
-            if not self.reply(client, **command) and guests.get(node) is guest:
-                del guests[node]
+            if not self.reply(client, **command) and attached.get(node) is node_beside:
+                del attached[node]
 
-        guest = guests[node] = Guest(node, pid, send)
+        node_beside = attached[node] = AttachedNode(node, pid, send)
         return {}
 
     def changes(self, _: Client) -> Any:

@@ -55,7 +55,7 @@ def run_process(
             pid = directory.holder(name)
             raise SetupError(f"node {name!r} of {graph.file} already runs (process {pid}); stop that one first")
         if not supervised and directory.running():
-            threading.Thread(target=_join, args=(context, directory, name, commands), daemon=True).start()
+            threading.Thread(target=_attach, args=(context, directory, name, commands), daemon=True).start()
         worker = Worker(stage, graph, directory, context, rings, profile, commands)
         if standby:
             worker.take_over()
@@ -124,13 +124,13 @@ def _follow_supervisor(commands: WorkerCommands) -> None:
     os._exit(1)
 
 
-def _join(context: zmq.Context, directory: RunDir, name: str, commands: WorkerCommands) -> None:
+def _attach(context: zmq.Context, directory: RunDir, name: str, commands: WorkerCommands) -> None:
     """A node that was started beside a running graph takes commands from its supervisor; until the context ends."""
     with contextlib.suppress(zmq.ContextTerminated), context.socket(zmq.DEALER) as socket:
         socket.setsockopt(zmq.LINGER, 0)
         address = directory.control
         address.connect(socket)
-        socket.send(address.prefix + json.dumps({"verb": "join", "node": name, "pid": os.getpid()}).encode())
+        socket.send(address.prefix + json.dumps({"verb": "attach", "node": name, "pid": os.getpid()}).encode())
         commands.read(iter(socket.recv_string, ""))
 
 

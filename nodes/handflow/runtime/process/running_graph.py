@@ -9,7 +9,7 @@ from handflow.runtime.graph.stage import Stage
 from handflow.runtime.remote.peers import Peers
 from handflow.runtime.transport.rundir import RunDir
 
-from .child import Child, Guest
+from .child import AttachedNode, Child
 
 UNANSWERED = 0  # number of a command whose answer nobody waits for
 
@@ -23,15 +23,15 @@ class RunningGraph:
         self.directory = RunDir(graph.file, graph.portable, graph.on)
         self.children = {name: Child(stage) for name, stage in stages.items() if stage.on == graph.on}
         self.beside: list[Child] = []  # processes that are to take over from a child, or have been replaced
-        self.guests: dict[str, Guest] = {}
+        self.attached: dict[str, AttachedNode] = {}
         self.peers: Peers | None = None
 
     def processes(self) -> list[Child]:
         return [child for child in (*self.children.values(), *self.beside) if child.process]
 
-    def participants(self) -> list[Child | Guest]:
-        """All processes that send their status: those of `processes`, and guests."""
-        return [*self.processes(), *self.guests.values()]
+    def participants(self) -> list[Child | AttachedNode]:
+        """All processes that send their status: those of `processes`, and attached nodes."""
+        return [*self.processes(), *self.attached.values()]
 
     def write(self) -> None:
         """Writes the copy of the graph that its processes read when they start."""
