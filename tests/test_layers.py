@@ -41,7 +41,7 @@ HOME = {  # which folders or modules may import what
     "ruamel": {"runtime.graph", "training.labels"},
     "matplotlib": {"training"},
     "mcap": {"recording"},
-    "av": {"recording.conversion"},
+    "av": {"recording.conversion", "recording.animation"},
 }
 
 

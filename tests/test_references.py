@@ -15,9 +15,11 @@ from support.references import FOLDER, recorded
 from handflow import Flow, Frame, Hands, Heatmap, Hop, Message
 from handflow.errors import RecordingError
 from handflow.messages import layout_of
+from handflow.recording.channels import output_of
+from handflow.recording.message_format import pack
 from handflow.recording.metadata import PictureFormat, RecordingMetadata
 from handflow.recording.reader import Recording
-from handflow.recording.writer import Recorder, output_of, pack
+from handflow.recording.writer import Recorder
 from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode

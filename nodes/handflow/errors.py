@@ -39,6 +39,10 @@ class RecordingError(SetupError):
     """A file that cannot be read as, or written as, a recording: one line."""
 
 
+class DamagedChunk(RecordingError):  # noqa: N818 (an event that whoever reads expects)
+    """A part of a recording whose bytes are not what was written."""
+
+
 class LabelError(SetupError):
     """What is wrong with which line of which label file, in one line."""
 

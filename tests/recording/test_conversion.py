@@ -18,9 +18,11 @@ from support.recorded import STEP_NS, frame, hands, write
 
 from handflow import Frame, Hands
 from handflow.__main__ import main
+from handflow.recording.channels import output_of
+from handflow.recording.message_format import pack
 from handflow.recording.metadata import RecordingMetadata
 from handflow.recording.reader import Recording
-from handflow.recording.writer import Recorder, output_of, pack
+from handflow.recording.writer import Recorder
 
 
 @pytest.fixture
@@ -106,12 +108,12 @@ def test_a_video_becomes_a_recording_and_a_video_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["a.mcap", "-o", "a.png"], "a name that ends in .mp4, .csv, .mcap, .webp, .gif expected"),
-        (["hands.mcap", "-o", "a.mp4"], "no pictures in it; it has tracker"),
-        (["hands.mcap", "-o", "b.mcap"], "no pictures in it; it has tracker"),
-        (["pictures.mcap", "-o", "a.csv"], "one output with hands expected, it has none (it has camera)"),
-        (["a.mcap", "-o", "a.mp4", "--output", "webcam"], "no pictures of 'webcam' in it; it has those of camera"),
-        (["a.txt", "-o", "a.mp4"], "a video becomes a recording: a name that ends in .mcap expected"),
+        (["a.mcap", "-o", "a.png"], "expected a name that ends in .mp4, .csv, .mcap, .webp, .gif"),
+        (["hands.mcap", "-o", "a.mp4"], "expected pictures, got tracker"),
+        (["hands.mcap", "-o", "b.mcap"], "expected pictures, got tracker"),
+        (["pictures.mcap", "-o", "a.csv"], "expected one output with hands, got none (it has camera)"),
+        (["a.mcap", "-o", "a.mp4", "--output", "webcam"], "expected pictures of 'webcam', got those of camera"),
+        (["a.txt", "-o", "a.mp4"], "expected a name that ends in .mcap, as a video becomes a recording"),
         (["a.txt", "-o", "b.mcap"], "expected a video"),
         (["absent.mcap", "-o", "a.mp4"], "No such file"),
         (["a.mcap", "-o", "no/a.mp4"], "No such file"),

@@ -9,9 +9,11 @@ from support.recorded import hands, write
 
 from handflow.__main__ import main
 from handflow.messages import Hands
+from handflow.recording.channels import output_of
 from handflow.recording.difference import FrameHands, compare, load
+from handflow.recording.message_format import pack
 from handflow.recording.metadata import RecordingMetadata
-from handflow.recording.writer import Recorder, output_of, pack
+from handflow.recording.writer import Recorder
 
 
 def seen(frame: int, places: dict[int, tuple[float, float]], stream: int = 1, t: float | None = None) -> FrameHands:
@@ -104,4 +106,4 @@ def test_a_recording_without_hands_says_what_it_has(tmp_path: Path, capsys: pyte
     file = tmp_path / "a.mcap"
     write(file)
     assert main(["diff", str(file), str(file), "--output", "nobody"]) == 1
-    assert "no output 'nobody'; it has camera, tracker" in capsys.readouterr().err
+    assert "expected an output 'nobody', got camera, tracker" in capsys.readouterr().err

@@ -14,12 +14,14 @@ from support.recorded import STEP_NS, bad_files, frame, hands, write
 from handflow import Frame, Hands, Message
 from handflow.__main__ import main
 from handflow.errors import RecordingError
+from handflow.recording.channels import RecordedOutput, kind_of, output_of
 from handflow.recording.mcap_scan import walk
+from handflow.recording.message_format import pack, unpack
 from handflow.recording.metadata import PictureFormat, RecordingMetadata
 from handflow.recording.reader import Recording
 from handflow.recording.recovery import recover
 from handflow.recording.summary import summary
-from handflow.recording.writer import RecordedOutput, Recorder, kind_of, output_of, pack, unpack
+from handflow.recording.writer import Recorder
 
 
 def handflow(*arguments: object) -> subprocess.CompletedProcess[str]:
@@ -213,7 +215,7 @@ def test_a_message_type_of_a_users_own_is_found_where_it_was_made(tmp_path: Path
     assert issubclass(kind, Message)
     got = unpack(pack(kind(angle=0.5)), kind)  # type: ignore[call-arg]
     assert got.angle == 0.5  # type: ignore[attr-defined]
-    with pytest.raises(RecordingError, match="gives Pose; Other was recorded"):
+    with pytest.raises(RecordingError, match="to give Other as recorded, got Pose"):
         kind_of(RecordedOutput("look", "Other", str(tmp_path / "pose.py")))
 
 

@@ -22,9 +22,9 @@ from handflow.commands._graphs import graph_of
 from handflow.commands.recording.record import chosen_outputs
 from handflow.errors import GraphError
 from handflow.recording.background_writer import BackgroundWriter, RecordingPlan
+from handflow.recording.channels import STATUS
 from handflow.recording.metadata import RecordingMetadata
 from handflow.recording.reader import Recording
-from handflow.recording.writer import STATUS
 from handflow.runtime.graph.schema import schema
 
 

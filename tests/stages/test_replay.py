@@ -22,10 +22,12 @@ from handflow.commands._graphs import graph_of
 from handflow.commands.recording.record import add_recorder
 from handflow.commands.recording.replay import changed_models
 from handflow.outputs.json_line import frame_line, hand_lines
+from handflow.recording.channels import output_of
+from handflow.recording.message_format import pack
 from handflow.recording.metadata import PictureFormat, RecordingMetadata, metadata_of, models_of
 from handflow.recording.playback_clock import PlaybackClock
 from handflow.recording.reader import Recording
-from handflow.recording.writer import Recorder, output_of, pack
+from handflow.recording.writer import Recorder
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.spec import NodeSpec
 from handflow.runtime.inline import InlineGraph, InlineNode

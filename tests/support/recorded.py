@@ -7,8 +7,10 @@ import numpy as np
 from mcap.writer import Writer
 
 from handflow import Frame, Hands, Hop
+from handflow.recording.channels import output_of
+from handflow.recording.message_format import pack
 from handflow.recording.metadata import RecordingMetadata
-from handflow.recording.writer import Recorder, output_of, pack
+from handflow.recording.writer import Recorder
 from handflow.runtime.transport.wire import VERSION
 
 STEP_NS = 33_000_000
@@ -64,10 +66,10 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     empty.touch()
     cut.write_bytes(other_version.read_bytes()[:40])
     return {
-        "version": (other_version, f"messages are of version {VERSION + 70}; {VERSION} expected"),
-        "foreign": (foreign, "an MCAP file of 'rosbag2', not a recording of handflow"),
-        "text": (text, "not a recording"),
-        "empty": (empty, "empty; a recording expected"),
+        "version": (other_version, f"expected messages of version {VERSION}, got {VERSION + 70}"),
+        "foreign": (foreign, "expected a recording of handflow, got one of 'rosbag2'"),
+        "text": (text, "expected an MCAP file of `handflow record`"),
+        "empty": (empty, "expected a recording, got an empty file"),
         "cut": (cut, "breaks off before the first message"),
         "absent": (folder / "absent.mcap", "No such file"),
         "folder": (folder, "cannot be read"),

@@ -21,8 +21,10 @@ from handflow.errors import RecordingError
 from handflow.messages import Message, now_ns
 from handflow.runtime.transport.wire import copied
 
+from .channels import RecordedOutput
+from .message_format import pack, picture_of
 from .metadata import PictureFormat, RecordingMetadata
-from .writer import FLUSH_S, Compression, RecordedOutput, Recorder, pack, picture_of
+from .writer import FLUSH_S, Compression, Recorder
 
 NICE = 5
 ENCODERS = 2  # a picture in PNG takes two frames' time

@@ -19,13 +19,16 @@ from handflow.messages import Frame, Hands, Hop
 from handflow.outputs.drawing import draw
 from handflow.outputs.json_line import hand_lines
 from handflow.outputs.result_files import TableWriter
+from handflow.runtime.files import replacing
 
 from .animation import ENCODERS, write_animation
+from .channels import output_of
 from .difference import hands_output
 from .mcap_scan import MAGIC
+from .message_format import pack, unpack
 from .metadata import PictureFormat, metadata_of
 from .reader import Recording
-from .writer import Recorder, output_of, pack, unpack
+from .writer import Recorder
 
 TICKS = 90_000  # a second, of an MP4's clock
 
@@ -43,20 +46,16 @@ def convert(file: Path, out: Path, output: str | None, drawn: bool, form: Pictur
         for moving in ENCODERS:
             ways[moving] = lambda part: write_animation(frames_of(recording, output, drawn), part, ending)
         if ending not in ways:
-            raise RecordingError(f"{out}: a name that ends in {', '.join(ways)} expected")
+            raise RecordingError(f"{out}: expected a name that ends in {', '.join(ways)}")
     else:
         ways = {".mcap": lambda part: from_video(file, part, output or "camera", form)}
         if ending not in ways:
-            raise RecordingError(f"{out}: a video becomes a recording: a name that ends in .mcap expected")
-    part = out.with_name(f"{out.name}.part")  # nothing half done under the name that was asked for
+            raise RecordingError(f"{out}: expected a name that ends in .mcap, as a video becomes a recording")
     try:
-        count = ways[ending](part)
-        part.replace(out)
+        with replacing(out) as part:
+            return ways[ending](part)
     except OSError as error:
         raise RecordingError(f"{out}: cannot be written: {error.strerror}") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return count
 
 
 def is_recording(file: Path) -> bool:
@@ -87,9 +86,9 @@ def frames_output(recording: Recording, output: str | None = None) -> str:
     """The output that has the pictures: the one named, or the first. RecordingError."""
     names = recording.names(Frame)
     if not names:
-        raise RecordingError(f"{recording.file}: no pictures in it; it has {', '.join(recording.names()) or 'nothing'}")
+        raise RecordingError(f"{recording.file}: expected pictures, got {', '.join(recording.names()) or 'nothing'}")
     if output is not None and output not in names:
-        raise RecordingError(f"{recording.file}: no pictures of {output!r} in it; it has those of {', '.join(names)}")
+        raise RecordingError(f"{recording.file}: expected pictures of {output!r}, got those of {', '.join(names)}")
     return output or names[0]
 
 

@@ -68,7 +68,7 @@ def hands_output(recording: Recording, output: str | None = None) -> str:
     names = recording.names(Hands)
     if output is None and len(names) != 1:
         has = ", ".join(names) or f"none (it has {', '.join(recording.names()) or 'nothing'})"
-        raise RecordingError(f"{recording.file}: one output with hands expected, it has {has}; say which with --output")
+        raise RecordingError(f"{recording.file}: expected one output with hands, got {has}; say which with --output")
     return recording.output(output or names[0]).name
 
 
@@ -76,7 +76,7 @@ def _recorded(recording: Recording, output: str | None) -> Iterator[FrameHands]:
     first_ns = None
     for hands in recording.messages(hands_output(recording, output)):
         if not isinstance(hands, Hands):
-            raise RecordingError(f"{recording.file}: output {output} gives {type(hands).__name__}; Hands expected")
+            raise RecordingError(f"{recording.file}: expected Hands of output {output}, got {type(hands).__name__}")
         first_ns = hands.captured_ns if first_ns is None else first_ns
         there = hands.state != State.LEAVING
         aspect = hands.height / hands.width if hands.width else 1.0
@@ -97,7 +97,7 @@ def _lines(file: Path) -> Iterator[FrameHands]:
                 arrays = np.array(ids, np.int64), np.reshape(xy, (-1, 2)), np.reshape(more, (-1, 3))
                 yield FrameHands((Path(line["source"]).name, line["frame"]), line["t"], *arrays)
             except (ValueError, KeyError, TypeError) as error:
-                raise RecordingError(f"{file}:{number}: no line of `detect --json`: {error!r}") from error
+                raise RecordingError(f"{file}:{number}: expected a line of `detect --json`: {error!r}") from error
 
 
 def compare(a: list[FrameHands], b: list[FrameHands], allowed: Allowed = Allowed()) -> list[Difference]:  # noqa: B008 (immutable)

@@ -14,7 +14,7 @@ import lz4.frame
 import zstandard
 from mcap.opcode import Opcode
 
-from handflow.errors import RecordingError
+from handflow.errors import DamagedChunk
 
 MAGIC = b"\x89MCAP0\r\n"
 HEAD = struct.Struct("<BQ")  # opcode, length of what follows
@@ -22,10 +22,6 @@ CHUNK = struct.Struct("<QQQII")  # first and last log time, size and CRC of the 
 FOOTER = struct.Struct("<QQI")  # where the summary and its offsets begin, CRC of all up to here
 MAYBE_CHUNK = re.compile(rb"\x06.{5}\x00\x00\x00", re.DOTALL)  # none is as long as 2^40 bytes
 LONGEST = 2**30  # bytes that a chunk may come to: what says more is damage, and must not be believed
-
-
-class Damaged(RecordingError):  # noqa: N818 (an event that recover expects)
-    """A chunk whose bytes are not what was written."""
 
 
 class Span(NamedTuple):
@@ -125,7 +121,7 @@ def chunk_of(data: mmap.mmap | bytes, found: McapRecord) -> Chunk:
 
 
 def records_of(data: mmap.mmap | bytes, chunk: Chunk) -> Iterator[tuple[int, memoryview]]:
-    """(opcode, content) of each record in the chunk. Damaged."""
+    """(opcode, content) of each record in the chunk. DamagedChunk."""
     body = chunk.start + HEAD.size
     _, _, size, crc, word = CHUNK.unpack_from(data, body)
     form = data[body + CHUNK.size : body + CHUNK.size + word]
@@ -140,9 +136,9 @@ def records_of(data: mmap.mmap | bytes, chunk: Chunk) -> Iterator[tuple[int, mem
         else:
             plain = lz4.frame.decompress(packed) if form == b"lz4" else packed
     except (ValueError, RuntimeError, MemoryError, zstandard.ZstdError) as error:
-        raise Damaged(f"damaged at byte {chunk.start}") from error
+        raise DamagedChunk(f"damaged at byte {chunk.start}") from error
     if len(plain) != size or (crc and zlib.crc32(plain) != crc):
-        raise Damaged(f"damaged at byte {chunk.start}")
+        raise DamagedChunk(f"damaged at byte {chunk.start}")
     view, at = memoryview(plain), 0
     while at + HEAD.size <= len(view):
         opcode, length = HEAD.unpack_from(view, at)

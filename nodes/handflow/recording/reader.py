@@ -15,13 +15,15 @@ from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.records import Channel, Header, Metadata, Schema
 
-from handflow.errors import RecordingError
+from handflow.errors import DamagedChunk, RecordingError
 from handflow.messages import Message
 from handflow.runtime.transport.wire import VERSION
 
-from .mcap_scan import HEAD, MAGIC, Chunk, Damaged, Span, chunk_of, index_is_whole, records_of, summary_of, walk
+from .channels import STATUS, RecordedOutput, kind_of
+from .mcap_scan import HEAD, MAGIC, Chunk, Span, chunk_of, index_is_whole, records_of, summary_of, walk
+from .message_format import unpack
 from .metadata import RecordingMetadata
-from .writer import PROFILE, STATUS, RecordedOutput, kind_of, unpack
+from .writer import PROFILE
 
 MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 
@@ -62,11 +64,11 @@ class Recording:
             if chunk.last_ns >= since_ns:
                 try:
                     yield from self.entries_of(chunk, outputs)
-                except Damaged:
+                except DamagedChunk:
                     raise RecordingError(self.fault(chunk.start)) from None
 
     def entries_of(self, chunk: Chunk, outputs: Collection[str] | None = None) -> Iterator[RecordedMessage]:
-        """The messages of one chunk. Damaged."""
+        """The messages of one chunk. DamagedChunk."""
         for opcode, content in records_of(self.data, chunk):
             if opcode != Opcode.MESSAGE:
                 self._define(opcode, content)
@@ -111,7 +113,7 @@ class Recording:
 
     def output(self, name: str) -> RecordedOutput:
         if name not in self.outputs:
-            raise RecordingError(f"{self.file}: no output {name!r}; it has {', '.join(self.names()) or 'none'}")
+            raise RecordingError(f"{self.file}: expected an output {name!r}, got {', '.join(self.names()) or 'none'}")
         return self.outputs[name]
 
     def names(self, kind: type[Message] | None = None) -> list[str]:
@@ -166,21 +168,21 @@ class Recording:
             try:
                 for opcode, record in records_of(self.data, chunk):
                     self._define(opcode, record)
-            except Damaged:
+            except DamagedChunk:
                 continue
             break
 
     def _refuse(self) -> None:
         """RecordingError if the file is not ours, or of another version."""
         if self.data[: len(MAGIC)] != MAGIC and not self.chunks:
-            raise RecordingError(f"{self.file}: not a recording; an MCAP file made by `handflow record` expected")
+            raise RecordingError(f"{self.file}: expected an MCAP file of `handflow record`, got something else")
         if self.metadata is not None and self.metadata.wire != VERSION:
             raise RecordingError(
-                f"{self.file}: recorded by handflow {self.metadata.handflow}, whose messages are of version "
-                f"{self.metadata.wire}; {VERSION} expected: play it with that version"
+                f"{self.file}: expected messages of version {VERSION}, got {self.metadata.wire}; "
+                f"use handflow {self.metadata.handflow}, which recorded it"
             )
         if self.metadata is None and self._library and not self._library.startswith(PROFILE):
-            raise RecordingError(f"{self.file}: an MCAP file of {self._library!r}, not a recording of handflow")
+            raise RecordingError(f"{self.file}: expected a recording of handflow, got one of {self._library!r}")
         if not self.chunks and (self.metadata is None or self.cut is not None):
             raise RecordingError(f"{self.file}: breaks off before the first message ({len(self.data)} bytes)")
 
@@ -243,7 +245,7 @@ def _mapped(file: Path) -> mmap.mmap | bytes:
     try:
         with open(file, "rb") as opened:
             if not os.fstat(opened.fileno()).st_size:
-                raise RecordingError(f"{file}: empty; a recording expected")
+                raise RecordingError(f"{file}: expected a recording, got an empty file")
             return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise RecordingError(f"{file}: cannot be read: {error.strerror}") from error

@@ -3,9 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from handflow.errors import RecordingError
+from handflow.errors import DamagedChunk, RecordingError
 
-from .mcap_scan import Damaged
 from .metadata import RecordingMetadata
 from .reader import Recording
 from .writer import Recorder
@@ -23,7 +22,7 @@ def recover(file: Path, out: Path) -> Recovered:
     """Writes all whole chunks of `file`, whatever lies between them, to `out` as a new recording. RecordingError."""
     recording = Recording(file)
     if out.exists() and out.samefile(file):
-        raise RecordingError(f"{out}: is the damaged file itself; another name expected after -o")
+        raise RecordingError(f"{out}: is the damaged file itself; give another name after -o")
     lost = [f"bytes {span.start} to {span.end} are nothing that was recorded" for span in recording.damage]
     if recording.cut is not None:
         lost.append(f"breaks off at byte {recording.cut}")
@@ -32,7 +31,7 @@ def recover(file: Path, out: Path) -> Recovered:
         try:
             list(recording.entries_of(chunk))  # also tells the outputs whose definitions were lost
             whole.append(chunk)
-        except Damaged:
+        except DamagedChunk:
             lost.append(f"bytes {chunk.start} to {chunk.end} are damaged")
     recorder = Recorder(out, recording.metadata or RecordingMetadata(), list(recording.outputs.values()))
     try:

@@ -5,11 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from handflow.errors import DamagedChunk
 from handflow.runtime.profile import spread_ms
 
-from .mcap_scan import Damaged
+from .channels import STATUS
 from .reader import RecordedMessage, Recording, captured_ns
-from .writer import STATUS
 
 GAP = 2.5  # times the usual step from one message to the next
 GAP_S = 0.05
@@ -34,7 +34,7 @@ def summary(file: Path) -> dict[str, Any]:
             for entry in recording.entries_of(chunk):
                 if entry.output != STATUS:
                     entries.setdefault(entry.output, []).append(_row(entry))
-        except Damaged:
+        except DamagedChunk:
             damaged += 1
     times = [row.sent_ns for rows in entries.values() for row in rows]
     start = min(times, default=0)

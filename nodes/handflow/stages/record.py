@@ -13,8 +13,8 @@ from typing import Annotated, Literal
 from handflow import Node, Packed, Range, SetupError
 from handflow.errors import RunError
 from handflow.recording.background_writer import BackgroundWriter, RecordingPlan
+from handflow.recording.channels import STATUS, outputs_of
 from handflow.recording.metadata import PictureFormat, metadata_of
-from handflow.recording.writer import STATUS, outputs_of
 from handflow.runtime.process.control_client import ask
 
 STATUS_S = 1.0

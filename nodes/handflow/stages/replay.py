@@ -12,9 +12,10 @@ from typing import Annotated, NamedTuple
 from handflow import Hop, Message, Node, Range, now_ns
 from handflow.errors import RecordingError
 from handflow.messages import layout_of
+from handflow.recording.channels import kind_of
+from handflow.recording.message_format import unpack
 from handflow.recording.playback_clock import FOLLOW, PlaybackClock
 from handflow.recording.reader import Recording
-from handflow.recording.writer import kind_of, unpack
 
 POLL_S = 0.02  # how soon a replay that waits follows another clock
 

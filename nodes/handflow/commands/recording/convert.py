@@ -5,6 +5,7 @@ from pathlib import Path
 
 from handflow.commands._arguments import add_pictures
 from handflow.recording.conversion import convert
+from handflow.recording.metadata import PictureFormat
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,8 +19,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from handflow.recording.writer import PictureFormat
-
     count = convert(args.file, args.out, args.output, args.draw, PictureFormat(args.pictures, args.quality))
     what = "hands" if args.out.suffix.lower() == ".csv" else "pictures"
     print(f"{args.out}: {count} {what}")

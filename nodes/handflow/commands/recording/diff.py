@@ -24,7 +24,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-
     allowed = Allowed(args.time, args.frames, args.hands, args.place, args.value, args.identity)
     lines = compare(load(args.a, args.output), load(args.b, args.output), allowed)
     if args.json:

@@ -12,7 +12,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-
     done = recover(args.file, args.out)
     print(f"{args.out}: {done.chunks} chunks with {done.messages} messages")
     for line in done.lost:

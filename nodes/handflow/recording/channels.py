@@ -1,0 +1,63 @@
+"""A node's output in a recording: one channel of the file, with the class of its messages."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from handflow import messages
+from handflow.errors import RecordingError, StageError
+from handflow.messages import Message, layout_of
+from handflow.runtime.graph.stage import declared, load
+from handflow.runtime.transport.wire import VERSION
+
+STATUS = "@top"  # the channel of the nodes' own figures, a JSON list of rows a second; no node can have this name
+
+
+class RecordedOutput(NamedTuple):
+    """A node's output, as one channel of the file."""
+
+    name: str  # the node's
+    kind: str  # the message class's name
+    run: str = ""  # the node's `run`, where classes that are not ours are found
+    schema: str = ""  # JSON Schema of the message
+
+
+def output_of(name: str, kind: type[Message], run: str = "") -> RecordedOutput:
+    arrays, plain = layout_of(kind)
+    fields: dict[str, Any] = {"v": {"const": VERSION}, "type": {"const": kind.__name__}, **{key: {} for key in plain}}
+    for key, array in arrays.items():
+        shape = ", ".join(map(str, array.shape))
+        fields[key] = {"type": "array", "description": f"[dtype, shape, bytes], {array.dtype} ({shape})"}
+    schema = {"title": kind.__name__, "type": "object", "properties": fields, "required": list(fields)}
+    return RecordedOutput(name, kind.__name__, run, json.dumps(schema))
+
+
+def outputs_of(graph: Mapping[str, Any], recorder: str) -> list[RecordedOutput]:
+    """What the node `recorder` of a running graph listens to; what is of classes that cannot be loaded is left out."""
+    nodes = graph.get("nodes", {})
+    found = []
+    for name in dict.fromkeys(edge["from"] for edge in nodes.get(recorder, {"in": {}})["in"].values()):
+        entry = nodes[name]
+        try:
+            kind = declared(load(entry["run"], Path(graph["file"]).parent)).output
+        except (StageError, ImportError):
+            continue
+        if kind is not None and kind is not Message:
+            found.append(output_of(name, kind, entry["run"]))
+    return [*found, RecordedOutput(STATUS, "")]
+
+
+def kind_of(output: RecordedOutput) -> type[Message]:
+    """The class of an output's messages: ours by name, another's from the node that gave it. RecordingError."""
+    ours = getattr(messages, output.kind, None)
+    if isinstance(ours, type) and issubclass(ours, Message):
+        return ours
+    try:
+        kind = declared(load(output.run, Path())).output
+    except StageError as error:
+        raise RecordingError(f"{output.name}: messages of type {output.kind}: {error}") from error
+    if kind is None or kind.__name__ != output.kind:
+        gives = kind.__name__ if kind else "nothing"
+        raise RecordingError(f"{output.name}: expected {output.run} to give {output.kind} as recorded, got {gives}")
+    return kind

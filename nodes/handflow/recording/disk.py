@@ -1,0 +1,48 @@
+"""The file that a recording is written to."""
+
+import os
+from pathlib import Path
+
+from handflow.errors import RecordingError
+
+
+class Disk:
+    """What the MCAP library writes to: each byte goes to the system at once; nothing is left to fail at the end."""
+
+    def __init__(self, file: Path) -> None:
+        try:
+            self._fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise RecordingError(f"{file}: cannot be written: {error.strerror}") from error
+        self.count = self._whole = 0
+
+    def write(self, data: bytes) -> int:
+        rest = memoryview(data)
+        while len(rest):
+            done = os.write(self._fd, rest)
+            self.count += done
+            rest = rest[done:]
+        return len(data)
+
+    def tell(self) -> int:
+        return self.count
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def sync(self) -> None:
+        try:
+            os.fsync(self._fd)
+        except OSError as error:
+            if error.errno not in (22, 95):  # a pipe or a network share that knows no fsync
+                raise
+        self._whole = self.count
+
+    def back(self) -> None:
+        try:
+            os.ftruncate(self._fd, self._whole)
+        except OSError:  # not a file
+            return
+
+    def close(self) -> None:
+        os.close(self._fd)
