@@ -8,10 +8,11 @@ from pathlib import Path
 
 try:
     import fcntl
-except ImportError:  # Windows: `filelock` knows its ways; it takes 20 ms to import, which Linux need not spend
+except ImportError:
+    # Windows: `filelock` knows its ways; it takes 20 ms to import, which Linux need not spend.
     fcntl = None  # type: ignore[assignment]
 
-LOOK_S = 0.02  # between two tries
+RETRY_S = 0.02
 
 
 class Lock:
@@ -38,7 +39,7 @@ def take(path: Path, wait_s: float = 0, shared: bool = False) -> Lock | None:
         if time.monotonic() >= deadline:
             os.close(fd)
             return None
-        time.sleep(LOOK_S)
+        time.sleep(RETRY_S)
 
 
 def _filelock(path: Path, wait_s: float) -> Lock | None:
@@ -47,7 +48,7 @@ def _filelock(path: Path, wait_s: float) -> Lock | None:
 
     lock = filelock.FileLock(path / "run.lock" if path.is_dir() else path, thread_local=False)
     try:
-        lock.acquire(timeout=wait_s, poll_interval=LOOK_S)
+        lock.acquire(timeout=wait_s, poll_interval=RETRY_S)
     except filelock.Timeout:
         return None
     return Lock(path, lock.release)

@@ -20,7 +20,7 @@ MAX_AGE_S = 0.1
 
 
 def Range(low: float, high: float) -> msgspec.Meta:  # noqa: N802 (reads as a type in annotations)
-    """Bounds of a setting, both allowed: `reach: Annotated[float, Range(0, 1), "of the picture's width"] = 0.1`."""
+    """Bounds of a setting, both allowed: `reach: Annotated[float, Range(0, 1), "of the frame's width"] = 0.1`."""
     return msgspec.Meta(ge=low, le=high)
 
 

@@ -81,8 +81,8 @@ class Profile:
             self._work.append(age)
         self._sent_ns = time.monotonic_ns()
 
-    def end(self, driving: Message | None, whole: bool) -> None:
-        """`process` is done with `driving`. Not `whole`: its picture was overwritten meanwhile."""
+    def end(self, driving: Message | None, intact: bool) -> None:
+        """`process` is done with `driving`. Not `intact`: its arrays were overwritten meanwhile."""
         if driving is None:
             return
         self._in += 1
@@ -90,7 +90,7 @@ class Profile:
         self._work.append(time.monotonic_ns() - self._began_ns)
         if self._sent_ns < self._began_ns:
             self._age.append(now_ns() - driving.captured_ns)
-        self.lost += not whole
+        self.lost += not intact
         self._began_ns = 0
 
     def status(self) -> NodeStatus:
@@ -122,7 +122,8 @@ def spread_ms(samples_ns: "deque[int] | list[Any]") -> Spread:
     """Median and 99th percentile in ms; 0 where there is no sample."""
     if not samples_ns:
         return Spread(p50=0.0, p99=0.0)
-    ordered = sorted(samples_ns)  # numpy's percentiles take as long as the sending of ten pictures
+    # numpy's percentiles take as long as sending ten frames.
+    ordered = sorted(samples_ns)
     p50, p99 = (_quantile(ordered, share) / 1e6 for share in (0.5, 0.99))
     return Spread(p50=round(p50, 3), p99=round(p99, 3))
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-JPEG = 90  # quality: at 720p about 100 kB a picture; below 70 the network begins to miss small hands (a guess)
+# Quality: at 1280x720 about 100 kB a frame; below 70 the network begins to miss small hands (a guess).
+JPEG = 90
 _TOPIC = struct.Struct("<4sBHH")
 TOPIC_BYTES = _TOPIC.size
 
@@ -25,7 +26,7 @@ class Crossing:
 
     endpoint: str = ""  # tcp://host:port of the producer
     jpeg: int = JPEG
-    size: tuple[int, int] | None = None  # pictures bigger than this (width, height) are made to fit
+    size: tuple[int, int] | None = None  # frames bigger than this (width, height) are made to fit
     key: str = ""  # file; "": nothing is encrypted
 
     @property

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import zmq
 
+from handflow.runtime.files import replacing
+
 # How often a socket that has not found its other end looks for it, and one that has whether it has moved.
 LOCATE_S, MOVED_S = 0.05, 0.25
 # By then a closed socket has let go of its address.
@@ -73,11 +75,11 @@ class LoopbackAddress:
                     break
         else:
             raise OSError(f"no tcp port is free on 127.0.0.1 for {self.file.stem}")
-        part = self.file.with_suffix(".port.part")
-        part.write_text(socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2], "utf-8")
+        bound = socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2]
         for _ in range(50):
-            with contextlib.suppress(PermissionError):  # on Windows while somebody reads it
-                part.replace(self.file)
+            # PermissionError: on Windows, while somebody reads it.
+            with contextlib.suppress(PermissionError), replacing(self.file) as part:
+                part.write_text(bound, "utf-8")
                 return
             time.sleep(0.01)
         raise OSError(f"{self.file} cannot be replaced")

@@ -91,7 +91,7 @@ class Account:
     """What the producer knows of one reader."""
 
     read: int  # number of the last message it has done with
-    heard: float  # seconds: when it last said so, or when it began to owe an answer
+    heard: float  # monotonic seconds: when it last said so, or began to owe an answer
     lost: bool = False  # was silent: it is sent messages, but nothing is kept for it
 
 
@@ -103,7 +103,7 @@ class Ledger:
         self.sent = 0  # number of the last message
         self.accounts: dict[str, Account] = {}  # by reader
         self.refused = 0  # what came and was nothing that a reader says
-        self.back: list[str] = []  # nodes that have their credit again, to be told of
+        self.back: list[str] = []  # nodes that have their credit again and are still to be named
         self._topic = prefix + _TOPIC
 
     def hear(self, data: bytes, now: float) -> None:

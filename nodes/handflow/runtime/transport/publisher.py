@@ -28,8 +28,8 @@ READABLE = int(zmq.POLLIN)
 class Publisher:
     """The sending end of a node: binds, so that listeners come and go as they like.
 
-    `say` is told when a reader of every message loses its credit or has it back. In an `exact` graph none does, and the
-    last message of each frame says that it is.
+    `say` gets a line when a reader of every message loses its credit or has it back. In an `exact` graph none does, and
+    the last message of each frame says that it is.
     """
 
     def __init__(
@@ -54,7 +54,8 @@ class Publisher:
         self._socket = context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, QUEUED_MESSAGES)
         self._socket.setsockopt(zmq.MAXMSGSIZE, MAX_ANSWER_BYTES)
-        self._socket.setsockopt(zmq.XPUB_VERBOSER, 1)  # every subscription and its end is told, not only the first
+        # Every subscription and every end of one is told, not only the first and the last.
+        self._socket.setsockopt(zmq.XPUB_VERBOSER, 1)
         # On a clean end what was sent goes out; a reader that does not read holds us up no longer than this.
         self._socket.setsockopt(zmq.LINGER, 100)
         address.bind(self._socket)

@@ -20,8 +20,10 @@ from .mapped_files import MappedFiles, sweep
 from .shared_memory import Memfd, Memory
 
 TOKEN_BYTES = 16
-ASKED_S = 0.2  # a command that looks whether a graph runs holds its lock for some microseconds
-CONTROL, STATUS = "@control", "@status"  # no node's name
+# A command that looks whether a graph runs holds its lock for some microseconds.
+LOOKED_AT_S = 0.2
+# No node has such a name.
+CONTROL, STATUS = "@control", "@status"
 
 
 def portable() -> bool:
@@ -108,11 +110,12 @@ class RunDir:
     def hold(self) -> locks.Lock | None:
         """Marks the graph as running, or None if it already is. The directory itself is locked: systemd's cleaner of
         /tmp leaves a locked directory alone, however long the installation runs."""
-        lock = locks.take(self.path, ASKED_S)
+        lock = locks.take(self.path, LOOKED_AT_S)
         if lock is not None:
             (self.path / "pid").write_text(str(os.getpid()), "utf-8")
             for file in (*self.path.glob("*.persistent"), *self.path.glob("*.port")):
-                file.unlink()  # of an earlier run: ids start again, and its ports may be somebody else's
+                # Of an earlier run: ids start again, and its ports may be somebody else's.
+                file.unlink()
             for folder in _base().iterdir() if self.portable else ():
                 sweep(folder)  # of other graphs too: they may never be started again
         return lock
@@ -147,7 +150,8 @@ def _stem(file: Path) -> str:
 
 def _base() -> Path:
     """One directory for all of a user's graphs; not the login session's, which goes when the user logs out."""
-    if not hasattr(os, "getuid"):  # Windows: the directory for temporary files is the user's own
+    # Windows: the directory for temporary files is the user's own.
+    if not hasattr(os, "getuid"):
         base = Path(tempfile.gettempdir()) / "handflow"
         base.mkdir(exist_ok=True)
         return base

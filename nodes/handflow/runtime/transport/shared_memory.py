@@ -146,11 +146,13 @@ class Rings:
         self._own: _Mapping | None = None
         self._own_fd = -1
         self._next = self._next_spare = 0
-        self._spare = 0  # more slots, for as many messages as readers of every message may be behind
-        # Off for a node that must read every message: what it has done with its writer may draw over at once.
-        self.passes_on = True  # whether an array of another's ring is sent by its name, and not copied
-        self._kept = False  # whether there are such readers,
-        self._alone = False  # and no others
+        # Whether an array of another's ring is sent by its name, and not copied. Off for a node that reads every
+        # message: what it has done with its writer may draw over at once.
+        self.passes_on = True
+        # Readers of every message: more slots, for as many messages as they may be behind; whether there are any, and
+        # no others.
+        self._spare = 0
+        self._kept = self._alone = False
         self._drawn: set[int] = set()  # slots that were given out since the last message
         self._named: set[int] = set()  # slots that the message in the making names
         self._held: dict[int, int] = {}  # slots that must not be overwritten, with the number of their message
@@ -202,10 +204,12 @@ class Rings:
 
     def intact(self, ref: Ref) -> bool:
         """Whether the slot still holds what `ref` names: to be asked after the work on it."""
-        with self._barrier:  # on ARM the reads before this line must be done before the generation is read
+        # On ARM the reads before this line must be done before the generation is read.
+        with self._barrier:
             try:
                 return self._mapping(ref).generations[ref.slot] == ref.generation
-            except StaleSlot:  # its writer has made a new ring meanwhile (a picture of another size), or has ended
+            except StaleSlot:
+                # Its writer has made a new ring meanwhile (frames of another size), or has ended.
                 return False
 
     def close(self) -> None:
@@ -300,7 +304,7 @@ class Rings:
             mapping = _Mapping(self._memory.open(ref))
             if mapping.ring != ref.ring:
                 raise StaleSlot("another ring has taken its place")
-            # A writer has one ring at a time: what was mapped of it before (a smaller picture) can go, and so can what
+            # A writer has one ring at a time: what was mapped of it before (smaller frames) can go, and so can what
             # dead writers left: it would stay in memory for as long as it is mapped.
             there = self._memory.there
             self._read = {k: m for k, m in self._read.items() if k[0] != ref.pid and there(k[0], k[2])}

@@ -41,7 +41,7 @@ class Edge:
     keep: Literal["newest", "same", "all"] = "newest"
     drives: bool = False  # `process` runs for its messages
     wait_ms: float = 10.0  # `same`: how long to wait for the message of the driving one's frame
-    loop: bool = False  # its node hears of this one: in an exact graph the message of the frame before
+    loop: bool = False  # closes a loop: in an exact graph it brings the message of the frame before
     crossing: Crossing | None = None  # from another machine
 
 
