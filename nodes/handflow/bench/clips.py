@@ -37,11 +37,11 @@ def _one(command: list[str]) -> Figures:
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise PeerError(f"it fails ({(done.stderr.strip() or 'without a word').splitlines()[-1]})")
-    told = json.loads(done.stdout.splitlines()[-1])
+    figures = json.loads(done.stdout.splitlines()[-1])
     return {
-        "fps": told["frames"] / told["seconds"],
-        "cpu_ms": 1000 * told["cpu_s"] / told["frames"],
-        "hands": told["hands"] / told["frames"],
+        "fps": figures["frames"] / figures["seconds"],
+        "cpu_ms": 1000 * figures["cpu_s"] / figures["frames"],
+        "hands": figures["hands"] / figures["frames"],
     }
 
 

@@ -14,9 +14,8 @@ PACKAGES = {  # what pip is given; fixed, so that figures can be compared
     "dora": ["dora-rs==1.1.0", "dora-rs-cli==1.1.0", "numpy"],
     "zenoh": ["eclipse-zenoh==1.10.2", "numpy"],
     "imagezmq": ["imagezmq==1.2.0", "numpy"],
-    "mediapipe": [
-        "mediapipe==0.10.21"
-    ],  # its last one with the hands solution as most people use it; wants an old numpy
+    # Its last one with the hands solution as most people use it; wants an old numpy.
+    "mediapipe": ["mediapipe==0.10.21"],
 }
 SCRIPTS = {
     "ezmsg": CANDIDATES / "ezmsg_units.py",

@@ -187,7 +187,7 @@ def _median(runs: list[Figures]) -> Figures:
 
 def ratios(rows: list[Figures]) -> list[Figures]:
     """Ours against the better of dora and ezmsg, for each question that one of them has answered."""
-    told = []
+    lines = []
     for name in dict.fromkeys(row["case"] for row in rows):
         there = {row["candidate"]: row for row in rows if row["case"] == name}
         for own in (each for each in (OURS, COPIED) if each in there):
@@ -196,5 +196,5 @@ def ratios(rows: list[Figures]) -> list[Figures]:
                 if peers := [there[peer][key] for peer in ("ezmsg", "dora") if peer in there]:
                     line[key] = round(there[own][key] / better(peers), 2) if better(peers) else None
             if len(line) > 2:
-                told.append(line)
-    return told
+                lines.append(line)
+    return lines

@@ -74,7 +74,7 @@ def measure(
     """A row per profile and precision: medians of the rounds, in which they take turns."""
     variants = [v for v in VARIANTS if variant in (None, f"{v[0]}-{v[1]}")]
     if not variants:
-        raise SetupError(f"--variant {variant}: {' or '.join('-'.join(v) for v in VARIANTS)} expected")
+        raise SetupError(f"--variant: expected {' or '.join('-'.join(v) for v in VARIANTS)}, got {variant}")
     results: dict[tuple[str, str], list[Figures]] = {v: [] for v in variants}
     for number in range(rounds):
         for profile, precision in variants:

@@ -14,7 +14,7 @@ def source(case: measure.Case) -> None:
     import pyarrow
     from dora import Node
 
-    node, feed = Node(), measure.Source(case)
+    node, feed = Node(), measure.PictureFeed(case)
     image = np.empty(case.shape, np.uint8)
     for number, wait_s in feed.due():
         time.sleep(wait_s)
@@ -36,7 +36,7 @@ def relay(case: measure.Case) -> None:
 def sink(case: measure.Case, name: str) -> None:
     from dora import Node
 
-    taken = measure.Sink(case, name)
+    taken = measure.ReaderNotes(case, name)
     for event in Node():
         if event["type"] == "INPUT":
             late_ns = time.monotonic_ns() - event["metadata"]["sent_ns"]

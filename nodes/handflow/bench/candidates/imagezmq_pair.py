@@ -10,7 +10,7 @@ import numpy as np
 
 
 def source(case: measure.Case, place: str) -> None:
-    sender, feed = imagezmq.ImageSender(connect_to=place), measure.Source(case)
+    sender, feed = imagezmq.ImageSender(connect_to=place), measure.PictureFeed(case)
     image = np.empty(case.shape, np.uint8)
     for number, wait_s in feed.due():
         time.sleep(wait_s)
@@ -20,7 +20,7 @@ def source(case: measure.Case, place: str) -> None:
 
 
 def sink(case: measure.Case, place: str) -> None:
-    hub, taken = imagezmq.ImageHub(open_port=place), measure.Sink(case, "sink0")
+    hub, taken = imagezmq.ImageHub(open_port=place), measure.ReaderNotes(case, "sink0")
     while True:
         text, image = hub.recv_image()
         late_ns = time.monotonic_ns() - int(text.split()[1])

@@ -32,7 +32,7 @@ def read(file: str) -> Case:
     return Case(**json.loads(Path(file).read_text()))
 
 
-class Source:
+class PictureFeed:
     """Says when the next picture is due, and draws it: other pixels each time, its number in the first and the last."""
 
     def __init__(self, case: Case) -> None:
@@ -46,9 +46,8 @@ class Source:
         more = 0 if self.case.fps == 0 else round(self.case.fps)
         for number in range(self.case.last + 1 + more):
             wait_s = begun + number / self.case.fps - time.monotonic() if self.case.fps else 0.0
-            if wait_s < -1 / max(
-                self.case.fps, 1
-            ):  # held up, by readers that start: what was missed is not made up for
+            # Held up, by readers that start: what was missed is not made up for.
+            if wait_s < -1 / max(self.case.fps, 1):
                 begun -= wait_s
             yield number, max(0.0, wait_s)
 
@@ -59,7 +58,7 @@ class Source:
         flat[-1] = number % 256
 
 
-class Sink:
+class ReaderNotes:
     """One reader's notes. Once all is counted they lie in its file; `warm` beside it says when the counting began."""
 
     def __init__(self, case: Case, name: str) -> None:

@@ -4,7 +4,7 @@ from handflow.messages import Frame
 from handflow.runtime.node import Node
 
 
-class Relay(Node):
+class BenchRelay(Node):
     """Sends on what it reads."""
 
     def process(self, frame: Frame) -> Frame:

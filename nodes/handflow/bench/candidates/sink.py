@@ -8,14 +8,14 @@ from handflow.runtime.node import Node
 from . import measure
 
 
-class Sink(Node):
+class BenchSink(Node):
     """Writes down how long each picture took."""
 
     case: Annotated[str, "file of the case"]
     name: str
 
     def start(self) -> None:
-        self.sink = measure.Sink(measure.read(self.case), self.name)
+        self.sink = measure.ReaderNotes(measure.read(self.case), self.name)
 
     def process(self, frame: Frame) -> None:
         self.sink.take(frame.seq - 1, now_ns() - frame.captured_ns, frame.image)

@@ -12,14 +12,14 @@ from handflow.runtime.node import Node
 from . import measure
 
 
-class Source(Node):
+class BenchSource(Node):
     """Sends drawn pictures at their times."""
 
     case: Annotated[str, "file of the case"]
     in_place: Annotated[bool, "draw into the slot that is sent"] = True
 
     def process(self) -> Iterator[Frame | None]:
-        feed = measure.Source(measure.read(self.case))
+        feed = measure.PictureFeed(measure.read(self.case))
         image = np.empty(feed.case.shape, np.uint8)
         for number, wait_s in feed.due():
             time.sleep(wait_s)

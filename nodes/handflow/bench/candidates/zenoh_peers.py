@@ -34,7 +34,9 @@ def session(case: measure.Case, hop: int, listens: bool = True) -> Any:
     return zenoh.open(config)
 
 
-class Sender:
+class ZenohSender:
+    """Puts pictures into zenoh's shared memory and publishes them."""
+
     def __init__(self, opened: Any, key: str, nbytes: int) -> None:
         import zenoh
 
@@ -50,9 +52,9 @@ class Sender:
 
 def source(case: measure.Case) -> None:
     with session(case, 0) as opened:
-        feed = measure.Source(case)
+        feed = measure.PictureFeed(case)
         image = np.empty(case.shape, np.uint8)
-        sender = Sender(opened, "hop/0", image.nbytes)
+        sender = ZenohSender(opened, "hop/0", image.nbytes)
         time.sleep(2)  # the others connect
         for number, wait_s in feed.due():
             time.sleep(wait_s)
@@ -63,7 +65,7 @@ def source(case: measure.Case) -> None:
 
 def relay(case: measure.Case, hop: int) -> None:
     with session(case, hop) as opened:
-        sender = Sender(opened, f"hop/{hop}", int(np.prod(case.shape)))
+        sender = ZenohSender(opened, f"hop/{hop}", int(np.prod(case.shape)))
         samples = opened.declare_subscriber(f"hop/{hop - 1}")  # held by a name: else it ends at once
         for sample in samples:
             image = np.frombuffer(sample.payload.to_bytes(), np.uint8)
@@ -71,7 +73,7 @@ def relay(case: measure.Case, hop: int) -> None:
 
 
 def sink(case: measure.Case, name: str) -> None:
-    taken = measure.Sink(case, name)
+    taken = measure.ReaderNotes(case, name)
     with session(case, case.hops, listens=False) as opened:
         samples = opened.declare_subscriber(f"hop/{case.hops - 1}")
         for sample in samples:

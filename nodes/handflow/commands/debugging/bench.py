@@ -1,4 +1,4 @@
-"""The command: what is asked for is measured, part after part, and told as tables or as JSON."""
+"""`handflow bench PART…`: what is asked for is measured, part after part, and reported as tables or as JSON."""
 
 import argparse
 import json
@@ -16,6 +16,7 @@ from rich.table import Table
 
 from handflow.bench import clips, peers, stages, transport, whole
 from handflow.commands._arguments import positive
+from handflow.commands._arguments import whole as whole_number
 
 PARTS = ("transport", "stages", "graph", "clip")
 TITLES = {
@@ -32,9 +33,9 @@ Figures = dict[str, Any]
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)}; default: all of them")
     parser.add_argument("--source", default="demo", help="a clip (looped) or demo")
-    parser.add_argument("--fps", type=float, default=30.0)
+    parser.add_argument("--fps", type=positive, default=30.0)
     parser.add_argument("--seconds", type=positive, default=10.0, help="counted for each variant in each round")
-    parser.add_argument("--rounds", type=int, default=3, help="the variants take turns so often")
+    parser.add_argument("--rounds", type=whole_number(1), default=3, help="the variants take turns so often")
     parser.add_argument("--case", action="append", choices=list(transport.KINDS), help="of transport: only this one")
     parser.add_argument("--variant", metavar="PROFILE-PRECISION", help="of graph: only this one: near-int8")
     parser.add_argument(
@@ -49,25 +50,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Runs the command."""
+    """Measures, then prints."""
     if unknown := [part for part in args.parts if part not in PARTS]:
-        print(f"there is no part {unknown[0]!r}; there are {', '.join(PARTS)}", file=sys.stderr)
+        print(f"expected parts of {', '.join(PARTS)}, got {unknown[0]!r}", file=sys.stderr)
         return 2
     parts = args.parts or list(PARTS)
     console = Console(stderr=True, highlight=False)
     with console.status("") as status, tempfile.TemporaryDirectory() as folder:
-        told = _measured(args, parts, Path(folder), lambda text: status.update(text), console.print)
+        figures = _measured(args, parts, Path(folder), lambda text: status.update(text), console.print)
     if args.json:
-        print(json.dumps({"machine": _machine(), **told}))
+        print(json.dumps({"machine": _machine(), **figures}))
     else:
-        _show(told)
+        _show(figures)
     return 0
 
 
 def _measured(
     args: argparse.Namespace, parts: list[str], folder: Path, say: Callable[[str], None], warn: Callable[[str], None]
 ) -> dict[str, list[Figures]]:
-    told: dict[str, list[Figures]] = {}
+    figures: dict[str, list[Figures]] = {}
     commands: dict[str, list[str]] = {}
     wanted = ["ezmsg", "dora", "zenoh", "imagezmq"] * ("transport" in parts) + ["mediapipe"] * ("clip" in parts)
     for peer in wanted if args.peers else ():
@@ -77,24 +78,24 @@ def _measured(
             warn(f"{error}; it is left out")
     if "transport" in parts:
         cases = args.case or list(transport.KINDS)
-        told["transport"] = transport.measure(cases, commands, args.rounds, args.seconds, args.fps, say, warn)
-        told["ratios"] = transport.ratios(told["transport"])
+        figures["transport"] = transport.measure(cases, commands, args.rounds, args.seconds, args.fps, say, warn)
+        figures["ratios"] = transport.ratios(figures["transport"])
     clip = whole.clip(args.source, args.fps, folder) if set(parts) - {"transport"} else Path()
     if "stages" in parts:
-        told["stages"] = stages.measure(clip, args.rounds, say)
+        figures["stages"] = stages.measure(clip, args.rounds, say)
     if "graph" in parts:
         source = args.source if args.source == "demo" else str(clip)
-        told["graph"] = whole.measure(source, args.fps, args.seconds, args.rounds, args.variant, say)
+        figures["graph"] = whole.measure(source, args.fps, args.seconds, args.rounds, args.variant, say)
         if args.slow:
-            told["slow_reader"] = [whole.slow_reader(source, args.fps, args.slow)]
+            figures["slow_reader"] = [whole.slow_reader(source, args.fps, args.slow)]
     if "clip" in parts:
-        told["clip"] = clips.measure(clip, commands, args.rounds, say, warn)
-    return told
+        figures["clip"] = clips.measure(clip, commands, args.rounds, say, warn)
+    return figures
 
 
-def _show(told: dict[str, list[Figures]]) -> None:
+def _show(figures: dict[str, list[Figures]]) -> None:
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
-    for name, rows in told.items():
+    for name, rows in figures.items():
         if not rows:
             continue
         table = Table(box=box.SIMPLE_HEAD, title=TITLES.get(name, name.replace("_", " ")), title_justify="left")
