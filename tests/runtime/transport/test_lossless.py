@@ -404,13 +404,16 @@ WITH = "with: {file: out}"
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        (f"keeper: {{run: keeper.py, {WITH}}}", "no input; any number of Packed expected"),
+        (f"keeper: {{run: keeper.py, {WITH}}}", "expected at least one input of type Packed, got none"),
         (
             f"keeper: {{run: keeper.py, in: {{a: {{from: ticker, keep: same}}}}, {WITH}}}",
-            "a drives; keep: newest or all",
+            "keep of a, which drives: expected newest or all, got same",
         ),
-        ("two: {run: two.py, in: {a: ticker, b: {from: ticker, keep: all}}}", "b does not drive; keep: newest or same"),
-        (f"keeper: {{run: keeper.py, in: nobody, {WITH}}}", "in 'nobody' is not a node"),
+        (
+            "two: {run: two.py, in: {a: ticker, b: {from: ticker, keep: all}}}",
+            "keep of b, which does not drive: expected newest or same, got all",
+        ),
+        (f"keeper: {{run: keeper.py, in: nobody, {WITH}}}", "got 'nobody'"),
     ],
 )
 def test_a_wrong_edge_is_one_line(folder: Path, capsys: pytest.CaptureFixture[str], line: str, expected: str) -> None:
