@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from handflow import Hands, State
 from handflow.stages.surface import Surface, Zone
-from handflow.vision.homography import LEAST, Corners, corners_fault, homography, slopes, warp
+from handflow.vision.homography import MIN_HEIGHT, Corners, corners_fault, homography, slopes, warp
 
 FLOOR: Corners = ((0.3, 0.4), (0.7, 0.35), (0.95, 0.9), (0.1, 0.8))  # seen at an angle, a little turned
 SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]
@@ -22,9 +22,9 @@ LEFT = Zone(name="left", polygon=[(0, 0), (0.5, 0), (0.5, 1), (0, 1)], dwell_s=0
 RIGHT = Zone(name="right", polygon=[(0.5, 0), (1, 0), (1, 1), (0.5, 1)])
 
 
-def hands_at(*places: tuple[float, float], frame: float = 0, **values: Any) -> Hands:
+def hands_at(*positions: tuple[float, float], frame: float = 0, **values: Any) -> Hands:
     """Tracked hands with ids from 1."""
-    n = len(places)
+    n = len(positions)
     fields: dict[str, Any] = {
         "id": np.arange(1, n + 1),
         "state": np.full(n, State.TRACKED),
@@ -36,7 +36,7 @@ def hands_at(*places: tuple[float, float], frame: float = 0, **values: Any) -> H
         "age": np.ones(n),
         "captured_ns": 10**18 + round(frame * 1e9 / FPS),
     }
-    return Hands(xy=np.array(places).reshape(-1, 2), width=SIZE[0], height=SIZE[1], **fields | values)
+    return Hands(xy=np.array(positions).reshape(-1, 2), width=SIZE[0], height=SIZE[1], **fields | values)
 
 
 def surface(**settings: Any) -> Surface:
@@ -45,9 +45,9 @@ def surface(**settings: Any) -> Surface:
     return made
 
 
-def walk(node: Surface, places: Sequence[tuple[float, float] | None]) -> list[Hands]:
+def walk(node: Surface, positions: Sequence[tuple[float, float] | None]) -> list[Hands]:
     """What `node` says while one hand goes from place to place, a frame each; None: the tracker has no hand."""
-    return [node.process(hands_at(*([] if p is None else [p]), frame=k)) for k, p in enumerate(places)]
+    return [node.process(hands_at(*([] if p is None else [p]), frame=k)) for k, p in enumerate(positions)]
 
 
 def states(said: Sequence[Hands]) -> list[list[int]]:
@@ -106,8 +106,8 @@ def test_a_moving_hands_velocity_is_the_change_of_what_is_told(outside: str, mir
     node = surface(corners=FLOOR, outside=outside, mirror=mirror)
     said = []
     for k in range(60):
-        place = np.array([0.05, 0.4]) + k * step_s * speed
-        said.append(node.process(hands_at((place[0], place[1]), frame=k * step_s * FPS, velocity=[speed])))
+        position = np.array([0.05, 0.4]) + k * step_s * speed
+        said.append(node.process(hands_at((position[0], position[1]), frame=k * step_s * FPS, velocity=[speed])))
     there = [hands for hands in said if hands.state.tolist() not in ([], [State.LEAVING])]
     checked = 0
     for before, now, after in zip(there, there[1:], there[2:], strict=False):
@@ -157,12 +157,12 @@ def test_what_the_surface_does_not_change_goes_on_as_it_came() -> None:
 @pytest.mark.parametrize(
     ("corners", "line"),
     [
-        ([(0, 0), (1, 1), (1, 0), (0, 1)], "the sides cross"),
-        ([(0, 0), (1, 0), (0.5, 0.5 - LEAST / 2), (0, 1)], "corner 3 at .* lies on a line"),
-        ([(0, 0), (1, 0), (0.3, 0.3), (0, 1)], "corner 3 at .* lies between the others"),
-        ([(0, 0), (1, 0), (1, 0), (0, 1)], "lies on a line"),
-        ([(0.5, 0.5)] * 4, "lies on a line"),
-        ([(0, 0.1), (0.3, 0.1), (0.6, 0.1), (0.9, 0.1)], "lies on a line"),
+        ([(0, 0), (1, 1), (1, 0), (0, 1)], "got sides that cross"),
+        ([(0, 0), (1, 0), (0.5, 0.5 - MIN_HEIGHT / 2), (0, 1)], "corner 3 at .* on a line with two others"),
+        ([(0, 0), (1, 0), (0.3, 0.3), (0, 1)], "corner 3 at .* between the others"),
+        ([(0, 0), (1, 0), (1, 0), (0, 1)], "on a line with two others"),
+        ([(0.5, 0.5)] * 4, "on a line with two others"),
+        ([(0, 0.1), (0.3, 0.1), (0.6, 0.1), (0.9, 0.1)], "on a line with two others"),
     ],
 )
 def test_corners_of_no_rectangle_are_refused_in_one_line(corners: list, line: str) -> None:
@@ -178,9 +178,9 @@ def test_corners_may_go_around_the_other_way() -> None:
 
 
 def test_zones_of_one_name_or_without_an_area_are_refused() -> None:
-    with pytest.raises(ValueError, match="two are called 'left'"):
+    with pytest.raises(ValueError, match="expected a different name for each, got 'left' twice"):
         Surface(zones=[LEFT, LEFT])
-    with pytest.raises(ValueError, match="zones: 'line': its points lie on a line"):
+    with pytest.raises(ValueError, match="zones: 'line': expected an area, got points on a line"):
         Surface(zones=[Zone(name="line", polygon=[(0, 0), (0.5, 0.5), (1, 1)])])
 
 
@@ -277,9 +277,9 @@ def test_where_zones_overlap_the_first_counts() -> None:
 
 
 def test_a_hand_at_a_zones_border_changes_once() -> None:
-    places = [in_surface(0.49)] + [in_surface(0.5 + 0.01 * (-1) ** k) for k in range(40)]
-    assert set(zones(walk(surface(corners=HALF, zones=[LEFT], linger_s=0), places))) == {0}
-    told = zones(walk(surface(corners=HALF, zones=[LEFT, RIGHT], linger_s=0), places))
+    positions = [in_surface(0.49)] + [in_surface(0.5 + 0.01 * (-1) ** k) for k in range(40)]
+    assert set(zones(walk(surface(corners=HALF, zones=[LEFT], linger_s=0), positions))) == {0}
+    told = zones(walk(surface(corners=HALF, zones=[LEFT, RIGHT], linger_s=0), positions))
     assert np.count_nonzero(np.diff(told)) <= 1
 
 
@@ -297,8 +297,8 @@ def test_a_hand_dwells_once_it_has_stayed_long_enough() -> None:
 
 
 def test_a_hand_that_comes_back_into_a_zone_begins_to_dwell_again() -> None:
-    places = [in_surface(0.3)] * 10 + [in_surface(0.8)] * 5 + [in_surface(0.3)]
-    assert walk(surface(corners=HALF, zones=[LEFT]), places)[-1].zone_s[0] == 0
+    positions = [in_surface(0.3)] * 10 + [in_surface(0.8)] * 5 + [in_surface(0.3)]
+    assert walk(surface(corners=HALF, zones=[LEFT]), positions)[-1].zone_s[0] == 0
 
 
 def test_a_leaving_hand_is_in_no_zone() -> None:

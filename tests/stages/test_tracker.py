@@ -10,7 +10,7 @@ from handflow.stages.tracker import Tracker
 from handflow.synthetic.scene import Path, crossing
 from handflow.vision.kalman import Kalman, OneEuro, share
 from handflow.vision.peaks import Peaks
-from handflow.vision.tracks import Peak, Track, flow_at, pair, shared
+from handflow.vision.tracks import Peak, Track, flow_at, pair, widen
 
 SIZE = (1600, 800)  # twice as wide as high: an error of the aspect shows
 START_NS = 1_700_000_000_000_000_000
@@ -39,8 +39,8 @@ def ids(hands: Hands) -> list[int]:
     return hands.id.tolist()
 
 
-def sure(place: float = 0.5) -> Peaks:
-    return peaks((place, 0.5, 0.9))
+def sure(position: float = 0.5) -> Peaks:
+    return peaks((position, 0.5, 0.9))
 
 
 # Identities and states
@@ -112,7 +112,7 @@ def test_a_blob_of_two_hands_pulls_neither() -> None:
     node = tracker()
     feed(node, [peaks((0.45, 0.5, 0.9), (0.51, 0.5, 0.9))] * 10)
     feed(node, [peaks((0.48, 0.5, 0.9))], since_s=10 / 30)
-    assert [track.path.place.real for track in node.tracks] == pytest.approx([0.45, 0.51], abs=0.005)
+    assert [track.path.position.real for track in node.tracks] == pytest.approx([0.45, 0.51], abs=0.005)
 
 
 def test_an_unseen_hand_that_goes_out_of_the_picture_leaves_at_once() -> None:
@@ -260,7 +260,7 @@ def test_two_hands_share_the_peaks_so_that_both_are_served_best() -> None:
     # Nearest first would give 0.505 to the hand at 0.52 and nothing to that at 0.48, for 0.55 is too far from it.
     tracks = [Track(a_peak(0.52), 1, 1), Track(a_peak(0.48), 1, 1)]
     found = [a_peak(0.505), a_peak(0.55)]
-    given = {track.path.place.real: peak.place.real for track, peak in pair(tracks, found)}
+    given = {track.path.position.real: peak.position.real for track, peak in pair(tracks, found)}
     assert given == {0.52: 0.55, 0.48: 0.505}
 
 
@@ -281,8 +281,8 @@ def test_a_hand_prefers_a_peak_of_its_own_size() -> None:
 
 def test_one_peak_for_two_hands_counts_as_uncertain_by_their_distance() -> None:
     here, behind, far = (Track(a_peak(x), 1, 1) for x in (0.50, 0.54, 0.90))
-    assert shared(a_peak(0.51, noise=0.03), here, [behind, far]).noise == pytest.approx(0.05)  # 3-4-5
-    assert shared(a_peak(0.51, noise=0.03), here, [far]).noise == 0.03
+    assert widen(a_peak(0.51, noise=0.03), here, [behind, far]).noise == pytest.approx(0.05)  # 3-4-5
+    assert widen(a_peak(0.51, noise=0.03), here, [far]).noise == 0.03
 
 
 # Filters
@@ -290,30 +290,30 @@ def test_one_peak_for_two_hands_counts_as_uncertain_by_their_distance() -> None:
 
 def test_equally_sure_place_and_measurement_meet_halfway() -> None:
     path = Kalman(0j, noise=0.1, speed=0)
-    path.see_place(1 + 2j, noise=0.1)
-    assert path.place == pytest.approx(0.5 + 1j)
-    assert path.place_var == pytest.approx(0.005)
+    path.update_position(1 + 2j, noise=0.1)
+    assert path.position == pytest.approx(0.5 + 1j)
+    assert path.position_var == pytest.approx(0.005)
 
 
 def test_two_exact_places_make_a_velocity() -> None:
     path = Kalman(0j, noise=1e-6, speed=10)
     path.predict(0.1)
-    path.see_place(0.05j, noise=1e-6)
+    path.update_position(0.05j, noise=1e-6)
     assert path.velocity == pytest.approx(0.5j)
 
 
 def test_an_exact_velocity_is_believed() -> None:
     path = Kalman(0j, noise=0.01, speed=1)
-    path.see_velocity(2 + 0j, noise=1e-6)
+    path.update_velocity(2 + 0j, noise=1e-6)
     path.predict(0.5)
-    assert path.place == pytest.approx(1 + 0j)
+    assert path.position == pytest.approx(1 + 0j)
 
 
 def test_the_velocity_may_change_no_more_than_to_the_top_speed() -> None:
     path = Kalman(0j, noise=0.01, speed=3)
-    path.let_change(1, acceleration=1, top_speed=4)
+    path.add_process_noise(1, acceleration=1, top_speed=4)
     assert path.velocity_var == pytest.approx(10)
-    path.let_change(1, acceleration=100, top_speed=4)
+    path.add_process_noise(1, acceleration=100, top_speed=4)
     assert path.velocity_var == pytest.approx(16)
 
 
@@ -362,15 +362,15 @@ def follow(
     """What a tracker says of hands on `paths`."""
     rng, node, said = np.random.default_rng(seed), tracker(), []
     for t in np.arange(0, seconds, 1 / fps):
-        inside = [place for place in (path(t) for path in paths) if min(place) > 0 and max(place) < 1]
+        inside = [position for position in (path(t) for path in paths) if min(position) > 0 and max(position) < 1]
         said.append((float(t), node.process(draw_map(inside, radius, rng, t), None)))
     return said
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_a_hand_at_rest_jitters_by_less_than_a_third_percent_of_the_width(seed: int) -> None:
-    place = np.random.default_rng(seed).uniform(0.3, 0.7, 2).tolist()
-    xy = np.array([h.xy[0] * [1, 9 / 16] for t, h in follow([lambda t: place], 3, seed) if t > 0.5])
+    position = np.random.default_rng(seed).uniform(0.3, 0.7, 2).tolist()
+    xy = np.array([h.xy[0] * [1, 9 / 16] for t, h in follow([lambda t: position], 3, seed) if t > 0.5])
     spans = [np.ptp(xy[k : k + 30], axis=0).max() for k in range(len(xy) - 30)]
     assert max(spans) <= 0.003
 
@@ -393,9 +393,9 @@ def test_a_hand_that_starts_or_stops_overshoots_by_less_than_two_percent(seed: i
     assert x[-1] == pytest.approx(0.7, abs=0.003)
 
 
-def nearest(hands: Hands, place: tuple[float, float]) -> int:
+def nearest(hands: Hands, position: tuple[float, float]) -> int:
     """The id of the hand at `place`, 0 if none is within 4 % of the width."""
-    away = np.hypot(*((hands.xy - place) * [1, 9 / 16]).T)
+    away = np.hypot(*((hands.xy - position) * [1, 9 / 16]).T)
     return int(hands.id[away.argmin()]) if len(away) and away.min() < 0.04 else 0
 
 
@@ -450,5 +450,5 @@ def test_a_region_drawn_while_it_runs_is_looked_at_from_then_on() -> None:
 
 
 def test_a_region_without_an_area_is_refused() -> None:
-    with pytest.raises(ValueError, match="region: its points lie on a line"):
+    with pytest.raises(ValueError, match="region: expected an area, got points on a line"):
         Tracker(region=[(0, 0), (0.5, 0.5), (1, 1)])

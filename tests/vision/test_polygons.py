@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow.vision.polygons import allowed, closest, distances, fault, inside
+from handflow.vision.polygons import allowed, closest, distances, inside, polygon_fault
 
 SQUARE = np.array([(0.2, 0.2), (0.8, 0.2), (0.8, 0.8), (0.2, 0.8)])
 HORSESHOE = np.array([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9), (0.6, 0.9), (0.6, 0.4), (0.4, 0.4), (0.4, 0.9), (0.1, 0.9)])
@@ -22,7 +22,7 @@ def test_inside_and_distance_are_what_opencv_says(polygon: np.ndarray, turned: i
 
 def test_the_closest_place_lies_on_the_border_and_moves_along_it() -> None:
     found = closest(np.array([(0.5, 0.1), (0.9, 0.5), (1.0, 1.0), (0.5, 0.5)]), SQUARE)
-    np.testing.assert_allclose(found.place, [(0.5, 0.2), (0.8, 0.5), (0.8, 0.8), (0.5, 0.5)], atol=1e-12)
+    np.testing.assert_allclose(found.position, [(0.5, 0.2), (0.8, 0.5), (0.8, 0.8), (0.5, 0.5)], atol=1e-12)
     assert found.outside.tolist() == [True, True, True, False]
     np.testing.assert_allclose(np.abs(found.along[:3]), [(1, 0), (0, 1), (0, 0)], atol=1e-12)
 
@@ -41,6 +41,6 @@ def test_a_region_keeps_what_is_inside_and_ignored_parts_take_away() -> None:
 
 
 def test_points_on_a_line_are_no_polygon() -> None:
-    assert fault([(0.1, 0.1), (0.5, 0.5), (0.9, 0.9)]) == "its points lie on a line; an area expected"
-    assert fault([(0.1, 0.1), (0.1, 0.1), (0.1, 0.1)])
-    assert fault([(0.1, 0.1), (0.5, 0.5), (0.9, 0.8)]) is None
+    assert polygon_fault([(0.1, 0.1), (0.5, 0.5), (0.9, 0.9)]) == "expected an area, got points on a line"
+    assert polygon_fault([(0.1, 0.1), (0.1, 0.1), (0.1, 0.1)])
+    assert polygon_fault([(0.1, 0.1), (0.5, 0.5), (0.9, 0.8)]) is None

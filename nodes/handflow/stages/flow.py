@@ -8,8 +8,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from handflow.messages import Flow, Frame
-from handflow.runtime.node import Node, Range
+from handflow import Flow, Frame, Node, Range
 
 
 def small_grey(image: np.ndarray, longer_px: int) -> np.ndarray:

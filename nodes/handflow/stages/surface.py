@@ -1,8 +1,8 @@
-"""Hands in the picture -> Hands on a surface: the floor, wall or screen whose four corners the picture shows.
+"""Hands in the frame -> Hands on a surface: the floor, wall or screen whose four corners the frame shows.
 
-Places become 0..1 of the surface, velocities and radii follow; hands beside it are left out or held at its border. Says
-which zone of the surface each hand is in, and does not flicker at borders. 0.4 ms for 20 hands, and 0.06 for each zone.
-Survives missing and doubled messages.
+Positions become 0..1 of the surface, velocities and radii follow; hands beside it are left out or held at its border.
+Says which zone of the surface each hand is in, and does not flicker at borders. 0.4 ms for 20 hands, and 0.06 for each
+zone. Survives missing and doubled messages.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 import numpy as np
 
-from handflow.messages import Hands, State, layout_of
-from handflow.runtime.node import Node, Range
+from handflow import Hands, Node, Range, State
+from handflow.messages import layout_of
 from handflow.vision.homography import PICTURE, Corners, Plane, corners_fault
-from handflow.vision.polygons import Polygon, distances, fault
+from handflow.vision.polygons import Polygon, distances, polygon_fault
 
 Length = Annotated[float, Range(0.001, 100_000)]
 Name = Annotated[str, msgspec.Meta(pattern=r"^[^\x00-\x1f\x7f]{1,40}$")]
@@ -25,14 +25,15 @@ class Zone(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
     name: Name
     polygon: Polygon  # 0..1 of the surface
-    dwell_s: Annotated[float, Range(0, 3600)] = 1.0  # a hand that stays for so long has dwelt
+    dwell_s: Annotated[float, Range(0, 3600)] = 1.0  # a hand that stays for this long has dwelt
 
 
 @dataclass
-class Guest:
+class SurfaceHand:
     """A hand that is on the surface."""
 
-    id: int  # the surface's own: who was told that a hand has left must not hear of it again when it comes back
+    # The surface's own: a game that was sent that a hand has left must not be sent the same id again.
+    id: int
     inside_ns: int = 0  # when it was last on the surface
     zone: int = -1
     since_ns: int = 0  # when it came into its zone
@@ -69,46 +70,48 @@ class Surface(Node):
             raise ValueError(f"corners: {wrong}")
         names = [zone.name for zone in self.zones]
         for zone in self.zones:
-            if wrong := fault(zone.polygon):
+            if wrong := polygon_fault(zone.polygon):
                 raise ValueError(f"zones: {zone.name!r}: {wrong}")
             if names.count(zone.name) > 1:
-                raise ValueError(f"zones: two are called {zone.name!r}; a name of its own for each expected")
+                raise ValueError(f"zones: expected a different name for each, got {zone.name!r} twice")
 
     def start(self) -> None:
         self.plane = Plane(self.corners, self.mirror)
-        self.guests: dict[int, Guest] = {}  # by the tracker's id
-        self.told = Hands()
+        self.on_surface: dict[int, SurfaceHand] = {}  # by the tracker's id
+        self.last = Hands()  # as last sent
 
     def changed(self, name: str) -> bool:
-        """Hands stay who they are when somebody calibrates."""
+        """Hands keep their ids when somebody calibrates."""
         if name in ("corners", "mirror"):
             self.plane = Plane(self.corners, self.mirror)
         elif name == "zones":
-            for guest in self.guests.values():
-                guest.zone = -1
+            for hand in self.on_surface.values():
+                hand.zone = -1
         return False
 
     def process(self, hands: Hands) -> Hands:
-        seen = hands.height / hands.width if hands.width and hands.height else 1.0
-        aspect = self.size[1] / self.size[0] if self.size else seen
+        frame_aspect = hands.height / hands.width if hands.width and hands.height else 1.0
+        aspect = self.size[1] / self.size[0] if self.size else frame_aspect
         rows = np.flatnonzero((hands.state != State.LEAVING) & np.isfinite(hands.xy).all(axis=1))
         points = hands.xy[rows].astype(np.float64)
         gaps = self.plane.gaps(points, aspect) if self.outside == "leave_out" else np.zeros(len(rows))
-        on = self.receive(hands.id[rows].tolist(), gaps.tolist(), hands.captured_ns)
-        rows, held = rows[on], self.plane.held(points[on], seen)
-        places = self.plane.places(held)
-        self.find_zones(places * [1, aspect], aspect, hands.captured_ns)
-        guests = list(self.guests.values())  # in the order of `rows`
-        ids = np.array([guest.id for guest in guests], np.int32)
-        zones = np.array([guest.zone for guest in guests], np.int32)
-        zone_s = np.array([guest.zone_s(hands.captured_ns) for guest in guests])
-        dwell_s = np.array([*(zone.dwell_s for zone in self.zones), np.inf])  # the last one is of -1, no zone
+        on = self.find_present(hands.id[rows].tolist(), gaps.tolist(), hands.captured_ns)
+        rows, nearest = rows[on], self.plane.nearest(points[on], frame_aspect)
+        positions = self.plane.positions(nearest)
+        self.find_zones(positions * [1, aspect], aspect, hands.captured_ns)
+        on_surface = list(self.on_surface.values())  # in the order of `rows`
+        ids = np.array([hand.id for hand in on_surface], np.int32)
+        zones = np.array([hand.zone for hand in on_surface], np.int32)
+        zone_s = np.array([hand.zone_s(hands.captured_ns) for hand in on_surface])
+        # The last one is of -1, no zone.
+        dwell_s = np.array([*(zone.dwell_s for zone in self.zones), np.inf])
         there = Hands(
             id=ids,
-            state=np.where(np.isin(ids, self.told.id), np.maximum(hands.state[rows], State.TRACKED), State.NEW),
-            xy=places,
-            velocity=self.plane.velocities(held, hands.velocity[rows], seen),
-            radius=hands.radius[rows] * np.sqrt(self.plane.stretch(held) * aspect / seen),  # a circle of the same area
+            state=np.where(np.isin(ids, self.last.id), np.maximum(hands.state[rows], State.TRACKED), State.NEW),
+            xy=positions,
+            velocity=self.plane.velocities(nearest, hands.velocity[rows], frame_aspect),
+            # A circle of the same area.
+            radius=hands.radius[rows] * np.sqrt(self.plane.stretch(nearest) * aspect / frame_aspect),
             score=hands.score[rows],
             open=hands.open[rows],
             is_open=hands.is_open[rows],
@@ -120,43 +123,44 @@ class Surface(Node):
             dwelt=zone_s >= dwell_s[zones],
             zones=[zone.name for zone in self.zones],
         )
-        left = self.told
-        self.told = there
+        left = self.last
+        self.last = there
         self.note = f"{len(ids)} on it, {len(hands.xy) - len(ids)} beside it"
         return _with_leaving(there, left)
 
-    def receive(self, ids: list[int], gaps: list[float], now_ns: int) -> list[int]:
-        """Takes note of who is on the surface; indices in `ids` of those who are, each `gaps` beside it."""
-        guests = {}
+    def find_present(self, ids: list[int], gaps: list[float], now_ns: int) -> list[int]:
+        """Which hands are on the surface, as indices in `ids`; each lies `gaps` beside it."""
+        on_surface = {}
         on = []
         for index, (id_, gap) in enumerate(zip(ids, gaps, strict=True)):
-            guest = self.guests.get(id_)
-            if gap <= (0 if guest is None else self.margin):
-                guest = guest or Guest(self._new_id())
-                guest.inside_ns = now_ns
-            if guest is not None and id_ not in guests and self._lately(guest.inside_ns, now_ns):
-                guests[id_] = guest
+            hand = self.on_surface.get(id_)
+            if gap <= (0 if hand is None else self.margin):
+                hand = hand or SurfaceHand(self._new_id())
+                hand.inside_ns = now_ns
+            if hand is not None and id_ not in on_surface and self._lately(hand.inside_ns, now_ns):
+                on_surface[id_] = hand
                 on.append(index)
-        self.guests = guests
+        self.on_surface = on_surface
         return on
 
-    def find_zones(self, places: np.ndarray, aspect: float, now_ns: int) -> None:
-        """Says of each guest which zone it is in; `places` (n, 2) in widths of the surface."""
+    def find_zones(self, positions: np.ndarray, aspect: float, now_ns: int) -> None:
+        """Finds the zone of each hand on the surface; `positions` (n, 2) in widths of the surface."""
         polygons = [np.array(zone.polygon) * [1, aspect] for zone in self.zones]
-        gaps = np.array([distances(places, polygon) for polygon in polygons]).reshape(len(polygons), len(places))
-        for guest, row in zip(self.guests.values(), gaps.T.tolist(), strict=True):
-            inside = (z for z, gap in enumerate(row) if gap <= (self.margin if z == guest.zone else 0))
+        gaps = np.array([distances(positions, polygon) for polygon in polygons]).reshape(len(polygons), len(positions))
+        for hand, row in zip(self.on_surface.values(), gaps.T.tolist(), strict=True):
+            inside = (z for z, gap in enumerate(row) if gap <= (self.margin if z == hand.zone else 0))
             zone = next(inside, -1)
-            if zone >= 0 and zone != guest.zone:
-                guest.zone, guest.since_ns = zone, now_ns
+            if zone >= 0 and zone != hand.zone:
+                hand.zone, hand.since_ns = zone, now_ns
             if zone >= 0:
-                guest.in_zone_ns = now_ns
-            elif not self._lately(guest.in_zone_ns, now_ns):
-                guest.zone = -1
+                hand.in_zone_ns = now_ns
+            elif not self._lately(hand.in_zone_ns, now_ns):
+                hand.zone = -1
 
     def _lately(self, then_ns: int, now_ns: int) -> bool:
-        """Whether that is so little time ago that a hand has not left yet."""
-        return then_ns == now_ns or abs(now_ns - then_ns) < self.linger_s * 1e9  # a replay's clock may start again
+        """Whether that is so short a time ago that a hand has not left yet."""
+        # A replay's clock may start again.
+        return then_ns == now_ns or abs(now_ns - then_ns) < self.linger_s * 1e9
 
     def _new_id(self) -> int:
         self.persistent["last_id"] = self.persistent.get("last_id", 0) + 1

@@ -9,14 +9,13 @@ from typing import Annotated, Literal
 
 import numpy as np
 
-from handflow.messages import Flow, Hands, Heatmap, State
-from handflow.runtime.node import Node, Range
+from handflow import Flow, Hands, Heatmap, Node, Range, State
 from handflow.vision.peaks import Peaks, find_peaks
-from handflow.vision.polygons import Polygon, allowed, fault
+from handflow.vision.polygons import Polygon, allowed, polygon_fault
 from handflow.vision.thresholds import KEEP_SCORE, OPEN_AT, START_SCORE
-from handflow.vision.tracks import Peak, Track, flow_at, pair, peak_list, shared, touching
+from handflow.vision.tracks import Peak, Track, flow_at, is_touching, pair, peak_list, widen
 
-GAP_S = 1.0  # after so long without any frame, nobody knows which hand is which
+GAP_S = 1.0  # after this long without any frame, nobody knows which hand is which
 
 
 class Tracker(Node):
@@ -25,8 +24,8 @@ class Tracker(Node):
     # No peak in 29 validation pictures without hands is this high: .51 is the highest. F1 is best at .35 to .42.
     start_score: Annotated[float, Range(0, 1), "a peak this high may start a hand"] = START_SCORE
     keep_score: Annotated[float, Range(0, 1), "a hand that is followed goes on with a peak this low"] = KEEP_SCORE
-    sure_score: Annotated[float, Range(0, 1), "a peak this high is believed at once"] = 0.8  # a guess
-    confirm_s: Annotated[float, Range(0, 1), "a weaker peak must last so long"] = 0.025  # two frames at 30 fps
+    sure_score: Annotated[float, Range(0, 1), "a peak this high is a hand at once"] = 0.8  # a guess
+    confirm_s: Annotated[float, Range(0, 1), "a weaker peak must last this long"] = 0.025  # two frames at 30 fps
     keep_s: Annotated[float, Range(0, 5), "a hand unseen for longer than this is gone"] = 0.3  # two cross in 0.2 s
     merge: Annotated[float, Range(0, 2), "of a hand's radius: peaks closer than this are one hand"] = (
         0.5  # 1 cost crossings
@@ -39,40 +38,39 @@ class Tracker(Node):
     # The model card: above .5 lie 93 % of the open palms and 3 % of the other hands; above .35, all and 6 %.
     open_at: Annotated[float, Range(0, 1), "`is_open` becomes true here"] = OPEN_AT
     close_at: Annotated[float, Range(0, 1), "and false below this; between the two it stays"] = 0.35
-    ahead_s: Annotated[float, Range(0, 0.2), "tells places so much later: the time until they are shown"] = 0.0
+    ahead_s: Annotated[float, Range(0, 0.2), "sends positions this much later: the time until they are shown"] = 0.0
     subpixel: Annotated[Literal["log", "offset", "mean"], "how peaks are refined within a cell"] = "log"
     # Here and not later: what is not followed costs no work, takes no id and is no prior to the network. Nor earlier: a
     # blob that is cut off in the map has its peak at the cut.
-    region: Annotated[Polygon | None, "of the picture, 0..1: hands outside it are not looked at; none: all of it"] = (
-        None
-    )
-    ignore: Annotated[list[Polygon], "parts of the picture, 0..1, whose hands are not looked at: posters, screens"] = (
-        field(default_factory=list)
+    region: Annotated[Polygon | None, "of the picture, 0..1: hands outside it are left out; none: all of it"] = None
+    ignore: Annotated[list[Polygon], "parts of the picture, 0..1, whose hands are left out: posters, screens"] = field(
+        default_factory=list
     )
 
     def __post_init__(self) -> None:
         for what, polygon in [("region", self.region), *(("ignore", polygon) for polygon in self.ignore)]:
-            if polygon is not None and (wrong := fault(polygon)):
+            if polygon is not None and (wrong := polygon_fault(polygon)):
                 raise ValueError(f"{what}: {wrong}")
 
     def start(self) -> None:
         self.tracks: list[Track] = []
         self.last_ns: int | None = None
-        self._look_at()
+        self._set_areas()
 
-    def _look_at(self) -> None:
+    def _set_areas(self) -> None:
         self.inside = None if self.region is None else np.array(self.region)
         self.ignored = [np.array(polygon) for polygon in self.ignore]
 
     def changed(self, name: str) -> bool:
-        self._look_at()
-        return False  # hands are followed on
+        self._set_areas()
+        # Hands are followed on.
+        return False
 
     def process(self, heatmap: Heatmap, flow: Flow | None) -> Hands:
         peaks = find_peaks(heatmap, self.keep_score, self.subpixel, self.merge)
         if self.inside is not None or self.ignored:
-            looked_at = allowed(peaks.xy, self.inside, self.ignored)
-            peaks = Peaks(*(column[looked_at] for column in peaks))
+            inside = allowed(peaks.xy, self.inside, self.ignored)
+            peaks = Peaks(*(column[inside] for column in peaks))
         size = (heatmap.width, heatmap.height)
         hands = self.update(peaks, heatmap.captured_ns, flow, size, float(heatmap.scale[0]))
         there = np.count_nonzero(hands.state != State.LEAVING)
@@ -87,7 +85,7 @@ class Tracker(Node):
         dt = 0.0 if self.last_ns is None else max(captured_ns - self.last_ns, 0) / 1e9
         self.last_ns = captured_ns
         lost = self.forget(self.tracks if dt > max(GAP_S, self.keep_s) else [])
-        close = [touching(track, self.tracks) for track in self.tracks]
+        close = [is_touching(track, self.tracks) for track in self.tracks]
         for track, touches in zip(self.tracks, close, strict=True):
             moved = None if flow is None or touches else flow_at(flow, track, aspect)
             track.predict(dt, self.acceleration, moved, touches)
@@ -95,9 +93,9 @@ class Tracker(Node):
         lost += self.forget([track for track in self.tracks if self.is_lost(track, aspect)])
         self.tracks += [Track(peak, self.rest_hz, self.rise) for peak in spare]
         for track in self.tracks:
-            self.believe(track)
+            self.confirm(track)
             track.finish(dt, self.open_at, self.close_at)
-        return self.told(self.tracks, lost, aspect, size)
+        return self.to_hands(self.tracks, lost, aspect, size)
 
     def assign(self, peaks: list[Peak], dt: float) -> list[Peak]:
         """Gives each track its peak, strong peaks first; returns the strong ones that are nobody's."""
@@ -111,25 +109,25 @@ class Tracker(Node):
         lost = [track for track in self.tracks if id(track) not in seen]
         left = [peak for peak in weak if id(peak) not in taken]
         pairs += [
-            (track, peak) for track, peak in pair(lost, left) if abs(peak.place - track.path.place) < track.radius
+            (track, peak) for track, peak in pair(lost, left) if abs(peak.position - track.path.position) < track.radius
         ]
         seen = {id(track) for track, _ in pairs}
         unseen = [track for track in self.tracks if id(track) not in seen]
         for track, peak in pairs:
-            track.see(shared(peak, track, unseen), dt)
+            track.update(widen(peak, track, unseen), dt)
         for track in unseen:
             track.miss(dt, self.keep_s)
         taken = {id(peak) for _, peak in pairs}
         return [peak for peak in strong if id(peak) not in taken]
 
     def is_lost(self, track: Track, aspect: float) -> bool:
-        """Whether an unseen track has gone: for too long, out of the picture, or before it was believed."""
+        """Whether an unseen track has gone: for too long, out of the picture, or before it was confirmed."""
         if track.seen:
             return False
-        x, y, r = track.path.place.real, track.path.place.imag, track.radius
+        x, y, r = track.path.position.real, track.path.position.imag, track.radius
         return not track.id or track.unseen_s > self.keep_s or not (-r < x < 1 + r and -r < y < aspect + r)
 
-    def believe(self, track: Track) -> None:
+    def confirm(self, track: Track) -> None:
         """Gives an id to a track that has lasted; ids go on after a crash, so that none is used twice."""
         if track.id:
             track.state = State.TRACKED if track.seen else State.PREDICTED
@@ -137,20 +135,20 @@ class Tracker(Node):
             track.id = self.persistent["last_id"] = self.persistent.get("last_id", 0) + 1
 
     def forget(self, tracks: list[Track]) -> list[Track]:
-        """Follows `tracks` no longer; they are told once more, as leaving."""
+        """Follows `tracks` no longer; they are sent once more, as leaving."""
         for track in tracks:
             track.state = State.LEAVING
         self.tracks = [track for track in self.tracks if track.state != State.LEAVING]
         return tracks
 
-    def told(self, tracks: list[Track], lost: list[Track], aspect: float, size: tuple[int, int]) -> Hands:
+    def to_hands(self, tracks: list[Track], lost: list[Track], aspect: float, size: tuple[int, int]) -> Hands:
         """The message about those that have an id."""
         hands = [track for track in (*tracks, *lost) if track.id]
-        places = [track.place.value + track.velocity.value * self.ahead_s for track in hands]
+        positions = [track.position.value + track.velocity.value * self.ahead_s for track in hands]
         return Hands(
             id=np.array([track.id for track in hands]),
             state=np.array([track.state for track in hands]),
-            xy=rows(places, aspect),
+            xy=rows(positions, aspect),
             velocity=rows([track.velocity.value for track in hands], aspect),
             radius=np.array([track.radius for track in hands]),
             score=np.array([track.score for track in hands]),
@@ -162,6 +160,6 @@ class Tracker(Node):
         )
 
 
-def rows(places: list[complex], aspect: float) -> np.ndarray:
-    """Places in widths -> (n, 2) in 0..1 of width and height."""
-    return np.array([(place.real, place.imag / aspect) for place in places])
+def rows(positions: list[complex], aspect: float) -> np.ndarray:
+    """Positions in widths -> (n, 2) in 0..1 of width and height."""
+    return np.array([(position.real, position.imag / aspect) for position in positions])

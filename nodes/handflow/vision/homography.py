@@ -8,7 +8,7 @@ from .polygons import Closest, Point, closest
 
 Corners = tuple[Point, Point, Point, Point]
 PICTURE: Corners = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0))
-LEAST = 0.01  # of the picture: a corner nearer than this to the line through its neighbours makes no area
+MIN_HEIGHT = 0.01  # of the picture: a corner nearer than this to the line through its neighbours makes no area
 MIRROR = np.array([[-1.0, 0, 1], [0, 1, 0], [0, 0, 1]])
 
 
@@ -34,7 +34,7 @@ def warp(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 def slopes(matrix: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """How a mapped place changes with its point: the Jacobians (n, 2, 2) of a homography at points (n, 2)."""
+    """How a mapped point changes with its point: the Jacobians (n, 2, 2) of a homography at points (n, 2)."""
     depth = points @ matrix[2, :2] + matrix[2, 2]  # (n,)
     return (matrix[:2, :2] - warp(matrix, points)[:, :, None] * matrix[2, :2]) / depth[:, None, None]
 
@@ -47,14 +47,14 @@ def corners_fault(corners: Corners) -> str | None:
     turns = base[:, 0] * arm[:, 1] - base[:, 1] * arm[:, 0]  # (4,), above 0 where the way around turns left
     heights = np.abs(turns) / np.hypot(base[:, 0], base[:, 1]).clip(1e-12)
     flat = int(heights.argmin())
-    if heights[flat] < LEAST:
-        return f"{_corner(corners, flat)} lies on a line with two others, or nearly; the corners of an area expected"
+    if heights[flat] < MIN_HEIGHT:
+        return f"expected the corners of an area, got {_corner(corners, flat)} on a line with two others, or nearly"
     signs = np.sign(turns)
     if signs.sum() == 0:
-        return "the sides cross; top left, top right, bottom right, bottom left expected, in this order"
+        return "expected top left, top right, bottom right, bottom left, in this order, got sides that cross"
     if abs(signs.sum()) < 4:
         dent = int((signs == -np.sign(signs.sum())).argmax())
-        return f"{_corner(corners, dent)} lies between the others; no picture of a rectangle looks like this"
+        return f"expected four corners of a rectangle seen at an angle, got {_corner(corners, dent)} between the others"
     return None
 
 
@@ -75,30 +75,30 @@ class Plane:
 
     def gaps(self, points: np.ndarray, aspect: float) -> np.ndarray:
         """How far points of the picture lie beside the rectangle, in its widths: (n,). `aspect`: its height / width."""
-        places = warp(self.matrix, points)
-        beside = np.maximum(np.maximum(-places, places - 1), 0) * [1, aspect]
+        positions = warp(self.matrix, points)
+        beside = np.maximum(np.maximum(-positions, positions - 1), 0) * [1, aspect]
         return np.hypot(beside[:, 0], beside[:, 1])
 
-    def held(self, points: np.ndarray, aspect: float) -> Closest:
+    def nearest(self, points: np.ndarray, aspect: float) -> Closest:
         """Points of the picture, those beside the rectangle moved to its nearest border. `aspect`: of the picture.
 
         Nearest in the picture, which is as near beyond the horizon as on this side of it.
         """
         scale = np.array([1, aspect])
         near = closest(points * scale, np.array(self.corners) * scale)
-        return near._replace(place=near.place / scale)
+        return near._replace(position=near.position / scale)
 
-    def places(self, held: Closest) -> np.ndarray:
+    def positions(self, nearest: Closest) -> np.ndarray:
         """0..1 of the rectangle's width and height: (n, 2)."""
-        return warp(self.matrix, held.place).clip(0, 1)
+        return warp(self.matrix, nearest.position).clip(0, 1)
 
-    def velocities(self, held: Closest, velocity: np.ndarray, aspect: float) -> np.ndarray:
-        """Velocities (n, 2) in the picture as those of the places; what is held at the border moves along it."""
+    def velocities(self, nearest: Closest, velocity: np.ndarray, aspect: float) -> np.ndarray:
+        """Velocities (n, 2) in the picture as those of the positions; what is held at the border moves along it."""
         scale = np.array([1, aspect])
-        share = (velocity * scale * held.along).sum(axis=1, keepdims=True)
-        moved = np.where(held.outside[:, None], share * held.along / scale, velocity)
-        return (slopes(self.matrix, held.place) @ moved[..., None])[..., 0]
+        share = (velocity * scale * nearest.along).sum(axis=1, keepdims=True)
+        moved = np.where(nearest.outside[:, None], share * nearest.along / scale, velocity)
+        return (slopes(self.matrix, nearest.position) @ moved[..., None])[..., 0]
 
-    def stretch(self, held: Closest) -> np.ndarray:
+    def stretch(self, nearest: Closest) -> np.ndarray:
         """How much larger areas are on the rectangle than in the picture, each of the two counted as 1: (n,)."""
-        return np.abs(np.linalg.det(slopes(self.matrix, held.place)))
+        return np.abs(np.linalg.det(slopes(self.matrix, nearest.position)))

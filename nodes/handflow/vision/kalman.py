@@ -1,47 +1,51 @@
-"""Filters for one hand's path. A place is a complex number, x + iy in picture widths: its abs() is a distance."""
+"""Filters for one hand's path. A position is a complex number, x + iy in frame widths: its abs() is a distance."""
 
 import math
 
 
 class Kalman:
-    """A place with a nearly constant velocity, and how sure one is of both: variances, the same along x and y.
+    """A position with a nearly constant velocity, and how sure one is of both: variances, the same along x and y.
 
-    For each picture: let_change, see_velocity if the picture's flow is known, predict, see_place if the hand is seen.
+    For each frame: add_process_noise, update_velocity if the flow is known, predict, update_position if it is seen.
     """
 
-    def __init__(self, place: complex, noise: float, speed: float) -> None:
-        self.place, self.velocity = place, 0j
-        self.place_var, self.both_cov, self.velocity_var = noise**2, 0.0, speed**2  # at first it may go at any `speed`
+    def __init__(self, position: complex, noise: float, speed: float) -> None:
+        self.position, self.velocity = position, 0j
+        self.position_var, self.covariance, self.velocity_var = (
+            noise**2,
+            0.0,
+            speed**2,
+        )  # at first it may go at any `speed`
 
-    def let_change(self, dt: float, acceleration: float, top_speed: float) -> None:
+    def add_process_noise(self, dt: float, acceleration: float, top_speed: float) -> None:
         """Lets the velocity change for `dt` seconds, but never be less sure than that it is below `top_speed`."""
         self.velocity_var = max(self.velocity_var, min(self.velocity_var + (acceleration * dt) ** 2, top_speed**2))
 
-    def see_velocity(self, velocity: complex, noise: float) -> None:
+    def update_velocity(self, velocity: complex, noise: float) -> None:
         """Takes a measured `velocity` with the standard deviation `noise`."""
         total = self.velocity_var + noise**2
         error = velocity - self.velocity
-        self.place += error * self.both_cov / total
+        self.position += error * self.covariance / total
         self.velocity += error * self.velocity_var / total
-        self.place_var -= self.both_cov**2 / total
-        self.both_cov -= self.both_cov * self.velocity_var / total
+        self.position_var -= self.covariance**2 / total
+        self.covariance -= self.covariance * self.velocity_var / total
         self.velocity_var -= self.velocity_var**2 / total
 
     def predict(self, dt: float) -> None:
         """Moves on by `dt` seconds."""
-        self.place += self.velocity * dt
-        self.place_var += 2 * dt * self.both_cov + dt**2 * self.velocity_var
-        self.both_cov += dt * self.velocity_var
+        self.position += self.velocity * dt
+        self.position_var += 2 * dt * self.covariance + dt**2 * self.velocity_var
+        self.covariance += dt * self.velocity_var
 
-    def see_place(self, place: complex, noise: float) -> None:
-        """Takes a measured `place` with the standard deviation `noise`."""
-        total = self.place_var + noise**2
-        error = place - self.place
-        self.place += error * self.place_var / total
-        self.velocity += error * self.both_cov / total
-        self.velocity_var -= self.both_cov**2 / total
-        self.both_cov -= self.both_cov * self.place_var / total
-        self.place_var -= self.place_var**2 / total
+    def update_position(self, position: complex, noise: float) -> None:
+        """Takes a measured `position` with the standard deviation `noise`."""
+        total = self.position_var + noise**2
+        error = position - self.position
+        self.position += error * self.position_var / total
+        self.velocity += error * self.covariance / total
+        self.velocity_var -= self.covariance**2 / total
+        self.covariance -= self.covariance * self.position_var / total
+        self.position_var -= self.position_var**2 / total
 
 
 class OneEuro:

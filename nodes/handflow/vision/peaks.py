@@ -1,4 +1,4 @@
-"""Heatmap -> the hands' places: maxima refined to a fraction of a cell. Plain functions; 0.1 ms for 80x48 cells."""
+"""Heatmap -> the hands' positions: maxima refined to a fraction of a cell. Plain functions; 0.1 ms for 80x48 cells."""
 
 from typing import Literal, NamedTuple
 
@@ -7,7 +7,7 @@ import numpy as np
 
 from handflow.messages import Heatmap
 
-MOST = 256  # peaks looked at, best first: a map with more is noise, and pairs of them would cost milliseconds
+MAX_PEAKS = 256  # peaks looked at, best first: a map with more is noise, and pairs of them would cost milliseconds
 
 
 class Peaks(NamedTuple):
@@ -27,7 +27,7 @@ def find_peaks(
     Of two that are closer than `merge` x the better one's radius only that one is kept: a hand that is large on the map
     has peaks on its fingers as well. (At far, AP of digits218 rose from .90 to 1 by it, hagrid's from .83 to .90.)
 
-    Within a cell the place comes from a parabola through the logarithm of the 3x3 neighbourhood (`log`: exact for a
+    Within a cell the position comes from a parabola through the logarithm of the 3x3 neighbourhood (`log`: exact for a
     Gaussian), from the network's offset map (`offset`), or from the 3x3 weighted mean (`mean`).
     """
     values = heatmap.values
@@ -39,8 +39,8 @@ def find_peaks(
         step = heatmap.offset[rows, columns].clip(-1.5, 1.5)  # farther than the loss looked, it is noise
     else:
         step = weighted_mean(cells)
-    places = np.column_stack([columns, rows]) + 0.5 + step  # (p, 2), cells
-    xy = places * heatmap.scale + heatmap.shift
+    positions = np.column_stack([columns, rows]) + 0.5 + step  # (p, 2), cells
+    xy = positions * heatmap.scale + heatmap.shift
     inside = ((xy >= -heatmap.scale) & (xy <= 1 + heatmap.scale)).all(axis=1)  # farther out lie the letterbox's bars
     # The two maps may peak one cell apart: the best of the neighbourhood speaks for the hand.
     opens = neighbourhoods(heatmap.open, rows, columns).max(axis=(1, 2), initial=0)
@@ -56,12 +56,12 @@ def find_peaks(
 def distinct(peaks: Peaks, aspect: float, merge: float) -> Peaks:
     """The peaks without those closer to a better one than `merge` x its radius; `aspect`: picture's height / width."""
     kept: list[int] = []
-    places = [complex(x, y * aspect) for x, y in peaks.xy.tolist()]
+    positions = [complex(x, y * aspect) for x, y in peaks.xy.tolist()]
     reach = (merge * peaks.radius).tolist()
-    for n, place in enumerate(places):
-        if all(abs(place - places[better]) > reach[better] for better in kept):
+    for n, position in enumerate(positions):
+        if all(abs(position - positions[better]) > reach[better] for better in kept):
             kept.append(n)
-    return peaks if len(kept) == len(places) else Peaks(*(column[kept] for column in peaks))
+    return peaks if len(kept) == len(positions) else Peaks(*(column[kept] for column in peaks))
 
 
 def maxima(values: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
@@ -71,14 +71,14 @@ def maxima(values: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray]:
     """
     values = np.ascontiguousarray(values)
     rows, columns = np.nonzero((values >= least) & (values == cv2.dilate(values, KERNEL)))
-    best = np.argsort(-values[rows, columns], kind="stable")[:MOST]
+    best = np.argsort(-values[rows, columns], kind="stable")[:MAX_PEAKS]
     kept: list[tuple[int, int]] = []
     better: list[tuple[int, int]] = []
     # A loop: for the few peaks of a map it is quicker than ten calls of numpy on a processor that has just woken up.
-    for place in zip(rows[best].tolist(), columns[best].tolist(), strict=True):
-        if all(abs(place[0] - row) > 2 or abs(place[1] - column) > 2 for row, column in better):
-            kept.append(place)
-        better.append(place)
+    for position in zip(rows[best].tolist(), columns[best].tolist(), strict=True):
+        if all(abs(position[0] - row) > 2 or abs(position[1] - column) > 2 for row, column in better):
+            kept.append(position)
+        better.append(position)
     rows, columns = np.array(kept, np.intp).reshape(-1, 2).T
     return rows, columns
 
@@ -87,7 +87,7 @@ KERNEL = np.ones((5, 5), np.uint8)
 
 
 def neighbourhoods(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """The 3x3 cells around each place, (p, 3, 3); beyond the map's edge it is mirrored, so that nothing pulls there."""
+    """The 3x3 cells around each peak, (p, 3, 3); beyond the map's edge it is mirrored, so that nothing pulls there."""
     height, width = values.shape
     y = abs(rows[:, None] + STEPS)  # (p, 3)
     x = abs(columns[:, None] + STEPS)

@@ -19,15 +19,15 @@ FLAT = 0.005  # of the width: a polygon that is nowhere wider has no inside to s
 
 
 class Closest(NamedTuple):
-    """For each of n points: the nearest place that is not outside a polygon."""
+    """For each of n points: the nearest point that is not outside a polygon."""
 
-    place: np.ndarray  # (n, 2), the point itself if it lies inside
+    position: np.ndarray  # (n, 2), the point itself if it lies inside
     outside: np.ndarray  # (n,) bool
-    along: np.ndarray  # (n, 2), which way `place` can move: the edge's direction, length 1; 0 at a corner
+    along: np.ndarray  # (n, 2), which way `position` can move: the edge's direction, length 1; 0 at a corner
 
 
 def closest(points: np.ndarray, polygon: np.ndarray) -> Closest:
-    """Looks from `points` (n, 2) at a polygon (m, 2); both in units that are equally long in x and y."""
+    """The nearest point of a polygon (m, 2) for each of `points` (n, 2); both in units as long in x as in y."""
     start = polygon
     edge = np.roll(polygon, -1, axis=0) - polygon  # (m, 2)
     seen = points[:, None] - start  # (n, m, 2), from the edges' starts
@@ -45,7 +45,7 @@ def closest(points: np.ndarray, polygon: np.ndarray) -> Closest:
 
 def distances(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     """How far each of `points` (n, 2) lies outside a polygon (m, 2): (n,), 0 inside. Units as in `closest`."""
-    gap = closest(points, polygon).place - points
+    gap = closest(points, polygon).position - points
     return np.hypot(gap[:, 0], gap[:, 1])
 
 
@@ -70,8 +70,8 @@ def allowed(points: np.ndarray, region: np.ndarray | None, ignored: Sequence[np.
     return there
 
 
-def fault(polygon: Sequence[Point]) -> str | None:
+def polygon_fault(polygon: Sequence[Point]) -> str | None:
     """What is wrong with a polygon, or None."""
     points = np.array(polygon)
     spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / np.sqrt(len(points))
-    return "its points lie on a line; an area expected" if spread[1] < FLAT / 2 else None
+    return "expected an area, got points on a line" if spread[1] < FLAT / 2 else None

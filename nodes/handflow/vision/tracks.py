@@ -1,4 +1,4 @@
-"""One hand from frame to frame, and which peak is whose. Places are complex, in picture widths, as in filters."""
+"""One hand from frame to frame, and which peak is whose. Positions are complex, in frame widths, as in kalman.py."""
 
 import math
 from typing import NamedTuple
@@ -22,9 +22,9 @@ BID = 0.05  # least step of the auction: small beside the gain of a good pair, 5
 
 
 class Peak(NamedTuple):
-    """One peak, as the tracks see it. `place`, `radius` and `noise` (standard deviation of the place) in widths."""
+    """One peak as the tracks take it. `position`, `radius` and `noise` (its standard deviation) in widths."""
 
-    place: complex
+    position: complex
     score: float
     open: float
     radius: float
@@ -32,32 +32,32 @@ class Peak(NamedTuple):
 
 
 class Track:
-    """One hand, or what may become one: `id` is 0 until it is believed."""
+    """One hand, or what may become one: `id` is 0 until it is confirmed."""
 
     def __init__(self, peak: Peak, rest_hz: float, rise: float) -> None:
         self.id = 0
         self.state = State.NEW
-        self.path = Kalman(peak.place, peak.noise, FIRST_SPEED)
-        self.place, self.velocity = OneEuro(peak.place, rest_hz, rise), OneEuro(0j, rest_hz, rise)
+        self.path = Kalman(peak.position, peak.noise, FIRST_SPEED)
+        self.position, self.velocity = OneEuro(peak.position, rest_hz, rise), OneEuro(0j, rest_hz, rise)
         self.score, self.open, self.radius = peak.score, peak.open, peak.radius
         self.is_open = False  # until `finish` has judged
         self.seen, self.age_s, self.unseen_s = True, 0.0, 0.0
 
     def predict(self, dt: float, acceleration: float, flow: complex | None, hidden: bool) -> None:
-        """Moves the hand on by `dt` seconds; `flow` is how fast the picture moved at its place, widths/s."""
+        """Moves the hand on by `dt` seconds; `flow` is how fast the picture moved at its position, widths/s."""
         self.age_s += dt
         if not self.seen and not hidden:
             self.path.velocity *= 1 - share(dt, COAST_S)
-        self.path.let_change(dt, acceleration, TOP_SPEED)
+        self.path.add_process_noise(dt, acceleration, TOP_SPEED)
         if flow is not None:
-            # A flow of nothing may be blind to a fast hand, so what is believed so far counts as well.
+            # A flow of nothing may be blind to a fast hand, so what is known so far counts as well.
             speed = max(abs(flow), abs(self.path.velocity))
-            self.path.see_velocity(flow, FLOW_NOISE + FLOW_ERROR * speed)
+            self.path.update_velocity(flow, FLOW_NOISE + FLOW_ERROR * speed)
         self.path.predict(dt)
 
-    def see(self, peak: Peak, dt: float) -> None:
+    def update(self, peak: Peak, dt: float) -> None:
         """Takes `peak` as this hand's, `dt` seconds after the last frame."""
-        self.path.see_place(peak.place, peak.noise)
+        self.path.update_position(peak.position, peak.noise)
         self.score += (peak.score - self.score) * share(dt, 0.1)
         self.open += (peak.open - self.open) * share(dt, 0.15)  # one wrong frame does not flip it
         self.radius += (peak.radius - self.radius) * share(dt, 0.15)  # it changes no faster than people walk
@@ -70,16 +70,16 @@ class Track:
         self.score *= 1 - share(dt, keep_s)
 
     def finish(self, dt: float, open_at: float, close_at: float) -> None:
-        """Smooths what is told of the hand."""
+        """Smooths what is sent of the hand."""
         speed = abs(self.path.velocity)
-        self.place.step(self.path.place, speed, dt)
+        self.position.step(self.path.position, speed, dt)
         self.velocity.step(self.path.velocity, speed, dt)
         self.is_open = self.open >= (close_at if self.is_open else open_at)
 
     def gain(self, peak: Peak) -> float:
         """How much likelier `peak` is this hand than clutter: 2 log of the ratio; below 0 it is not this hand."""
-        distance = abs(peak.place - self.path.place)
-        variance = self.path.place_var + peak.noise**2
+        distance = abs(peak.position - self.path.position)
+        variance = self.path.position_var + peak.noise**2
         resized = math.log(max(peak.radius, 1e-3) / max(self.radius, 1e-3)) / 0.4
         gain = -2 * math.log(2 * math.pi * CLUTTER * variance) - distance**2 / variance - resized**2
         # However unsure one is of the way it went: what lies on a hand is rather that hand than nothing.
@@ -123,23 +123,23 @@ def pair(tracks: list[Track], peaks: list[Peak]) -> list[tuple[Track, Peak]]:
     return [(tracks[t], peaks[p]) for p, t in owner.items()]
 
 
-def shared(peak: Peak, track: Track, others: list[Track]) -> Peak:
+def widen(peak: Peak, track: Track, others: list[Track]) -> Peak:
     """`peak` as it counts for `track` if one of the unseen `others` may lie under it too.
 
-    The map shows two hands that touch as one blob somewhere between them, so its place is that uncertain.
+    The map shows two hands that touch as one blob somewhere between them, so its position is that uncertain.
     """
     gaps = [
-        abs(other.path.place - track.path.place)
+        abs(other.path.position - track.path.position)
         for other in others
-        if abs(other.path.place - peak.place) < other.radius
+        if abs(other.path.position - peak.position) < other.radius
     ]
     return peak._replace(noise=math.hypot(peak.noise, max(gaps))) if gaps else peak
 
 
-def touching(track: Track, others: list[Track]) -> bool:
+def is_touching(track: Track, others: list[Track]) -> bool:
     """Whether `track` may be in front of or behind one of `others`: what the picture shows there may be either's."""
     return any(
-        abs(track.path.place - o.path.place) < TOUCH * (track.radius + o.radius) for o in others if o is not track
+        abs(track.path.position - o.path.position) < TOUCH * (track.radius + o.radius) for o in others if o is not track
     )
 
 
@@ -149,7 +149,7 @@ def flow_at(flow: Flow, track: Track, aspect: float) -> complex | None:
     since_s = (flow.captured_ns - flow.since_ns) / 1e9
     if not (rows and columns and since_s > 0):
         return None
-    x, y, reach = track.path.place.real, track.path.place.imag / aspect, 0.5 * track.radius
+    x, y, reach = track.path.position.real, track.path.position.imag / aspect, 0.5 * track.radius
     left, right = (min(max(int((x + side * reach) * columns), 0), columns - 1) for side in (-1, 1))
     top, bottom = (min(max(int((y + side * reach / aspect) * rows), 0), rows - 1) for side in (-1, 1))
     vectors = np.sort(flow.vectors[top : bottom + 1, left : right + 1].reshape(-1, 2), axis=0)

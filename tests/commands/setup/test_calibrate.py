@@ -132,11 +132,14 @@ def test_the_packaged_graph_is_copied_and_not_written(file: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("drawn", "line"),
     [
-        ({"surface": {"corners": [[0, 0], [1, 1], [1, 0], [0, 1]]}}, "corners: the sides cross"),
+        (
+            {"surface": {"corners": [[0, 0], [1, 1], [1, 0], [0, 1]]}},
+            "bottom left, in this order, got sides that cross",
+        ),
         ({"surface": {"corners": [[0, 0], [1, 0], [1, 1]]}}, "corners: expected array of length 4, got"),
-        ({"surface": {"zones": [DOOR, DOOR]}}, "zones: two are called 'door'"),
+        ({"surface": {"zones": [DOOR, DOOR]}}, "zones: expected a different name for each, got 'door' twice"),
         ({"surface": {"run": "rm"}}, "no setting 'run'"),
-        ({"tracker": {"region": [[0, 0], [1, 1], [0.5, 0.5]]}}, "region: its points lie on a line"),
+        ({"tracker": {"region": [[0, 0], [1, 1], [0.5, 0.5]]}}, "region: expected an area, got points on a line"),
         ({"camera": {"source": "x"}}, "camera: expected settings of the surface or the tracker, got"),
         ({"surface": 7}, "surface: expected settings of the surface or the tracker, got 7"),
     ],
@@ -317,7 +320,7 @@ def test_crossed_corners_are_said_to_be_wrong_and_cannot_be_saved(shown: Callabl
     page = it.open(browser)
     it.drag('[data-key="corners.0.0"] .dot', 0.9, 0.5)
     it.drag('[data-key="corners.0.1"] .dot', 0.1, 0.45)
-    until(lambda: "corners: the sides cross" in page.text_content("#error"), "nothing is said")
+    until(lambda: "got sides that cross" in page.text_content("#error"), "nothing is said")
     assert page.is_disabled("#save")
     page.click("#whole")
     until(lambda: page.is_hidden("#error"), "it stays wrong")
