@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import handflow
-from handflow.runtime.graph.stage import names
+from handflow.runtime.graph.stage import stage_names
 
 PACKAGE = Path(handflow.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -119,7 +119,7 @@ def test_the_public_names_are_these() -> None:
 
 
 def test_our_stages_are_these() -> None:
-    assert names() == [
+    assert stage_names() == [
         "camera", "demo", "flow", "heatmap", "json_lines", "osc", "publish", "record", "replay", "surface", "tracker",
         "view",
     ]  # fmt: skip

@@ -19,7 +19,7 @@ from support.oscdump import Dump
 
 from handflow import Hands
 from handflow.__main__ import main
-from handflow.runtime.graph.stage import declared, settings
+from handflow.runtime.graph.stage import checked_settings, declaration_of
 from handflow.stages.surface import Surface
 
 TOP = Path(__file__).parents[2]
@@ -91,7 +91,7 @@ def test_the_floor_example_tells_oscdump_who_enters_leaves_and_dwells_where(
 
 def test_the_surface_in_the_readme_is_one() -> None:
     (text,) = re.findall(r"```yaml\n(surface:.*?)```", (TOP / "README.md").read_text("utf-8"), re.DOTALL)
-    good, wrong = settings(declared(Surface), YAML(typ="safe", pure=True).load(text)["surface"]["with"])
+    good, wrong = checked_settings(declaration_of(Surface), YAML(typ="safe", pure=True).load(text)["surface"]["with"])
     assert not wrong
     assert Surface(**good).zones[0].name == "door"
 

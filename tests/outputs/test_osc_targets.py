@@ -25,7 +25,7 @@ from handflow.outputs.osc.delta import NO_CHANGE
 from handflow.outputs.osc.encoding import LARGEST
 from handflow.outputs.osc.layout import Protocol
 from handflow.outputs.osc.receiver import OscReceiver
-from handflow.runtime.graph.stage import declared
+from handflow.runtime.graph.stage import declaration_of
 from handflow.runtime.process.commands import change
 from handflow.stages.osc import Osc, Target
 
@@ -333,7 +333,7 @@ def test_other_targets_while_it_runs_leave_nobody_in_the_old_ones(mailbox: Mailb
     node = started({"protocol": "tuio11", "port": mailbox.port})
     node.process(some_hands([7]))
     first = node.senders[0].number
-    what, other = declared(Osc), Mailbox()
+    what, other = declaration_of(Osc), Mailbox()
     mailbox.datagrams()
     assert not change(node, what, "lost_s", 5.0)
     assert mailbox.datagrams() == []  # no game notices

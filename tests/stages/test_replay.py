@@ -224,7 +224,7 @@ def test_what_cannot_be_played_is_one_line(tmp_path: Path, capsys: pytest.Captur
             1,
             "has the outputs camera, tracker; none of them is a node of the graph, which has numbers, spot",
         ),
-        ((good, graph, "--only", "sptt"), 1, "no output 'sptt'; did you mean 'spot'?; it has numbers, spot"),
+        ((good, graph, "--only", "sptt"), 1, "no output 'sptt' (did you mean 'spot'?); it has numbers, spot"),
         (
             (good, graph, "--json", "x", "--only", "numbers", "--start", "3", "--end", "2"),
             2,

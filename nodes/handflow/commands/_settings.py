@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from handflow.errors import GraphError
-from handflow.runtime.graph.parse import value
+from handflow.runtime.graph.parse import yaml_value
 
 
 class NodeSetting(NamedTuple):
@@ -20,7 +20,7 @@ def node_setting(text: str, said: str) -> NodeSetting:
     node, dot, key = target.partition(".")
     if not (equals and dot and node and key):
         raise GraphError([f"{said}: expected NODE.KEY=VALUE, got {text!r}"])
-    return NodeSetting(node, key, value(given))
+    return NodeSetting(node, key, yaml_value(given))
 
 
 def setting(text: str, said: str) -> tuple[str, Any]:
@@ -28,4 +28,4 @@ def setting(text: str, said: str) -> tuple[str, Any]:
     key, equals, given = text.partition("=")
     if not (equals and key):
         raise GraphError([f"{said}: expected KEY=VALUE, got {text!r}"])
-    return key, value(given)
+    return key, yaml_value(given)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from handflow import messages
 from handflow.errors import RecordingError, StageError
 from handflow.messages import Message, layout_of
-from handflow.runtime.graph.stage import declared, load
+from handflow.runtime.graph.stage import declaration_of, load
 from handflow.runtime.transport.wire import VERSION
 
 STATUS = "@top"  # the channel of the nodes' own figures, a JSON list of rows a second; no node can have this name
@@ -40,7 +40,7 @@ def outputs_of(graph: Mapping[str, Any], recorder: str) -> list[RecordedOutput]:
     for name in dict.fromkeys(edge["from"] for edge in nodes.get(recorder, {"in": {}})["in"].values()):
         entry = nodes[name]
         try:
-            kind = declared(load(entry["run"], Path(graph["file"]).parent)).output
+            kind = declaration_of(load(entry["run"], Path(graph["file"]).parent)).output
         except (StageError, ImportError):
             continue
         if kind is not None and kind is not Message:
@@ -54,7 +54,7 @@ def kind_of(output: RecordedOutput) -> type[Message]:
     if isinstance(ours, type) and issubclass(ours, Message):
         return ours
     try:
-        kind = declared(load(output.run, Path())).output
+        kind = declaration_of(load(output.run, Path())).output
     except StageError as error:
         raise RecordingError(f"{output.name}: messages of type {output.kind}: {error}") from error
     if kind is None or kind.__name__ != output.kind:

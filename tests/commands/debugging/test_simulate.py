@@ -178,7 +178,7 @@ def test_simulated_hands_dwell_in_zones() -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--set", "slot=3"], "no setting 'slot'; did you mean 'slots'?"),
+        (["--set", "slot=3"], "no setting 'slot' (did you mean 'slots'?)"),
         (["--set", "slots=many"], "slots"),
         (["--set", "slots"], "expected KEY=VALUE"),
         (["--to", "game:99999"], "expected a port from 1 to 65535, got '99999'"),

@@ -12,7 +12,7 @@ from handflow.__main__ import main
 from handflow.errors import GraphError
 from handflow.runtime.graph import diagram as drawing
 from handflow.runtime.graph.graph import Graph
-from handflow.runtime.graph.parse import read, value
+from handflow.runtime.graph.parse import read, yaml_value
 from handflow.runtime.graph.resolve import explicit, resolve
 from handflow.runtime.graph.schema import schema
 
@@ -107,9 +107,9 @@ def test_the_portable_path_is_chosen_in_the_graph_and_kept_in_its_copy(folder: P
 
 
 def test_yaml_1_2_no_is_a_word() -> None:
-    assert value("no") == "no"
-    assert value("[1280, 720]") == [1280, 720]
-    assert value("true") is True
+    assert yaml_value("no") == "no"
+    assert yaml_value("[1280, 720]") == [1280, 720]
+    assert yaml_value("true") is True
 
 
 @pytest.mark.parametrize(
@@ -117,10 +117,10 @@ def test_yaml_1_2_no_is_a_word() -> None:
     [
         ("run: track.py", "run: trakc.py", "graph.yaml:5:10: track: there is no file trakc.py"),
         ("run: track.py", "run: trackr",
-         "graph.yaml:5:10: track: 'trackr' is not a stage; did you mean 'tracker'?; a file of your own ends in .py"),
+         "graph.yaml:5:10: track: 'trackr' is not a stage (did you mean 'tracker'?); a file of your own ends in .py"),
         ("run: track.py", "run: no.such.module", "graph.yaml:5:10: track: there is no module 'no.such.module'"),
         ("reach: 0.2", "raech: 0.2",
-         "graph.yaml:7:19: track: no setting 'raech'; did you mean 'reach'?; it has reach, count"),
+         "graph.yaml:7:19: track: no setting 'raech' (did you mean 'reach'?); it has reach, count"),
         ("reach: 0.2", "reach: '0.2'", "graph.yaml:7:19: track: reach: expected a number, got '0.2'"),
         ("reach: 0.2", "reach: true", "graph.yaml:7:19: track: reach: expected a number, got True"),
         ("reach: 0.2", "count: true", "graph.yaml:7:19: track: count: expected int, got True"),
@@ -129,12 +129,12 @@ def test_yaml_1_2_no_is_a_word() -> None:
         ("fps: 25", "fps: .nan", "graph.yaml:2:37: cam: fps: expected a number >= 1.0, got nan"),
         ("fps: 25", "live: no", "graph.yaml:2:38: cam: live: expected bool, got 'no'"),
         ("fps: 25", "size: [640, big]", "graph.yaml:2:38: cam: size[1]: expected int, got 'big'"),
-        ("fps: 25", "mode: god", "graph.yaml:2:38: cam: mode: expected fast or good, got 'god'; did you mean 'good'?"),
+        ("fps: 25", "mode: god", "graph.yaml:2:38: cam: mode: expected fast or good, got 'god' (did you mean 'good'?)"),
         ("frame: cam, ", "", "graph.yaml:6:9: track: expected an input 'frame' of type Frame, got none"),
         ("frame: cam", "frame: camm",
-         "graph.yaml:6:17: track: expected a node for frame, got 'camm'; did you mean 'cam'?"),
+         "graph.yaml:6:17: track: expected a node for frame, got 'camm' (did you mean 'cam'?)"),
         ("frame: cam", "fram: cam",
-         "graph.yaml:6:16: track: no input 'fram'; did you mean 'frame'?; it has frame, flow, prior"),
+         "graph.yaml:6:16: track: no input 'fram' (did you mean 'frame'?); it has frame, flow, prior"),
         ("frame: cam", "frame: flow", "graph.yaml:6:17: track: frame: expected Frame, got Flow from 'flow'"),
         ("in: track}", "in: cam}", "graph.yaml:8:27: out: hands: expected Hands, got Frame from 'cam'"),
         ("{run: source.py,", "{run: source.py, in: out,", "graph.yaml:2:29: cam: no input 'out'; it is a source"),
@@ -153,7 +153,7 @@ def test_yaml_1_2_no_is_a_word() -> None:
         ("run: source.py, with", "with", "graph.yaml:2:3: cam: run: expected a stage's name, got nothing"),
         ("nodes:", "transport: tcp\nnodes:", "graph.yaml:1:12: transport: expected auto or portable, got 'tcp'"),
         ("nodes:", "nodez:",
-         "graph.yaml:1:1: the graph: no key 'nodez'; did you mean 'nodes'?; it has nodes, transport, machines, key, "
+         "graph.yaml:1:1: the graph: no key 'nodez' (did you mean 'nodes'?); it has nodes, transport, machines, key, "
          "insecure"),
         ("  flow: {", "  cam: {", 'graph.yaml:3:3: key "cam" is given twice'),
         ("with: {fps: 25}}", "with: {fps: 25}", "graph.yaml:3:3: expected ',' or '}', but got '<scalar>'"),
@@ -247,7 +247,7 @@ def test_set_is_checked_like_the_file(folder: Path, capsys: pytest.CaptureFixtur
     file = str(folder / "graph.yaml")
     for setting, expected in {
         "track.reach=far": "--set track.reach=far: track: reach: expected a number, got 'far'",
-        "trakc.reach=1": "--set trakc.reach=1: there is no node 'trakc'; did you mean 'track'?",
+        "trakc.reach=1": "--set trakc.reach=1: there is no node 'trakc' (did you mean 'track'?)",
         "reach=1": "--set: expected NODE.KEY=VALUE, got 'reach=1'",
         "track.reach=[": "expected YAML, got '['",
     }.items():

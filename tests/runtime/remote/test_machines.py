@@ -85,8 +85,8 @@ def test_the_copy_that_processes_read_says_the_same(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("on: play}", "on: plai}", "graph.yaml:7:86: far: on: expected a machine, got 'plai'; did you mean "
-         "'play'?; there are eye, play"),
+        ("on: play}", "on: plai}", "graph.yaml:7:86: far: on: expected a machine, got 'plai' (did you mean "
+         "'play'?); there are eye, play"),
         ("on: play}", "on: 7}", "graph.yaml:7:86: far: on: expected the name of a machine, got 7"),
         (GRAPH[: GRAPH.index("nodes:")], "", "graph.yaml:4:86: far: on 'play': the graph has no 'machines:'"),
         ("eye: {host: 127.0.0.1,", "eye: {host: 10.0.0.5,", "graph.yaml:2:15: machine eye: whoever reaches 10.0.0.5 "
@@ -106,7 +106,7 @@ def test_the_copy_that_processes_read_says_the_same(folder: Path) -> None:
          "expected an IPv4 address or a name, got 'a b'"),
         ("eye: {host: 127.0.0.1, port: 5600}", "eye: 127.0.0.1", "graph.yaml:2:3: machine eye: expected "
          "{host: ADDRESS, port: N}, got '127.0.0.1'"),
-        ("eye: {host:", "eye: {hots: 1, host:", "graph.yaml:2:9: machine eye: no key 'hots'; did you mean 'host'?; "
+        ("eye: {host:", "eye: {hots: 1, host:", "graph.yaml:2:9: machine eye: no key 'hots' (did you mean 'host'?); "
          "it has host, port"),
         ("  eye: {", "  Eye: {", "graph.yaml:2:3: expected a name for a machine of small letters, "
          "digits, - and _, got 'Eye'"),
@@ -150,7 +150,7 @@ def test_the_schema_knows_machines() -> None:
     ("arguments", "expected"),
     [
         ([], "has machines; say with --on which of them this is: eye, play"),
-        (["--on", "plai"], "did you mean 'play'?; it has eye, play"),
+        (["--on", "plai"], "(did you mean 'play'?); it has eye, play"),
     ],
 )
 def test_run_must_know_which_machine_this_is(

@@ -157,7 +157,7 @@ def opened(stages: Mapping[str, Stage], frames: str, image: str | None) -> Gener
     *filters, source = path_to_source(stages, frames)
     values = stages[source].settings
     if image is not None:
-        if "source" not in stages[source].what.settings:
+        if "source" not in stages[source].declaration.settings:
             raise SetupError(f"--image {image}: node {source!r} has no setting 'source' that could take it")
         values = values | {"source": image, "loop": not is_image(image)}
     node = stages[source].node(**values)

@@ -14,7 +14,7 @@ from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.parse import read
 from handflow.runtime.graph.resolve import resolve
 from handflow.runtime.graph.spec import EdgeSpec, NodeSpec
-from handflow.runtime.graph.stage import Stage, declared, settings
+from handflow.runtime.graph.stage import Stage, checked_settings, declaration_of
 from handflow.runtime.graph.yaml_edit import save
 from handflow.stages.surface import Surface
 
@@ -44,10 +44,10 @@ def calibrated_nodes(stages: Mapping[str, Stage], which: str | None = None) -> C
     surface = _surface(stages, which)
     hands = stages[surface].edges[0].node if surface else _only_finder(stages)
     upstream = path_to_source(stages, hands)
-    frames = next((name for name in upstream if stages[name].what.output is Frame), None)
+    frames = next((name for name in upstream if stages[name].declaration.output is Frame), None)
     if frames is None:
         raise GraphError([f"expected a camera before {hands}, got none: there are no pictures to draw on"])
-    tracker = next((name for name in upstream if set(TRACKER) <= set(stages[name].what.settings)), "")
+    tracker = next((name for name in upstream if set(TRACKER) <= set(stages[name].declaration.settings)), "")
     readers = [
         stage.name
         for stage in stages.values()
@@ -78,7 +78,7 @@ def _only_finder(stages: Mapping[str, Stage]) -> str:
     finders = [
         stage.name
         for stage in stages.values()
-        if stage.what.output is Hands and not any(edge.kind is Hands for edge in stage.edges if edge.drives)
+        if stage.declaration.output is Hands and not any(edge.kind is Hands for edge in stage.edges if edge.drives)
     ]
     if len(finders) != 1:
         found = f"{', '.join(finders)} give hands" if finders else "no node gives hands"
@@ -124,7 +124,7 @@ class CalibrationEdits:
             node = {"surface": self.surface, "tracker": self.tracker}.get(part)
             if node is None or not isinstance(values, dict):
                 raise ValueError(f"{part}: expected settings of the surface or the tracker, got {values!r}")
-            good, wrong = settings(declared(type(node)), values)
+            good, wrong = checked_settings(declaration_of(type(node)), values)
             if wrong:
                 raise ValueError(next(iter(wrong.values())))
             type(node)(**good)

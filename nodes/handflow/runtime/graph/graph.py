@@ -14,7 +14,7 @@ from handflow.runtime.node import Node
 from handflow.runtime.topology import Machine, ports
 
 from .spec import UNSET, EdgeSpec, NodeSpec
-from .stage import declared, hint, load, settings
+from .stage import checked_settings, declaration_of, hint, load
 
 
 class Graph(msgspec.Struct, omit_defaults=True):
@@ -70,12 +70,12 @@ class Graph(msgspec.Struct, omit_defaults=True):
     def output_type(self, name: str) -> type[Message] | None:
         """What a node's messages are; None: it gives none. StageError."""
         node = self.node_class(name)
-        what = declared(node)
-        good, wrong = settings(what, self.nodes[name].settings)
+        declaration = declaration_of(node)
+        good, wrong = checked_settings(declaration, self.nodes[name].settings)
         try:
-            return what.output if wrong else node(**good).output_type() or what.output
+            return declaration.output if wrong else node(**good).output_type() or declaration.output
         except (ValueError, TypeError, SetupError):  # checking the graph says what is wrong with it
-            return what.output
+            return declaration.output
 
     def outputs(self, kind: type[Message] = Message) -> list[str]:
         """The nodes of this machine that give messages of a kind."""
@@ -94,7 +94,7 @@ class Graph(msgspec.Struct, omit_defaults=True):
         found = []
         for name in self.nodes:
             try:
-                if setting in declared(self.node_class(name)).settings:
+                if setting in declaration_of(self.node_class(name)).settings:
                     found.append(name)
             except StageError:
                 continue  # checking the graph says what is wrong with it
@@ -109,11 +109,11 @@ class Graph(msgspec.Struct, omit_defaults=True):
         """The nodes that drive this one: its first input's; all of them where it takes any number."""
         inputs = self.nodes[name].inputs
         try:
-            what = declared(self.node_class(name))
+            declaration = declaration_of(self.node_class(name))
         except StageError:
             return {edge.producer for edge in inputs.values()}  # checking the graph says what is wrong with it
-        first = next(iter(what.inputs), "")
-        return {edge.producer for argument, edge in inputs.items() if what.rest or argument in ("", first)}
+        first = next(iter(declaration.inputs), "")
+        return {edge.producer for argument, edge in inputs.items() if declaration.rest or argument in ("", first)}
 
     def driven_by(self, names: Collection[str]) -> set[str]:
         """These nodes, and all that run for their messages."""

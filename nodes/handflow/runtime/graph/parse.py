@@ -42,7 +42,7 @@ def read(file: Path) -> Graph:
     return _GraphText(str(file)).graph(text, file.absolute())
 
 
-def value(text: str) -> Any:
+def yaml_value(text: str) -> Any:
     """One value as YAML 1.2 reads it (for --set). GraphError."""
     try:
         return _plain(YAML().load(text))

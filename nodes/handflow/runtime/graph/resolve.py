@@ -16,7 +16,7 @@ from handflow.runtime.transport.wire import Edge, Packed
 
 from .graph import Graph
 from .spec import EdgeSpec
-from .stage import KEEPS_DRIVING, Input, Stage, declared, hint, load, settings
+from .stage import KEEPS_DRIVING, Input, Stage, checked_settings, declaration_of, hint, load
 
 KEEPS_BESIDE = ("newest", "same")  # of inputs that do not drive
 
@@ -75,15 +75,15 @@ def _stage(graph: Graph, name: str, faults: list[str]) -> Stage | None:
     spec = graph.nodes[name]
     try:
         node = load(spec.run, graph.file.parent)
-        what = declared(node)
+        declaration = declaration_of(node)
     except StageError as error:
         faults.append(f"{graph.position(name, 'run')}: {name}: {error}")
         return None
-    good, wrong = settings(what, spec.settings)
+    good, wrong = checked_settings(declaration, spec.settings)
     faults += [f"{graph.position(name, 'with', key)}: {name}: {line}" for key, line in wrong.items()]
     if not wrong:
         try:
-            what = replace(what, output=node(**good).output_type() or what.output)
+            declaration = replace(declaration, output=node(**good).output_type() or declaration.output)
         except (ValueError, TypeError, SetupError) as error:  # what does not go together
             faults.append(f"{graph.position(name, 'with')}: {name}: {error}")
     return Stage(
@@ -94,22 +94,21 @@ def _stage(graph: Graph, name: str, faults: list[str]) -> Stage | None:
         edges=[],
         listeners=[reader for reader, _ in graph.readers(name)],
         readers=[reader for reader, edge in graph.readers(name) if edge.keep == "all"],
-        what=what,
+        declaration=declaration,
         on=spec.on,
     )
 
 
 def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[str]:
     """Fills in `stage.edges`, in the order of process(); what is wrong with them, one line each."""
-    name, what = stage.name, stage.what
-    first = next(iter(what.inputs), None)
+    name, declaration = stage.name, stage.declaration
+    first = next(iter(declaration.inputs), None)
     given = {argument or first or edge.producer: edge for argument, edge in graph.nodes[name].inputs.items()}
-    inputs = dict.fromkeys(given, what.rest) if what.rest else what.inputs
+    inputs = dict.fromkeys(given, declaration.rest) if declaration.rest else declaration.inputs
     faults = [line for argument in given for line in _misfit(graph, stages, name, argument, given[argument], inputs)]
-    if what.rest and not given:
-        faults.append(
-            f"{graph.position(name)}: {name}: expected at least one input of type {what.rest.kind.__name__}, got none"
-        )
+    if declaration.rest and not given:
+        kind = declaration.rest.kind.__name__
+        faults.append(f"{graph.position(name)}: {name}: expected at least one input of type {kind}, got none")
     for argument, wanted in inputs.items():
         if argument in given:
             edge, wrong = _edge(graph, stage, argument, wanted, given[argument])
@@ -125,10 +124,10 @@ def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[st
 
 def _edge(graph: Graph, stage: Stage, argument: str, wanted: Input, spec: EdgeSpec) -> tuple[Edge, list[str]]:
     """One edge of a stage, after those before it; what is wrong with it."""
-    drives = stage.what.rest is not None or not stage.edges
+    drives = stage.declaration.rest is not None or not stage.edges
     loop = not drives and _feeds(graph, stage.name, spec.producer)
     allowed = ("all",) if graph.exact else KEEPS_DRIVING if drives else KEEPS_BESIDE
-    default = stage.what.keep if drives else "newest" if loop else "same"
+    default = stage.declaration.keep if drives else "newest" if loop else "same"
     keep: Any = "all" if graph.exact else spec.keep or default
     crossing = _crossing(graph, stage.name, spec)
     faults = []
@@ -171,7 +170,7 @@ def _misfit(
         near = hint(edge.producer, list(graph.nodes))
         return [f"{position}: expected a node for {argument}, got {edge.producer!r}{near}"]
     kind, producer = inputs[argument].kind, stages.get(edge.producer)
-    output = producer.what.output if producer else None
+    output = producer.declaration.output if producer else None
     if producer and (output is None or not (kind is Packed or issubclass(output, kind))):
         given = output.__name__ if output else "nothing"
         return [f"{position}: {argument}: expected {kind.__name__}, got {given} from {edge.producer!r}"]

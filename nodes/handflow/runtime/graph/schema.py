@@ -6,14 +6,14 @@ from typing import Any, get_args
 import msgspec
 
 from .spec import EdgeSpec, Transport
-from .stage import declared, load, names, setting_schema
+from .stage import declaration_of, load, setting_schema, stage_names
 
 
 def schema() -> dict[str, Any]:
     """A schema (draft 2020-12) that refuses what `handflow check` refuses of a file's own form and our settings."""
     parts = {"EdgeSpec": _edge()}
-    rules = [_stage_rule(name, parts) for name in names()]
-    run = {"anyOf": [{"enum": names()}, {"type": "string", "pattern": r"\.py$|\."}]}
+    rules = [_stage_rule(name, parts) for name in stage_names()]
+    run = {"anyOf": [{"enum": stage_names()}, {"type": "string", "pattern": r"\.py$|\."}]}
     node = _map({"run": run, "in": {}, "with": {}, "on": {"type": "string"}}, ["run"]) | {"allOf": rules}
     port = {"type": "integer", "minimum": 1024, "maximum": 65000}
     machine = _map({"host": {"type": "string"}, "port": port}, ["host", "port"])
@@ -30,16 +30,16 @@ def schema() -> dict[str, Any]:
 
 def _stage_rule(name: str, parts: dict[str, Any]) -> dict[str, Any]:
     """What holds for nodes of one of our stages; the types that it refers to are added to `parts`."""
-    what = declared(load(name, Path()))
+    declaration = declaration_of(load(name, Path()))
     settings = {}
-    for key, annotation in what.settings.items():
+    for key, annotation in declaration.settings.items():
         settings[key], more = setting_schema(annotation)
         parts |= more
     edge = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/EdgeSpec"}]}
-    inputs = _map(dict.fromkeys(what.inputs, edge), [])
-    if what.rest:  # any number of inputs under any names
+    inputs = _map(dict.fromkeys(declaration.inputs, edge), [])
+    if declaration.rest:  # any number of inputs under any names
         inputs["additionalProperties"] = edge
-    rule = {"with": _map(settings, sorted(what.required)), "in": {"anyOf": [edge, inputs]}}
+    rule = {"with": _map(settings, sorted(declaration.required)), "in": {"anyOf": [edge, inputs]}}
     return {"if": {"properties": {"run": {"const": name}}}, "then": {"properties": rule}}
 
 

@@ -34,7 +34,7 @@ class Input:
 
 
 @dataclass(frozen=True)
-class Declared:
+class Declaration:
     """What a node class says of itself."""
 
     settings: dict[str, Any]  # name -> annotation, with its bounds and help
@@ -56,7 +56,7 @@ class Stage:
     edges: list[Edge]  # the first drives; none: a source
     listeners: list[str]  # who listens to it, once for each edge
     readers: list[str]  # those of them that read every message
-    what: Declared
+    declaration: Declaration
     on: str = ""  # the machine
     crossings: list[Crossing] = field(default_factory=list)  # how it is read on other machines, each way once
 
@@ -69,13 +69,13 @@ def load(run: str, folder: Path) -> type[Node]:
         elif "." in run:
             module = _from_name(run, run)
         else:
-            if run not in names():
-                raise StageError(f"{run!r} is not a stage{hint(run, names())}; a file of your own ends in .py")
+            if run not in stage_names():
+                raise StageError(f"{run!r} is not a stage{hint(run, stage_names())}; a file of your own ends in .py")
             module = _from_name(f"{PACKAGE}.{run}", run)
     except StageError:
         raise
     except Exception as error:  # whatever a user's module does when it is imported
-        if isinstance(error, ImportError) and run in names():
+        if isinstance(error, ImportError) and run in stage_names():
             raise  # not the graph's fault: a library of ours is missing
         where = f" ({Path(error.filename or '').name}:{error.lineno})" if isinstance(error, SyntaxError) else ""
         raise StageError(f"{run} cannot be loaded: {type(error).__name__}: {_one_line(error)}{where}") from error
@@ -86,14 +86,14 @@ def load(run: str, folder: Path) -> type[Node]:
     return own[0]
 
 
-def names() -> list[str]:
+def stage_names() -> list[str]:
     """Our own stages: the modules of their package."""
     spec = importlib.util.find_spec(PACKAGE)
     assert spec is not None
     return sorted(m.name for m in pkgutil.iter_modules(spec.submodule_search_locations))
 
 
-def declared(node: type[Node]) -> Declared:
+def declaration_of(node: type[Node]) -> Declaration:
     """Reads the class's annotations. StageError where they are not what a node's must be."""
     try:
         hints = get_type_hints(node, include_extras=True)
@@ -119,7 +119,7 @@ def declared(node: type[Node]) -> Declared:
     outputs = _messages_in(process.get("return"))
     # pyright and mypy do not see that Node subclasses are dataclasses when asked through type[Node].
     own = fields(node)  # type: ignore[arg-type]
-    return Declared(
+    return Declaration(
         settings={f.name: hints[f.name] for f in own},
         required=frozenset(f.name for f in own if f.default is MISSING and f.default_factory is MISSING),
         inputs=inputs,
@@ -129,7 +129,9 @@ def declared(node: type[Node]) -> Declared:
     )
 
 
-def settings(what: Declared, values: dict[str, Any], whole: bool = True) -> tuple[dict[str, Any], dict[str, str]]:
+def checked_settings(
+    declaration: Declaration, values: dict[str, Any], whole: bool = True
+) -> tuple[dict[str, Any], dict[str, str]]:
     """The values of `with:` as the class's types, strictly ('0.2' is no number, true is not 1); one line per fault.
 
     `whole`: those that the class has no default for must be there.
@@ -137,15 +139,15 @@ def settings(what: Declared, values: dict[str, Any], whole: bool = True) -> tupl
     good: dict[str, Any] = {}
     faults: dict[str, str] = {}
     for name, value in values.items():
-        if name not in what.settings:
-            allowed = list(what.settings)
+        if name not in declaration.settings:
+            allowed = list(declaration.settings)
             faults[name] = f"no setting {name!r}{hint(name, allowed)}; it has {', '.join(allowed) or 'none'}"
             continue
         try:
-            good[name] = msgspec.convert(value, what.settings[name], strict=True)
+            good[name] = msgspec.convert(value, declaration.settings[name], strict=True)
         except msgspec.ValidationError as error:
-            faults[name] = _fault(name, value, what.settings[name], str(error))
-    for name in sorted(what.required - set(values)) if whole else ():
+            faults[name] = _fault(name, value, declaration.settings[name], str(error))
+    for name in sorted(declaration.required - set(values)) if whole else ():
         faults[name] = f"setting {name!r} is missing"
     return good, faults
 
@@ -158,9 +160,9 @@ def setting_schema(annotation: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def hint(word: object, known: Sequence[str]) -> str:
-    """'; did you mean ...?' with the nearest known word, or nothing."""
+    """' (did you mean ...?)' with the nearest known word, or nothing."""
     near = get_close_matches(str(word), known, 1, 0.6)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""
 
 
 def _from_name(module: str, run: str) -> ModuleType:

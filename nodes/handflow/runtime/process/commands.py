@@ -15,7 +15,7 @@ import msgspec
 
 from handflow.errors import SetupError
 from handflow.messages import Clock
-from handflow.runtime.graph.stage import Declared, hint, settings
+from handflow.runtime.graph.stage import Declaration, checked_settings, hint
 from handflow.runtime.node import Node
 
 
@@ -73,12 +73,12 @@ def run_command(node: Node, name: str, value: Any) -> Any:
     return answer if isinstance(answer, Future) else msgspec.to_builtins(answer)
 
 
-def change(node: Node, what: Declared, key: str, value: Any) -> bool:
+def change(node: Node, what: Declaration, key: str, value: Any) -> bool:
     """Gives a started node's setting another value; whether it was started anew for that.
 
     SetupError: it cannot be, and the node goes on as it was.
     """
-    good, wrong = settings(what, {key: value}, whole=False)
+    good, wrong = checked_settings(what, {key: value}, whole=False)
     if wrong:
         raise SetupError(wrong[key])
     before = getattr(node, key)

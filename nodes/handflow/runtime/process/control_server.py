@@ -12,7 +12,7 @@ import msgspec
 import zmq
 
 from handflow.errors import Refused, SetupError
-from handflow.runtime.graph.stage import Stage, hint, settings
+from handflow.runtime.graph.stage import Stage, checked_settings, hint
 
 from .child import AttachedNode, Child
 from .running_graph import RunningGraph
@@ -139,7 +139,7 @@ class ControlServer:
         if running.graph.exact:
             raise Refused("an exact run is not changed: it would not be the same the next time")
         spec, stage = running.graph.nodes[node], child.stage
-        good, wrong = settings(stage.what, {**spec.settings, key: value})
+        good, wrong = checked_settings(stage.declaration, {**spec.settings, key: value})
         if wrong:
             raise Refused(f"{node}: {wrong.get(key) or next(iter(wrong.values()))}")
         try:

@@ -84,7 +84,7 @@ class Worker:
         """Starts beside the process that works, and goes on when that has left."""
         with self._open:
             # A source or a sink may hold what only one process can hold: a camera, a port. Others can start before.
-            exclusive = not (self.stage.edges and self.stage.what.output)
+            exclusive = not (self.stage.edges and self.stage.declaration.output)
             if not exclusive:
                 self._start()
             self.inputs = self._open_inputs()
@@ -120,7 +120,7 @@ class Worker:
             publisher.close()
             local.close()
             local.address.vanish()
-            if not (self.stage.edges and self.stage.what.output):
+            if not (self.stage.edges and self.stage.declaration.output):
                 self._stop()
             self.directory.release(self.stage.name)
             self.profile.enter("left")
@@ -151,7 +151,7 @@ class Worker:
 
     def _change(self, command: SettingChange) -> None:
         try:
-            self._again |= change(self.node, self.stage.what, command.key, command.value)
+            self._again |= change(self.node, self.stage.declaration, command.key, command.value)
             self.profile.answer(command.number)
         except SetupError as error:
             self._again = True
@@ -205,7 +205,7 @@ class Worker:
         stage = self.stage
         if not stage.edges:
             return None
-        unwired = set(stage.what.inputs) - {edge.argument for edge in stage.edges}
+        unwired = set(stage.declaration.inputs) - {edge.argument for edge in stage.edges}
         inputs = Inputs(
             stage.name,
             stage.edges,
