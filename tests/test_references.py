@@ -24,7 +24,8 @@ from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
-from handflow.synthetic.scene import Grain, Scene
+from handflow.synthetic.camera_noise import CameraNoise
+from handflow.synthetic.scene import Scene
 
 SCENES: dict[str, Callable[[], Scene]] = {
     "three-hands": lambda: Scene(seed=0, hands=3, size=(384, 216)),
@@ -196,11 +197,11 @@ def write(file: Path, outputs: list[tuple[str, Message]]) -> None:
 
 
 def rendered(scene: Scene) -> Iterator[tuple[str, Message]]:
-    grain = Grain(2.5, (scene.width, scene.height))
+    noise = CameraNoise(2.5, (scene.width, scene.height))
     for number in range(FRAMES):
         image = np.empty((scene.height, scene.width, 3), np.uint8)
         scene.draw(number / 30, image)
-        grain.add(number / 30, image)
+        noise.add(number / 30, image)
         yield "camera", Frame(image=image, stream=1, seq=number + 1, captured_ns=10**18 + round(number / 30 * 1e9))
 
 

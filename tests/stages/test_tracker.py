@@ -7,7 +7,7 @@ import pytest
 
 from handflow.messages import Flow, Hands, Heatmap, State
 from handflow.stages.tracker import Tracker
-from handflow.synthetic.scene import Path, crossing
+from handflow.synthetic.trajectories import Trajectory, crossing
 from handflow.vision.kalman import Kalman, OneEuro, share
 from handflow.vision.peaks import Peaks
 from handflow.vision.tracks import Peak, Track, flow_at, pair, widen
@@ -357,7 +357,7 @@ def draw_map(hands: Sequence[tuple[float, float]], radius: float, rng: np.random
 
 
 def follow(
-    paths: Sequence[Path], seconds: float, seed: int, fps: float = 30, radius: float = 0.05
+    paths: Sequence[Trajectory], seconds: float, seed: int, fps: float = 30, radius: float = 0.05
 ) -> list[tuple[float, Hands]]:
     """What a tracker says of hands on `paths`."""
     rng, node, said = np.random.default_rng(seed), tracker(), []
@@ -399,7 +399,7 @@ def nearest(hands: Hands, position: tuple[float, float]) -> int:
     return int(hands.id[away.argmin()]) if len(away) and away.min() < 0.04 else 0
 
 
-def apart(paths: Sequence[Path], t: float, least: float) -> bool:
+def apart(paths: Sequence[Trajectory], t: float, least: float) -> bool:
     """Whether two hands are both in the picture and farther from each other than `least` widths."""
     (x0, y0), (x1, y1) = (path(t) for path in paths)
     inside = all(0.03 < value < 0.97 for value in (x0, y0, x1, y1))

@@ -5,7 +5,9 @@ import pytest
 
 from handflow.messages import Frame
 from handflow.stages.demo import Demo
-from handflow.synthetic.scene import CURLS, Grain, Scene, crossing
+from handflow.synthetic.camera_noise import CameraNoise
+from handflow.synthetic.scene import CURLS, Scene
+from handflow.synthetic.trajectories import crossing
 
 SIZE = (640, 360)
 
@@ -169,15 +171,15 @@ def test_any_number_of_hands_can_be_shown(hands: int) -> None:
 
 def test_noise_has_the_strength_asked_for_and_no_colour_of_its_own() -> None:
     image = wall()
-    Grain(5, SIZE).add(0.1, image)
+    CameraNoise(5, SIZE).add(0.1, image)
     assert image.std() == pytest.approx(5, rel=0.05)
     assert image.mean() == pytest.approx(128, abs=0.2)
 
 
 def test_noise_differs_from_frame_to_frame() -> None:
-    grain, first, second = Grain(5, SIZE), wall(), wall()
-    grain.add(0, first)
-    grain.add(1 / 30, second)
+    noise, first, second = CameraNoise(5, SIZE), wall(), wall()
+    noise.add(0, first)
+    noise.add(1 / 30, second)
     assert np.abs(first.astype(int) - second).mean() > 3
 
 

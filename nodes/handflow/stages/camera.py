@@ -140,11 +140,12 @@ class Camera(Node):
     def _draw(self) -> Iterator[Frame]:
         """The demo, drawn as it is to be seen: not mirrored, turned or cut."""
         # Drawing takes modules and memory that a camera does not need.
+        from handflow.synthetic.camera_noise import CameraNoise
         from handflow.synthetic.frames import drawn_frames
-        from handflow.synthetic.scene import Grain, Scene
+        from handflow.synthetic.scene import Scene
 
         self.note = "demo"
         self.max_age_s = math.inf if self.exact else MAX_AGE_S
-        scene, grain = Scene(size=self.size), Grain(2.5, self.size)
+        scene, noise = Scene(size=self.size), CameraNoise(2.5, self.size)
         scene.paint()
-        yield from drawn_frames(scene, grain, ticks(self.fps, self.exact), self.empty, self.exact)
+        yield from drawn_frames(scene, noise, ticks(self.fps, self.exact), self.empty, self.exact)

@@ -12,8 +12,9 @@ import cv2
 
 from handflow import Frame, Node, Range, ticks
 from handflow.runtime.node import MAX_AGE_S
+from handflow.synthetic.camera_noise import CameraNoise
 from handflow.synthetic.frames import drawn_frames
-from handflow.synthetic.scene import Grain, Scene
+from handflow.synthetic.scene import Scene
 
 
 class Demo(Node):
@@ -31,10 +32,10 @@ class Demo(Node):
         cv2.setNumThreads(1)
         self.scene = Scene(self.seed, self.hands, self.size)
         self.scene.paint()
-        self.grain = Grain(self.noise, self.size)
+        self.noise_field = CameraNoise(self.noise, self.size)
 
     def process(self) -> Iterator[Frame]:
         at_once = self.exact or self.pace == "max"
         self.max_age_s = math.inf if at_once else MAX_AGE_S
         times = itertools.islice(ticks(self.fps, at_once), self.frames or None)
-        yield from drawn_frames(self.scene, self.grain, times, self.empty, self.exact)
+        yield from drawn_frames(self.scene, self.noise_field, times, self.empty, self.exact)

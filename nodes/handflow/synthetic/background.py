@@ -1,4 +1,4 @@
-"""What a demo scene's hands are in front of: a room out of focus, lamps, people with faces and sleeves."""
+"""What a drawn scene's hands are in front of: a room out of focus, lamps, people with faces and sleeves."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,12 +22,12 @@ class Person(NamedTuple):
     hair: tuple[int, int, int]
 
     @classmethod
-    def random(cls, rng: np.random.Generator, place: int, places: int) -> "Person":
-        """The person at `place` of so many side by side; the more, the farther away."""
-        length = rng.uniform(0.10, 0.135) * min(1, (2.5 / places) ** 0.7)
+    def random(cls, rng: np.random.Generator, seat: int, seats: int) -> "Person":
+        """The person in `seat` of `seats` side by side; the more, the farther away."""
+        length = rng.uniform(0.10, 0.135) * min(1, (2.5 / seats) ** 0.7)
         cloth, hair = rng.integers(25, 150, 3), rng.integers(10, 60)
         return cls(
-            x=(place + 0.5) / places + rng.uniform(-0.03, 0.03),
+            x=(seat + 0.5) / seats + rng.uniform(-0.03, 0.03),
             y=rng.uniform(0.60, 0.68),
             length=length,
             skin=SKINS[rng.integers(len(SKINS))],
@@ -41,7 +41,7 @@ class Person(NamedTuple):
 
 
 class Arm(NamedTuple):
-    """An upper arm; places (2,) are 0..1 of the width, in both directions."""
+    """An upper arm; positions (2,) are 0..1 of the width, in both directions."""
 
     person: Person
     start: np.ndarray
@@ -49,8 +49,8 @@ class Arm(NamedTuple):
     shoulder: np.ndarray
 
 
-class Backdrop:
-    """The room with its people. `picture`, if given, takes the place of it all."""
+class Background:
+    """The room with its people. `picture`, if given, stands in for all of it."""
 
     def __init__(
         self, rng: np.random.Generator, people: list[Person], size: tuple[int, int], picture: np.ndarray | None
@@ -115,7 +115,7 @@ class Backdrop:
     def ellipse(
         self, room: np.ndarray, middle: tuple[float, float], reach: tuple[float, float], colour: Sequence[float]
     ) -> None:
-        """A filled ellipse; places and lengths are 0..1 of the width."""
+        """A filled ellipse; positions and lengths are 0..1 of the width."""
         scale = self.width * 2**SHIFT
         x, y, across, down = (round(float(value * scale)) for value in (*middle, *reach))
         cv2.ellipse(room, (x, y), (across, down), 0, 0, 360, colour, cv2.FILLED, cv2.LINE_AA, SHIFT)

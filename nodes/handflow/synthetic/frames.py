@@ -6,11 +6,12 @@ import numpy as np
 
 from handflow.messages import Frame, now_ns
 
-from .scene import Grain, Scene
+from .camera_noise import CameraNoise
+from .scene import Scene
 
 
 def drawn_frames(
-    scene: Scene, grain: Grain, times: Iterable[float], empty: Callable[..., np.ndarray], exact: bool = False
+    scene: Scene, noise: CameraNoise, times: Iterable[float], empty: Callable[..., np.ndarray], exact: bool = False
 ) -> Iterator[Frame]:
     """A frame for each of `times` (seconds), drawn into `empty(shape, dtype)`.
 
@@ -21,5 +22,5 @@ def drawn_frames(
         image = empty((scene.height, scene.width, 3), "uint8")
         captured_ns = start_ns + round(t * 1e9) if exact else now_ns()
         scene.draw(t, image)
-        grain.add(t, image)
+        noise.add(t, image)
         yield Frame(image=image, captured_ns=captured_ns)

@@ -1,4 +1,4 @@
-"""Made-up hands: where they are is a pattern's business, who is there when a Crowd's. The same seed, the same hands."""
+"""Invented hands: a pattern says where they are, a Crowd who is there when. The same seed gives the same hands."""
 
 import math
 import random
@@ -12,30 +12,31 @@ from handflow.messages import Hands, State
 SIZE = (1280, 720)
 OPEN_AT = 0.6
 DWELL_S = 1.0
-Place = tuple[float, float, float, float]  # x y, and velocity per second
+# x, y, and their velocity per second.
+Motion = tuple[float, float, float, float]
 
 
 @dataclass
 class Life:
-    """One made-up hand."""
+    """One invented hand."""
 
     id: int
-    seat: int  # 0, 1, 2...: which place of the pattern it has
+    seat: int  # 0, 1, 2...: which of the pattern's motions it has
     born_s: float
     dies_s: float = math.inf
-    told: bool = False
+    reported: bool = False
     zone: int = -1
     zone_since_s: float = 0.0
 
 
-def still(seat: int, hands: int, at_s: float) -> Place:
+def still(seat: int, hands: int, at_s: float) -> Motion:
     """On a grid, at rest."""
     columns = math.ceil(math.sqrt(hands * SIZE[0] / SIZE[1]))
     rows = math.ceil(hands / columns)
     return (seat % columns + 0.5) / columns, (seat // columns + 0.5) / rows, 0.0, 0.0
 
 
-def circle(seat: int, hands: int, at_s: float) -> Place:
+def circle(seat: int, hands: int, at_s: float) -> Motion:
     """Round the middle, a turn in eight seconds."""
     turn = math.tau / 8
     angle = turn * at_s + math.tau * seat / hands
@@ -43,8 +44,8 @@ def circle(seat: int, hands: int, at_s: float) -> Place:
     return 0.5 + x, 0.5 + y, -0.25 * turn * math.sin(angle), 0.4 * turn * math.cos(angle)
 
 
-def crowd(seat: int, hands: int, at_s: float) -> Place:
-    """Each waves about a place of its own."""
+def crowd(seat: int, hands: int, at_s: float) -> Motion:
+    """Each waves about a point of its own."""
     x, y, _, _ = still(seat, hands, 0)
     wide, high = 0.6 / math.sqrt(hands + 3), 0.8 / math.sqrt(hands + 3)
     fast, slow = 3.0 + seat % 5, 1.1 + 0.3 * (seat % 7)
@@ -58,11 +59,11 @@ def crowd(seat: int, hands: int, at_s: float) -> Place:
 
 @dataclass(frozen=True)
 class Pattern:
-    """Where hands are, and how long one lives: seconds from, to; None: as long as it is wanted."""
+    """Where hands are, and how long one lives: seconds from, to; None: as long as it runs."""
 
-    place: Callable[[int, int, float], Place]
+    motion: Callable[[int, int, float], Motion]
     lives_s: tuple[float, float] | None
-    pause_s: float = 0.0  # at most, until its place is taken again
+    pause_s: float = 0.0  # at most, until its seat is taken again
     help: str = ""
 
 
@@ -100,24 +101,24 @@ class Crowd:
                 self._last_id += 1
                 lasts_s = self._random.uniform(*self.pattern.lives_s) if self.pattern.lives_s else math.inf
                 self._lives.append(Life(self._last_id, seat, at_s, at_s + lasts_s))
-        return self._told(self._lives, leaving, at_s)
+        return self._message(self._lives, leaving, at_s)
 
-    def _told(self, alive: list[Life], leaving: list[Life], at_s: float) -> Hands:
+    def _message(self, alive: list[Life], leaving: list[Life], at_s: float) -> Hands:
         lives = [*alive, *leaving]
-        places = np.array([self.pattern.place(life.seat, self.seats, at_s) for life in lives]).reshape(-1, 4)
-        states = [State.TRACKED if life.told else State.NEW for life in alive] + [State.LEAVING] * len(leaving)
-        for life, (x, *_) in zip(alive, places.tolist(), strict=False):
+        motions = np.array([self.pattern.motion(life.seat, self.seats, at_s) for life in lives]).reshape(-1, 4)
+        states = [State.TRACKED if life.reported else State.NEW for life in alive] + [State.LEAVING] * len(leaving)
+        for life, (x, *_) in zip(alive, motions.tolist(), strict=False):
             zone = int(x >= 0.5) if self.zones else -1
-            if not life.told or zone != life.zone:
+            if not life.reported or zone != life.zone:
                 life.zone, life.zone_since_s = zone, at_s
-            life.told = True
+            life.reported = True
         opened = np.array([0.5 + 0.5 * math.sin(1.7 * at_s + life.seat) for life in lives])
         in_zone_s = [at_s - life.zone_since_s if life.zone >= 0 else 0.0 for life in lives]
         return Hands(
             id=np.array([life.id for life in lives]),
             state=np.array(states, np.int32),
-            xy=places[:, :2],
-            velocity=places[:, 2:],
+            xy=motions[:, :2],
+            velocity=motions[:, 2:],
             radius=np.full(len(lives), 0.03),
             score=np.full(len(lives), 0.9),
             open=opened,

@@ -22,7 +22,8 @@ from handflow.outputs.json_line import Line
 from handflow.pipeline import detect, follow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
-from handflow.synthetic.scene import Grain, Scene
+from handflow.synthetic.camera_noise import CameraNoise
+from handflow.synthetic.scene import Scene
 from handflow.training.labels.data import LabelError
 from handflow.training.labels.pictures import LabelledPicture
 from handflow.training.targets import IGNORE, OPEN, OTHER
@@ -86,13 +87,13 @@ def follow_demo(
     """The same for the demo's scene with so many hands. `picture`: a contact sheet of its worst moments goes there."""
     scene = Scene(seed, hands)
     scene.paint()
-    grain = Grain(2.5, (scene.width, scene.height))
+    noise = CameraNoise(2.5, (scene.width, scene.height))
     count = round(seconds * fps)
 
     def draw(number: int) -> np.ndarray:
         image = np.empty((scene.height, scene.width, 3), np.uint8)
         scene.draw(number / fps, image)
-        grain.add(number / fps, image)
+        noise.add(number / fps, image)
         return image
 
     def drawn() -> Iterator[sources.CapturedFrame]:
