@@ -16,7 +16,7 @@ from .progress import draw_curves
 
 
 @dataclass
-class State:
+class TrainingState:
     """How far a training has come."""
 
     model: Network
@@ -40,7 +40,7 @@ def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
     return saved
 
 
-def resume(state: State, checkpoint: Path, device: torch.device) -> None:
+def resume(state: TrainingState, checkpoint: Path, device: torch.device) -> None:
     """Goes on from a checkpoint, if there is one. Raises SetupError if it is of another network."""
     if not checkpoint.exists():
         return
@@ -56,7 +56,7 @@ def resume(state: State, checkpoint: Path, device: torch.device) -> None:
     state.step, state.spent_s, state.log = saved["step"], saved["spent"], saved["log"]
 
 
-def save(state: State, out: Path, origin: dict[str, Any]) -> None:
+def save(state: TrainingState, out: Path, origin: dict[str, Any]) -> None:
     """Writes checkpoint, log and curves; the checkpoint before stays as `previous.pt`. Raises SetupError.
 
     `origin`: what the weights stem from: settings, data, pictures, calibration.

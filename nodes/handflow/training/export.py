@@ -183,13 +183,13 @@ def compare(expected: Callable[[np.ndarray], Maps], model: Model, pictures: np.n
     mean = deviation(expected, model.run, pictures)
     if mean > most:
         raise SetupError(
-            f"{model.path} strays from what it was made of by {mean:.4f} on average where there is a hand; "
-            f"{most} is allowed"
+            f"{model.path}: expected maps within {most} of what it was made of, got {mean:.4f} on average where there "
+            "is a hand"
         )
     return mean
 
 
-def told(settings: dict[str, Any]) -> dict[str, Any]:
+def published(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings without the folders of the machine that trained."""
     shown = {name: value for name, value in settings.items() if name != "out"}
     return shown | ({"init": Path(shown["init"]).name} if shown.get("init") else {})
@@ -221,7 +221,7 @@ def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] |
         "data": saved["data"],
         "pictures": str(saved["pictures"]),
         "steps": str(saved["step"]),
-        "settings": json.dumps(told(saved["settings"])),
+        "settings": json.dumps(published(saved["settings"])),
         "network": json.dumps(saved["network"]),
         "commit": commit(),
         "version": __version__,

@@ -24,7 +24,7 @@ from handflow.vision.model import model_path
 
 from .augment import calibration_pictures
 from .batches import Batch, Batches, make_batch
-from .checkpoint import State, last_good, resume, save
+from .checkpoint import TrainingState, last_good, resume, save
 from .coarse_labels import assign_coarse
 from .initial_weights import begin_from
 from .losses import loss_of
@@ -109,7 +109,7 @@ def read_dataset(data: list[str], settings: Settings) -> Dataset:
     return Dataset(pool, validation, calibration, fingerprint(pictures), len(pictures))
 
 
-def make_state(settings: Settings, calibration: Tensor, device: torch.device) -> State:
+def make_state(settings: Settings, calibration: Tensor, device: torch.device) -> TrainingState:
     """A network with its first weights, and its optimizer. Raises SetupError."""
     widths, blocks = (tuple(int(n) for n in text.split(",")) for text in (settings.widths, settings.blocks))
     model = Network(widths, blocks, settings.neck, prior=settings.prior)
@@ -130,7 +130,7 @@ def make_state(settings: Settings, calibration: Tensor, device: torch.device) ->
         if settings.optimizer == "adamw"
         else torch.optim.SGD(model.parameters(), lr=settings.lr, momentum=0.9)
     )
-    return State(model, mean, optimizer)
+    return TrainingState(model, mean, optimizer)
 
 
 def best_device() -> str:
@@ -151,7 +151,7 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
     return {name: tensor.to(device) for name, tensor in batch.items()}
 
 
-def share_done(state: State, settings: Settings) -> float:
+def share_done(state: TrainingState, settings: Settings) -> float:
     """How much of the training lies behind, 0..1."""
     return state.step / settings.steps if settings.steps else state.spent_s / (60 * settings.minutes)
 
@@ -161,7 +161,7 @@ def learning_rate(step: int, done: float, settings: Settings) -> float:
     return settings.lr * min(1, (step + 1) / WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * done))
 
 
-def take_step(state: State, batch: Batch, rate: float, settings: Settings) -> dict[str, Tensor]:
+def take_step(state: TrainingState, batch: Batch, rate: float, settings: Settings) -> dict[str, Tensor]:
     """One step of the optimizer, and of the running mean; the parts of the loss. Raises SetupError."""
     for group in state.optimizer.param_groups:
         group["lr"] = rate
@@ -187,7 +187,7 @@ def batch_losses(maps: dict[str, Tensor], batch: Batch, settings: Settings) -> d
     return loss_of(maps, assign_coarse(maps["any"], batch) if settings.assign_coarse else batch, settings)
 
 
-def update_mean(state: State, ema: float) -> None:
+def update_mean(state: TrainingState, ema: float) -> None:
     """Moves the running mean of the weights; over fewer steps at the beginning, so that it forgets the first ones."""
     keep = min(ema, (state.step + 1) / (state.step + 10))
     for mean, new in zip(state.mean.state_dict().values(), state.model.state_dict().values(), strict=True):
@@ -197,7 +197,7 @@ def update_mean(state: State, ema: float) -> None:
             mean.copy_(new)
 
 
-def log_entry(state: State, rate: float, sums: dict[str, float], steps: int) -> dict[str, Any]:
+def log_entry(state: TrainingState, rate: float, sums: dict[str, float], steps: int) -> dict[str, Any]:
     """A line of the log: where the training is, and the mean losses of the last `steps`."""
     entry: dict[str, Any] = {"step": state.step, "minutes": round(state.spent_s / 60, 2), "lr": rate}
     return entry | {name: round(value / steps, 5) for name, value in sums.items()}

@@ -13,7 +13,7 @@ from support.models import FACTS, brightness_model
 from handflow import SetupError
 from handflow.commands.network import evaluate
 from handflow.training.evaluation.matching import Detections, Matches, alarms, best_threshold, match, score, separation
-from handflow.training.evaluation.report import worst
+from handflow.training.evaluation.report_images import worst_pictures
 from handflow.training.labels.data import LabelError
 from handflow.training.labels.pictures import LabelledPicture, split
 from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN
@@ -148,9 +148,9 @@ def test_the_worst_pictures_are_those_with_low_hands_and_high_false_alarms():
     fine = Detections(picture(hand), peaks((80, 50, 0.9, 0)))
     missed = Detections(picture(hand), peaks())
     both = Detections(picture(hand), peaks((150, 50, 0.8, 0)))
-    bad = worst([fine, missed, both], 0.5, 6)
+    bad = worst_pictures([fine, missed, both], 0.5, 6)
     assert [(b.seen, b.missed, b.false) for b in bad] == [(both, 1, 1), (missed, 1, 0)]
-    assert len(worst([missed] * 9, 0.5, 6)) == 2  # one source fills no more than a third
+    assert len(worst_pictures([missed] * 9, 0.5, 6)) == 2  # one source fills no more than a third
 
 
 @pytest.fixture

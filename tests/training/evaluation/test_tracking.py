@@ -11,7 +11,8 @@ from support.models import FACTS, brightness_model
 from handflow.runtime.inline import started
 from handflow.stages.heatmap import HeatmapNode
 from handflow.training.evaluation import tracking as clips
-from handflow.training.evaluation.tracking import Followed, follow_clips, follow_demo, follow_lines, identities
+from handflow.training.evaluation.track_scores import FollowedClip, identities
+from handflow.training.evaluation.tracking import follow_clips, follow_demo, follow_lines
 from handflow.training.labels.data import LabelError, read_labels
 from handflow.training.labels.pictures import LabelledPicture
 from handflow.training.targets import OTHER
@@ -35,7 +36,7 @@ def line(number, *hands):
 
 
 def figures(frames, lines):
-    return Followed(frames, lines).figures()
+    return FollowedClip(frames, lines).figures()
 
 
 def test_a_hand_is_found_in_the_frames_in_which_a_told_hand_lies_on_it():

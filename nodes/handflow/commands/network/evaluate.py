@@ -14,20 +14,16 @@ from handflow.outputs.result_files import writable
 from handflow.runtime.inline import started
 from handflow.stages.heatmap import HeatmapNode
 from handflow.training.evaluation import tracking as clips
-from handflow.training.evaluation.detections import read_lines, seen_in, write_lines
-from handflow.training.evaluation.evaluate import Profile, heading, look
+from handflow.training.evaluation.detections import detections_in, read_lines, write_lines
+from handflow.training.evaluation.evaluate import Profile, detections_of, heading
 from handflow.training.evaluation.matching import Detections, figures
-from handflow.training.evaluation.report import (
-    compared,
+from handflow.training.evaluation.report import comparison, empty_line, palms_line, table, tracking_table
+from handflow.training.evaluation.report_images import (
+    contact_sheet,
     draw_curves,
+    draw_detections,
     draw_maps,
-    drawn,
-    empty_line,
-    palms_line,
-    sheet,
-    table,
-    tracking_table,
-    worst,
+    worst_pictures,
 )
 from handflow.training.labels.data import LabelError, read_labels
 from handflow.training.labels.images import read_image
@@ -68,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         if "tracking" in result:
             print(f"tracking: {result['model']}, {result['profile']}", tracking_table(result["tracking"]), "", sep="\n")
     if len(results) > 1 and args.labels:
-        print(compared(results))
+        print(comparison(results))
     return 0
 
 
@@ -81,7 +77,7 @@ def of_model(args: argparse.Namespace, model: Model, name: str, profile: Profile
     title = f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}"
     if args.labels:
         pictures = labelled(args.labels, model if args.held_out else None)
-        seen = look(model, profile, pictures, args.subpixel)
+        seen = detections_of(model, profile, pictures, args.subpixel)
         with contextlib.ExitStack() as outputs:
             if args.json_lines:
                 seen = write_lines(seen, outputs.enter_context(writable(args.json_lines)))
@@ -105,7 +101,7 @@ def of_detections(args: argparse.Namespace) -> dict:
         "model": file.name,
         "profile": "-",
         "size": [],
-        **counted(seen_in(lines, pictures, file), args, file.stem),
+        **counted(detections_in(lines, pictures, file), args, file.stem),
     }
     followed = clips.follow_lines(pictures, lines)
     return result | ({"tracking": followed} if followed else {})
@@ -132,13 +128,13 @@ def counted(seen: Iterable[Detections], args: argparse.Namespace, name: str) -> 
     if args.report:
         folder = made(args.report)
         draw_curves(kept, folder / f"{name}-curves.png", name)
-        if bad := worst(kept, result["all"]["threshold"], int(args.worst)):
-            cv2.imwrite(str(folder / f"{name}-worst.png"), sheet(bad))
+        if bad := worst_pictures(kept, result["all"]["threshold"], int(args.worst)):
+            cv2.imwrite(str(folder / f"{name}-worst.png"), contact_sheet(bad))
     if args.draw:
         folder = made(args.draw)
         for number, one in enumerate(kept):
             source = one.picture.source.replace("/", "_")
-            cv2.imwrite(str(folder / f"{source}_{number:04d}.png"), drawn(one, one.picture.read().copy()))
+            cv2.imwrite(str(folder / f"{source}_{number:04d}.png"), draw_detections(one, one.picture.read().copy()))
     return result
 
 

@@ -20,7 +20,7 @@ from .matching import Detections
 
 
 def write_lines(seen: Iterable[Detections], out: TextIO) -> Iterator[Detections]:
-    """Passes on what is seen, and writes a line for each."""
+    """Passes detections on, and writes a line for each picture."""
     for one in seen:
         picture = one.picture
         t = picture.frame / fps(picture.path) if picture.frame else 0.0
@@ -64,8 +64,8 @@ def peaks_of(line: Line) -> Peaks:
     )
 
 
-def seen_in(lines: list[Line], pictures: Iterable[LabelledPicture], file: Path) -> Iterator[Detections]:
-    """Each labelled picture with its line. One that has none was not looked at: LabelError."""
+def detections_in(lines: list[Line], pictures: Iterable[LabelledPicture], file: Path) -> Iterator[Detections]:
+    """Each labelled picture with its line. LabelError for one that has none."""
     by_name: dict[tuple[str, int], list[Line]] = defaultdict(list)
     for line in lines:
         by_name[Path(line["source"]).name, line["frame"]].append(line)

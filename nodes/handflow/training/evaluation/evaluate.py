@@ -23,10 +23,10 @@ Subpixel = Literal["log", "offset", "mean"]
 Profile = Literal["near", "mid", "far"]
 
 
-def look(
+def detections_of(
     model: Model, profile: str, pictures: Iterable[LabelledPicture], subpixel: Subpixel = "log"
 ) -> Iterator[Detections]:
-    """Shows the pictures to the model."""
+    """What the model detects in each picture, and how long that took."""
     for picture in pictures:
         image = picture.read()
         began = time.perf_counter()
@@ -36,7 +36,7 @@ def look(
 
 def evaluate(model: Model, profile: str, pictures: Iterable[LabelledPicture], subpixel: Subpixel = "log") -> dict:
     """Figures of a model at a profile, by mode and source; `total` is all pictures together."""
-    return heading(model, profile) | figures(look(model, profile, pictures, subpixel))
+    return heading(model, profile) | figures(detections_of(model, profile, pictures, subpixel))
 
 
 def heading(model: Model, profile: str) -> dict:

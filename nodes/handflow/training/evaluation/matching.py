@@ -17,8 +17,8 @@ Mode = Literal["all", "native"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 BINS = (0.03, 0.05, 0.10, 0.20)  # hand sizes, of the picture's width: < 3 %, 3-5, 5-10, 10-20, > 20 %
 BIN_NAMES = ("<3%", "3-5%", "5-10%", "10-20%", ">20%")
-FOLLOWED = 0.2  # what the tracker goes on with: of weaker peaks nobody asks whether they are palms
-WEAKEST = 0.02  # peaks below this are not looked at: they would only lengthen the curve's tail
+FOLLOWED = 0.2  # what the tracker goes on with; whether weaker peaks are palms does not matter
+WEAKEST = 0.02  # peaks below this are left out: they would only lengthen the curve's tail
 
 
 class Detections(NamedTuple):
@@ -30,7 +30,7 @@ class Detections(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """What one picture's detections came to, best first, and the hands they should have found."""
+    """Which of one picture's detections hit which hand, best first, and the hands they should have found."""
 
     score: np.ndarray  # (d,) detections that count
     hit: np.ndarray  # (d,) int: number of the hand in this picture, -1 for a false alarm
@@ -63,7 +63,7 @@ def match(picture: LabelledPicture, peaks: Peaks, mode: Mode) -> Matches:
 
 
 def reach(picture: LabelledPicture, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which of the places `xy` (d, 2; 0..1) hit which box, how far away they are in pixels, which lie where none count.
+    """Which of the positions `xy` (d, 2; 0..1) hit which box, how far off they are in pixels, which lie in ignored regions.
 
     (d, n) bool, (d, n), (d,) bool.
     """
@@ -123,21 +123,21 @@ def score(found: list[Matches], threshold: float) -> Score:
     )
 
 
-def palms(picture: LabelledPicture, peaks: Peaks) -> list[tuple[bool, float]]:
+def palm_scores(picture: LabelledPicture, peaks: Peaks) -> list[tuple[bool, float]]:
     """For each hand of a sure kind that was found: whether it is an open palm, and what the open map says of it."""
     strong = peaks.score >= FOLLOWED
     xy, opened = peaks.xy[strong] * [picture.width, picture.height], peaks.open[strong]
-    told = []
+    scores = []
     for box, kind in zip(picture.boxes, picture.kinds, strict=True):
         away = np.linalg.norm(xy - (box[:2] + box[2:] / 2), axis=1)
         if kind in (OPEN, OTHER) and len(away) and away.min() < box[2:].max() / 2:
-            told.append((bool(kind == OPEN), float(opened[away.argmin()])))
-    return told
+            scores.append((bool(kind == OPEN), float(opened[away.argmin()])))
+    return scores
 
 
-def separation(told: list[tuple[bool, float]], threshold: float = OPEN_AT) -> dict:
+def separation(scores: list[tuple[bool, float]], threshold: float = OPEN_AT) -> dict:
     """How well the open map tells open palms from other hands: area under the ROC curve, medians, shares above."""
-    yes, no = (np.array([value for is_open, value in told if is_open == kind]) for kind in (True, False))
+    yes, no = (np.array([value for is_open, value in scores if is_open == kind]) for kind in (True, False))
     both = len(yes) and len(no)
     # The area is the chance that a palm stands above another hand (Mann and Whitney 1947).
     area = float((yes[:, None] > no).mean() + (yes[:, None] == no).mean() / 2) if both else None
@@ -176,15 +176,15 @@ def ratio(part: float, whole: float) -> float | None:
 
 
 def figures(seen: Iterable[Detections]) -> dict:
-    """Everything that is told of a set of pictures: by mode and source, `total` is all of them together."""
+    """All figures of a set of pictures: by mode and source, `total` is all of them together."""
     found: dict[Mode, dict[str, list[Matches]]] = {mode: {} for mode in MODES}
-    told: list[tuple[bool, float]] = []
+    scores: list[tuple[bool, float]] = []
     empty: list[Peaks] = []
     times: list[float] = []
     for picture, peaks, ms in seen:
         for mode in MODES:
             found[mode].setdefault(picture.source, []).append(match(picture, peaks, mode))
-        told += palms(picture, peaks)
+        scores += palm_scores(picture, peaks)
         empty += [] if len(picture.kinds) else [peaks]
         times += [] if ms is None else [ms]
     if not found["all"]:
@@ -195,7 +195,7 @@ def figures(seen: Iterable[Detections]) -> dict:
         threshold = best_threshold(together)
         rows = {source: vars(score(group, threshold)) for source, group in sources.items()}
         result[mode] = {"threshold": threshold, "sources": rows, "total": vars(score(together, threshold))}
-    result["palms"] = separation(told)
+    result["palms"] = separation(scores)
     result["empty"] = alarms(empty, START_SCORE)
     result["ms"] = float(np.median(times)) if times else None
     return result
