@@ -16,9 +16,10 @@ from handflow import Frame, SetupError
 from handflow.__main__ import main
 from handflow.stages.heatmap import HeatmapNode
 from handflow.training.checkpoint import read_checkpoint
-from handflow.training.export import Deployed, compare, export, quantise, torch_run
+from handflow.training.export import Deployed, compare, export, torch_run
 from handflow.training.initial_weights import begin_from
 from handflow.training.network import Network
+from handflow.training.quantisation import quantise
 from handflow.vision.model import open_model
 from handflow.vision.model_choice import check_images
 from handflow.vision.model_input import prepare
@@ -145,7 +146,7 @@ def test_the_int8_form_of_a_model_file_is_made_anew(exported, tmp_path, capsys):
     assert "mine-int8.onnx" in capsys.readouterr().out
     for words, said in (
         (command, "needs labelled pictures: --calibration DATA"),
-        (["export", str(exported[1]), "--calibration", str(tmp_path)], "export quantises fp32 files"),
+        (["export", str(exported[1]), "--calibration", str(tmp_path)], "expected an fp32 file to quantise, got int8"),
         (["export", "checkpoint.pt", "--calibration", str(tmp_path)], "a checkpoint has pictures to calibrate with"),
     ):
         assert main(words) == 1
@@ -191,7 +192,7 @@ def test_a_file_that_strays_from_torch_is_refused(exported, pictures):
     another = Network(**SMALL)
     torch.nn.init.constant_(another.out.bias[:1], 3)
     with pytest.raises(
-        SetupError, match=r"hands\.onnx strays from what it was made of by 0\.\d+ .* 0\.0001 is allowed"
+        SetupError, match=r"hands\.onnx: expected maps within 0\.0001 of what it was made of, got 0\.\d+"
     ):
         compare(torch_run(Deployed(another.eval())), open_model(exported[0]), pictures[:1], 1e-4)
 

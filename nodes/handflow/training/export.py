@@ -5,17 +5,15 @@ Height and width stay free in the files: that costs 3 % of time, and one file se
 """
 
 import json
-import logging
 import os
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from torch import Tensor, nn
 
@@ -30,6 +28,7 @@ from .augment import calibration_pictures
 from .checkpoint import read_checkpoint
 from .network import MULTIPLE, STRIDE, Network
 from .pool import Pool
+from .quantisation import describe, quantise
 
 SIZES = {"near": (320, 192), "mid": (448, 256), "far": (512, 288)}  # of a 16:9 picture; others get the same area
 
@@ -81,88 +80,6 @@ def write(network: Deployed, path: Path, facts: dict[str, str]) -> None:
             dynamo=False,
         )
     describe(path, facts)
-
-
-def describe(path: Path, facts: dict[str, str]) -> None:
-    """Writes metadata into an ONNX file."""
-    model = onnx.load(path)
-    del model.metadata_props[:]
-    onnx.helper.set_model_props(model, facts)
-    onnx.save(model, path)
-
-
-def quantise(
-    path: Path, out: Path, pictures: np.ndarray, facts: dict[str, str], weight_bits: Literal[7, 8] = 7
-) -> None:
-    """int8 weights and activations, per channel; the heads stay fp32: with them in int8, AP fell from .82 to .71.
-
-    Weights have 7 bits: processors without VNNI add two products of a byte and a weight in 16 bits and cut off what
-    does not fit, and 2 * 255 * 64 does. With 8 bits a far palm scored .38 there instead of .53.
-    """
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    takes_prior = False
-
-    class CalibrationReader(CalibrationDataReader):
-        def __init__(self) -> None:
-            self.pictures: Iterator[np.ndarray] = iter(pictures)
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            picture = next(self.pictures, None)
-            if picture is None:
-                return None
-            blank = np.zeros((1, 1, picture.shape[1] // STRIDE, picture.shape[2] // STRIDE), np.float32)
-            return {"image": picture[None], **({"prior": blank} if takes_prior else {})}
-
-    log = logging.getLogger()
-    level = log.level
-    log.setLevel(logging.ERROR)  # it advises a preparation that has just been done
-    try:
-        with tempfile.TemporaryDirectory() as folder:
-            prepared = Path(folder) / "prepared.onnx"
-            quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
-            graph = onnx.load(prepared).graph
-            takes_prior = len(graph.input) > 1
-            heads = [n.name for n in graph.node if "/out/" in n.name or "/prior/" in n.name]
-            quantize_static(
-                str(prepared),
-                str(out),
-                CalibrationReader(),
-                quant_format=QuantFormat.QDQ,
-                per_channel=True,
-                reduce_range=weight_bits == 7,
-                weight_type=QuantType.QInt8,
-                activation_type=QuantType.QUInt8,
-                op_types_to_quantize=["Conv", "Relu", "Add", "Resize"],
-                nodes_to_exclude=heads,
-            )
-    finally:
-        log.setLevel(level)
-    feed_bytes(out)
-    describe(out, facts)
-
-
-def feed_bytes(path: Path) -> None:
-    """Lets the first convolution of an int8 file read the picture's bytes as they are: 0.2 ms less at near.
-
-    The network scales bytes by 1/64. Quantised at scale 1/64 and zero point 0 that is the very bytes again: the three
-    steps between can go, and nothing is lost to a calibration that saw no white.
-    """
-    model = onnx.load(path)
-    graph = model.graph
-    cast = next(node for node in graph.node if "image" in node.input)
-    scaled = next(node for node in graph.node if cast.output[0] in node.input)
-    quantised = next(node for node in graph.node if scaled.output[0] in node.input)
-    assert [node.op_type for node in (cast, scaled, quantised)] == ["Cast", "Mul", "QuantizeLinear"]
-    for name, value in zip(quantised.input[1:], (np.float32(1 / 64), np.uint8(0)), strict=True):
-        old = next(values for values in graph.initializer if values.name == name)
-        old.CopyFrom(onnx.numpy_helper.from_array(np.array(value), name))
-    for node in graph.node:
-        node.input[:] = ["image" if name == quantised.output[0] else name for name in node.input]
-    for node in (cast, scaled, quantised):
-        graph.node.remove(node)
-    onnx.save(model, path)
 
 
 Maps = Sequence[np.ndarray]  # any hand, open palm (rows, columns), and more
@@ -243,7 +160,7 @@ def requantise(model: Path, out: Path, calibration: list[str], labels: list[str]
     """Writes the int8 form of an fp32 model file into `out`; `calibration` names labels. Raises SetupError."""
     plain = open_model(model)
     if plain.metadata.get("precision", "fp32") != "fp32":
-        raise SetupError(f"{model} is an {plain.metadata['precision']} file; export quantises fp32 files")
+        raise SetupError(f"{model}: expected an fp32 file to quantise, got {plain.metadata['precision']}")
     pictures = calibration_pictures(Pool(read_labels(calibration)), seed=1)
     facts = {fact: value for fact, value in plain.metadata.items() if fact not in ("precision", "strays", "scores")}
 

@@ -63,7 +63,7 @@ def match(picture: LabelledPicture, peaks: Peaks, mode: Mode) -> Matches:
 
 
 def reach(picture: LabelledPicture, xy: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Which of the positions `xy` (d, 2; 0..1) hit which box, how far off they are in pixels, which lie in ignored regions.
+    """Which of the positions `xy` (d, 2; 0..1) hit which box, how far off they are (px), which are in ignored regions.
 
     (d, n) bool, (d, n), (d,) bool.
     """

@@ -176,7 +176,7 @@ def peak_to_peak(places: list[complex]) -> float:
 
 
 def lag_ms(hands: list[list[FollowedPosition]]) -> float | None:
-    """By how much the reported positions are late: the least squares fit of reported - truth = apart - lag x velocity."""
+    """By how much reported positions are late: the least squares fit of reported - truth = apart - lag x velocity."""
     late, moved = 0.0, 0.0
     for hand in hands:
         # The label's velocity, between its neighbours; across a gap nobody knows it.
