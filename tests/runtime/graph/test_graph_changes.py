@@ -45,9 +45,15 @@ def test_a_node_inserted_after_another_is_read_in_its_place(graph: Graph) -> Non
 
 
 def test_a_node_in_the_place_of_another_keeps_its_readers_and_its_place_in_the_order(graph: Graph) -> None:
-    graph.add("flow", NodeSpec("no-such-stage", {}, {}), position="recording")
+    graph.replace("flow", NodeSpec("no-such-stage", {}, {}))
     assert list(graph.nodes) == ["camera", "flow", "heatmap", "tracker", "osc"]
-    with pytest.raises(GraphError, match=r"^recording: flow: 'no-such-stage' is not a stage"):
+    with pytest.raises(GraphError, match=r"^\S+graph\.yaml: flow: 'no-such-stage' is not a stage"):
+        resolve(graph)
+
+
+def test_faults_of_an_added_node_name_what_added_it(graph: Graph) -> None:
+    graph.add("lines", NodeSpec("no-such-stage", {}, {}), position="--json -")
+    with pytest.raises(GraphError, match=r"^--json -: lines: 'no-such-stage' is not a stage"):
         resolve(graph)
 
 

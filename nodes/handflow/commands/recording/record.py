@@ -22,7 +22,7 @@ from handflow.runtime.process.process import run_process
 from handflow.runtime.transport.rundir import RunDir
 from handflow.stages.record import SNAPSHOT
 
-LOOK_S = 0.2
+POLL_S = 0.2
 SNAPSHOT_S = 10.0  # within which it must be written: a minute of pictures is 400 MB
 
 
@@ -132,9 +132,9 @@ def add_recorder(graph: Graph, names: Collection[str], settings: dict[str, Any])
 def _watch(directory: RunDir, name: str, for_s: float | None, done: threading.Event) -> None:
     """Ends this process's node when the graph or its time has ended, or when the recording has been stopped."""
     left_s = for_s
-    while not done.wait(LOOK_S if left_s is None else min(LOOK_S, max(left_s, 0))):
+    while not done.wait(POLL_S if left_s is None else min(POLL_S, max(left_s, 0))):
         if left_s is not None:
-            left_s -= LOOK_S
+            left_s -= POLL_S
         if not directory.running() or (left_s is not None and left_s <= 0) or _stopped(directory, name):
             os.kill(os.getpid(), signal.SIGTERM)
             return

@@ -26,7 +26,7 @@ from handflow.runtime.graph.stage import hint
 from handflow.runtime.process.control_client import request
 from handflow.runtime.transport.rundir import RunDir
 
-LOOK_S = 0.2
+POLL_S = 0.2
 JOIN_S = 0.3  # they are daemons: one that waits for an answer is not waited for
 SUPERVISOR_S = 1.0  # more than the replays have: the supervisor answers for those that do not
 CHECKED_BYTES = 256 * 2**20  # up to so much is read whole before: damage is better known before than in the middle
@@ -138,7 +138,7 @@ def stand_in(graph: Graph, recording: Recording, options: ReplayOptions) -> list
             "file": str(recording.file.absolute()), "output": name, "rate": options.rate, "loop": options.loop,
             "begin": options.begin_s, "end": options.end_s, "shared_clock": True,
         }  # fmt: skip
-        graph.add(name, NodeSpec("replay", {}, settings))
+        graph.replace(name, NodeSpec("replay", {}, settings))
     return chosen
 
 
@@ -221,8 +221,8 @@ def _quit() -> None:
 def _end_with_reader(ended: threading.Event) -> None:
     """Ends the replay when nobody reads its lines any more: `| head`."""
     poller = select.poll()
-    poller.register(sys.stdout.fileno(), 0)  # errors are told unasked
-    while not ended.wait(LOOK_S):
+    poller.register(sys.stdout.fileno(), 0)  # errors are reported unasked
+    while not ended.wait(POLL_S):
         if poller.poll(0):
             _quit()
             return

@@ -44,7 +44,7 @@ SIZE, QUALITY = (1280, 720), 85  # of the pictures sent: fine enough to see wher
 AGAIN_S = 0.25  # a picture that stays is sent again so often, for pages that have just been opened
 CHANGE_S = 10.0  # a stage takes a new setting between two messages
 
-Seen = tuple[Frame, Hands | None] | None
+FrameAndHands = tuple[Frame, Hands | None] | None  # None: nothing new
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         web.start()
         print(f"the page is at {web.url}", flush=True)
-        show(itertools.takewhile(lambda _: not stopping.is_set(), itertools.chain(feed, _silence())), stream, state)
+        show(itertools.takewhile(lambda _: not stopping.is_set(), itertools.chain(feed, _nothing_new())), stream, state)
     finally:
         web.close()
         feed.close()
@@ -99,25 +99,25 @@ def serve(edits: CalibrationEdits, address: str = "127.0.0.1", port: int = 0) ->
     file = edits.graph.file
     directory = RunDir(file)
 
-    def told() -> dict[str, Any]:
+    def drawn() -> dict[str, Any]:
         return {"graph": edits.file.name, "new": not edits.nodes.surface, **edits.drawn()}
 
-    def check(drawn: dict[str, Any]) -> dict[str, Any]:
-        edits.check(drawn)
+    def check(given: dict[str, Any]) -> dict[str, Any]:
+        edits.check(given)
         return {}
 
-    def keep(drawn: dict[str, Any]) -> dict[str, Any]:
-        saved = edits.save(drawn)
-        return {"done": saved.line + (_used(file, saved) if directory.running() else ""), **told()}
+    def save(given: dict[str, Any]) -> dict[str, Any]:
+        saved = edits.save(given)
+        return {"done": saved.line + (_apply_to_running(file, saved) if directory.running() else ""), **drawn()}
 
     web = WebServer(PAGE, address, port)
-    web.get("/drawn", told)
+    web.get("/drawn", drawn)
     web.post("/check", check)
-    web.post("/save", keep)
+    web.post("/save", save)
     return web, web.stream("/live")
 
 
-def _used(file: Path, saved: Saved) -> str:
+def _apply_to_running(file: Path, saved: Saved) -> str:
     """Tells the running graph of what was saved; how that went."""
     if saved.rewired:
         return "; start handflow run again to use it"
@@ -129,7 +129,7 @@ def _used(file: Path, saved: Saved) -> str:
     return ", and used from now on" if saved.changed else ""
 
 
-def running(directory: RunDir, which: str | None) -> Generator[Seen, None, None]:
+def running(directory: RunDir, which: str | None) -> Generator[FrameAndHands, None, None]:
     """The pictures and hands of a running graph, for ever. SetupError."""
     graph = Graph.read_copy(directory.graph)
     nodes = calibrated_nodes(resolve(graph), which)
@@ -138,7 +138,7 @@ def running(directory: RunDir, which: str | None) -> Generator[Seen, None, None]
     return _watched(directory, nodes)
 
 
-def _watched(directory: RunDir, nodes: CalibratedNodes) -> Generator[Seen, None, None]:
+def _watched(directory: RunDir, nodes: CalibratedNodes) -> Generator[FrameAndHands, None, None]:
     edges = [
         Edge("frame", nodes.frames, Frame, drives=True),
         Edge("hands", nodes.hands, Hands, optional=True, keep="newest"),
@@ -152,7 +152,7 @@ def _watched(directory: RunDir, nodes: CalibratedNodes) -> Generator[Seen, None,
             yield frame, hands if isinstance(hands, Hands) else None
 
 
-def opened(stages: Mapping[str, Stage], frames: str, image: str | None) -> Generator[Seen, None, None]:
+def opened(stages: Mapping[str, Stage], frames: str, image: str | None) -> Generator[FrameAndHands, None, None]:
     """The pictures of a graph that does not run: of its own source, or of the file `image` instead. SetupError."""
     *filters, source = path_to_source(stages, frames)
     values = stages[source].settings
@@ -172,7 +172,7 @@ def opened(stages: Mapping[str, Stage], frames: str, image: str | None) -> Gener
     return _frames(node, between, frames if filters else "")
 
 
-def _frames(source: Node, between: InlineGraph, pictures: str) -> Generator[Seen, None, None]:
+def _frames(source: Node, between: InlineGraph, pictures: str) -> Generator[FrameAndHands, None, None]:
     try:
         with between:
             for frame in each(source.process()):
@@ -182,9 +182,9 @@ def _frames(source: Node, between: InlineGraph, pictures: str) -> Generator[Seen
         source.stop()
 
 
-def show(feed: Iterator[Seen], stream: MessageStream, state: str) -> None:
+def show(feed: Iterator[FrameAndHands], stream: MessageStream, state: str) -> None:
     """Sends what is seen to the pages; nothing is encoded while no page looks."""
-    newest: Seen = None
+    newest: FrameAndHands = None
     message, sent_s = b"", 0.0
     for number, seen in enumerate(feed):
         if seen is not None:
@@ -203,7 +203,7 @@ def _message(number: int, frame: Frame, hands: Hands | None, state: str) -> byte
     return pack(head | {"hands": hand_lines(hands) if hands is not None else []}, jpeg(frame.image, SIZE, QUALITY))
 
 
-def _silence() -> Iterator[None]:
+def _nothing_new() -> Iterator[None]:
     """A still picture's end is not the end of looking at it."""
     while True:
         yield None

@@ -1,4 +1,4 @@
-"""A graph: its nodes, who listens to whom, and the machines they run on. It is changed through methods only."""
+"""A graph: its nodes, who listens to whom, and the machines they run on; what is asked of it, and what changes it."""
 
 import json
 from collections.abc import Collection, Iterable
@@ -142,23 +142,22 @@ class Graph(msgspec.Struct, omit_defaults=True):
 
     # What changes it.
 
-    def add(self, name: str, node: NodeSpec, position: str = "", after: str = "") -> None:
-        """Adds a node, or puts it in the place of the one of that name. `position`: what faults of it name.
-
-        A new one stands at the end, or behind the node `after`.
-        """
-        self._forget_positions(name)
+    def add(self, name: str, node: NodeSpec, position: str = "") -> None:
+        """Adds a node under a name that is free. `position`: what faults of it name, else the graph's file."""
+        self.nodes[name] = node
         if position:
             self.positions[name] = position
+
+    def replace(self, name: str, node: NodeSpec) -> None:
+        """Puts another node in the place of one; who reads that one reads this one."""
+        self._forget_positions(name)
         self.nodes[name] = node
-        if after:
-            order = [other for other in self.nodes if other != name]
-            order.insert(order.index(after) + 1, name)
-            self.nodes = {each: self.nodes[each] for each in order}
 
     def insert_after(self, producer: str, name: str, node: NodeSpec, readers: Iterable[str]) -> None:
-        """Adds a node that reads `producer`; the `readers` of that one read the new node instead."""
-        self.add(name, node, after=producer)
+        """Adds a node that reads `producer`, behind it; the `readers` of that one read the new node instead."""
+        order = list(self.nodes)
+        order.insert(order.index(producer) + 1, name)
+        self.nodes = {each: self.nodes.get(each, node) for each in order}
         for reader in readers:
             for edge in self.nodes[reader].inputs.values():
                 if edge.producer == producer:

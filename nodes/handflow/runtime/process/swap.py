@@ -95,7 +95,7 @@ class Swap:
             stages = dict(running.stages)
         new = graph.nodes[node]
         new.inputs = running.graph.nodes[node].inputs  # as the file has them
-        running.graph.add(node, new)
+        running.graph.replace(node, new)
         running.stages = stages
         for name, child in running.children.items():
             child.stage = stages[name]
@@ -133,7 +133,7 @@ class Swaps:
             graph.nodes[node].settings |= settings
         else:  # inputs as the file has them, for the arguments of another stage may be others
             inputs = running.graph.nodes[node].inputs
-            graph.add(node, NodeSpec(run, inputs, settings, graph.nodes[node].on))
+            graph.replace(node, NodeSpec(run, inputs, settings, graph.nodes[node].on))
         file = running.directory.path / f"{node}.swap.json"
         graph.write_copy(file)
         new = old.successor()
