@@ -276,24 +276,24 @@ def test_health_counts_seconds_not_pictures() -> None:
     health = Health(frozen_s=2.0, black_s=1.0)
     light, dark, burnt = GRAIN + np.uint8(100), GRAIN // 20, np.full_like(GRAIN, 255)
     health.opened(0.0)
-    assert health.see(light, 0.0) == "fine"
-    assert health.see(light.copy(), 1.9) == "same"
-    assert health.see(light.copy(), 2.0) == "frozen"
-    assert health.see(light + np.uint8(1), 2.1) == "fine"
-    assert health.see(dark, 3.0) == "fine"
-    assert health.see(dark, 3.1) == "black"  # no light since 2.1; equal dark pictures are not frozen
-    assert health.see(light, 3.2) == "fine"
-    assert health.see(burnt, 4.0) == "fine"
-    assert health.see(burnt, 9.0) == "fine"  # as white as can be, and so without noise
+    assert health.check(light, 0.0) == "fine"
+    assert health.check(light.copy(), 1.9) == "same"
+    assert health.check(light.copy(), 2.0) == "frozen"
+    assert health.check(light + np.uint8(1), 2.1) == "fine"
+    assert health.check(dark, 3.0) == "fine"
+    assert health.check(dark, 3.1) == "black"  # no light since 2.1; equal dark pictures are not frozen
+    assert health.check(light, 3.2) == "fine"
+    assert health.check(burnt, 4.0) == "fine"
+    assert health.check(burnt, 9.0) == "fine"  # as white as can be, and so without noise
 
 
 def test_a_single_pixel_that_differs_is_life() -> None:
     health = Health()
     image = GRAIN + np.uint8(100)
-    health.see(image, 0.0)
+    health.check(image, 0.0)
     other = image.copy()
     other[3, 5, 1] += 1
-    assert health.see(other, 5.0) == "fine"
+    assert health.check(other, 5.0) == "fine"
 
 
 def frames(node: Camera, count: int | None = None) -> list[Frame]:

@@ -17,8 +17,9 @@ from support.pages import Page, ask
 
 from handflow import Frame, Hands, Heatmap, Hop, SetupError, State
 from handflow.__main__ import main
+from handflow.outputs.page import RateMeter
 from handflow.stages import view
-from handflow.stages.view import Meter, View
+from handflow.stages.view import View
 
 SIZE = (640, 360)
 
@@ -118,7 +119,7 @@ def test_leaving_hands_are_not_shown_and_predicted_ones_say_so(node: View) -> No
 
 def test_nothing_is_encoded_while_nobody_looks(node: View, monkeypatch: pytest.MonkeyPatch) -> None:
     encoded = []
-    monkeypatch.setattr(view, "jpeg", lambda *_: encoded.append(1) or b"")
+    monkeypatch.setattr(view, "page_jpeg", lambda *_: encoded.append(1) or b"")
     node.process(None, None, frame(1))
     page = Page(node.web, quick=False)
     until(lambda: node.stream.wanted, "the viewer does not come")
@@ -135,7 +136,7 @@ def test_nothing_is_encoded_while_nobody_looks(node: View, monkeypatch: pytest.M
 
 
 def test_the_rate_and_the_age_are_those_of_the_last_second() -> None:
-    meter = Meter()
+    meter = RateMeter()
     for number in range(60):
         picture = frame(number)
         age_ms = 50 if number < 30 else 8
@@ -165,7 +166,7 @@ def test_check_refuses_an_open_address_and_a_view_of_nothing(
     assert "insecure: true" in line
     graph.write_text("nodes:\n  tracker: {run: demo}\n  view: {run: view}\n")
     assert main(["check", str(graph)]) == 2
-    assert "view: input 'frame' (Frame) is missing" in capsys.readouterr().err
+    assert "view: expected an input 'frame' of type Frame, got none" in capsys.readouterr().err
 
 
 def test_the_lines_in_the_shipped_graph_are_right_without_their_marks(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ LOST_S = 1.0  # a camera that is silent for longer is lost
 OPENING_S = 5.0  # time it has for its first picture: webcams take up to two seconds
 HANG_S = 30.0  # OpenCV gives up waiting for a V4L2 driver after 10 s; what takes so much longer never returns
 PAUSES_S = (0.2, 0.5, 1.0, 2.0, 5.0)  # before opening a camera again; the last one for ever
+WAITED_S = 0.002  # what comes quicker lay in the driver's buffer
 BUFFERED = 8  # more pictures than any driver holds
 DAMAGED = 30  # one damaged JPEG now and then is normal, so many in a row are not
 
@@ -34,7 +35,7 @@ class Health:
         """Both times start again: a camera just opened may show its old picture, or a dark one, for a moment."""
         self._changed_s = self._light_s = now_s
 
-    def see(self, image: np.ndarray, now_s: float) -> str:
+    def check(self, image: np.ndarray, now_s: float) -> str:
         sample = image[::8, ::8]
         # Noise keeps two real pictures from being equal, unless all is black or all is burnt out.
         if self.frozen_s and np.ptp(sample) > 2 and self._same(image, sample):
@@ -58,7 +59,7 @@ class CameraReader:
     """A thread that always holds a camera's newest picture, so that the driver's buffer never makes it stale.
 
     `connect` opens the camera, or returns None; it is called for ever, after growing pauses. Each change between
-    "fine", "lost", "frozen" and "black" is said once. A picture equal to the one before is old, and not handed out.
+    "fine", "lost", "frozen" and "black" is logged once. A picture equal to the one before is old, and not handed out.
     """
 
     def __init__(
@@ -74,10 +75,10 @@ class CameraReader:
         self._health = health or Health()
         self._newest: CapturedFrame | None = None
         self._error: Exception | None = None
-        self._came = threading.Condition()
-        self._telling = threading.Lock()
+        self._arrived = threading.Condition()
+        self._state_lock = threading.Lock()
         self._closing = threading.Event()
-        self._state_s = self._grabbed_s = self._moved_s = time.monotonic()
+        self._state_s = self._grabbed_s = self._responded_s = time.monotonic()
         self._first_ns, self._count, self._failures = now_ns(), 0, 0
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
@@ -85,57 +86,60 @@ class CameraReader:
     def __iter__(self) -> Iterator[CapturedFrame | None]:
         """Waits for a new picture; None for each 0.25 s without one. RuntimeError if the driver hangs for good."""
         while True:
-            with self._came:
-                self._came.wait_for(lambda: self._newest is not None or not self._thread.is_alive(), WAIT_S)
-                picture, self._newest = self._newest, None
-            if picture is None:
+            with self._arrived:
+                self._arrived.wait_for(lambda: self._newest is not None or not self._thread.is_alive(), WAIT_S)
+                captured, self._newest = self._newest, None
+            if captured is None:
                 if not self._thread.is_alive():
                     break
                 self._watch()
-            yield picture
+            yield captured
         if self._error is not None:
             raise self._error
 
     def close(self) -> None:
         self._closing.set()
-        self._thread.join(0.2)  # a driver that hangs keeps its thread, which ends with the process
+        # A driver that hangs keeps its thread, which ends with the process.
+        self._thread.join(0.2)
 
     def _watch(self) -> None:
         now = time.monotonic()
-        if now - self._moved_s > HANG_S:
+        if now - self._responded_s > HANG_S:
             raise RuntimeError(f"the camera's driver hangs for {HANG_S:.0f} s: only a new process gets rid of it")
         patience_s = LOST_S if self.state else OPENING_S
         if self.state in ("", "fine", "black") and now - self._grabbed_s > patience_s:
-            self._tell("lost", f"no picture for {patience_s:.0f} s")
+            self._report("lost", f"no picture for {patience_s:.0f} s")
 
     def _run(self) -> None:
         try:
             while not self._closing.is_set():
                 if not self._try() and self._give_up and not self.state:
                     break
-                self._moved_s = time.monotonic()
+                self._responded_s = time.monotonic()
                 self._closing.wait(pause_s(self._pauses_s, self._failures))
                 self._failures += 1
-        except Exception as error:  # belongs to whoever reads
+        except Exception as error:
+            # It belongs to whoever reads.
             self._error = error
 
     def _try(self) -> bool:
         """Opens the camera and reads it for as long as it lives; whether it opened."""
-        self._moved_s = time.monotonic()
+        self._responded_s = time.monotonic()
         capture, why = None, "it does not open"
         try:
             capture = self._connect()
             if capture is not None:
                 self._read(capture)
-        except (cv2.error, OSError) as error:  # of a stream also why it does not open
+        except (cv2.error, OSError) as error:
+            # Of a stream also why it does not open.
             why = " ".join(str(error).split())
             if capture is not None:
-                self._tell("lost", why)
+                self._report("lost", why)
         finally:
             if capture is not None:
                 capture.release()
         if capture is None and (self.state or not self._give_up):
-            self._tell("lost", why)
+            self._report("lost", why)
         return capture is not None
 
     def _read(self, capture: Capture) -> None:
@@ -152,27 +156,27 @@ class CameraReader:
             damaged = 0 if good else damaged + 1
             if not good or image is None:
                 continue
-            seen = self._health.see(image, time.monotonic())
-            if seen == "same":
+            state = self._health.check(image, time.monotonic())
+            if state == "same":
                 continue
-            self._tell(seen)
-            if seen == "frozen":
+            self._report(state)
+            if state == "frozen":
                 return
             self._failures = 0
             self._count += 1
-            with self._came:
+            with self._arrived:
                 self._newest = CapturedFrame(image, taken_ns, self._count - 1, (taken_ns - self._first_ns) / 1e9)
-                self._came.notify()
-        self._tell("lost", "its driver gives no more pictures")
+                self._arrived.notify()
+        self._report("lost", "its driver gives no more pictures")
 
     def _grab(self, capture: Capture) -> bool:
         """Grabs until it had to wait: what comes at once lay in the driver's buffer, and something newer may follow."""
         for _ in range(BUFFERED):
-            self._moved_s = begun = time.monotonic()
+            self._responded_s = begun = time.monotonic()
             if not capture.grab():
                 return False
             self._grabbed_s = time.monotonic()
-            if self._closing.is_set() or self._grabbed_s - begun > 0.002:
+            if self._closing.is_set() or self._grabbed_s - begun > WAITED_S:
                 break
         return True
 
@@ -182,8 +186,8 @@ class CameraReader:
         taken = Clock.offset_ns + round(capture.get(cv2.CAP_PROP_POS_MSEC) * 1e6)
         return taken if 0 <= now - taken < LOST_S * 1e9 else now
 
-    def _tell(self, state: str, why: str = "") -> None:
-        with self._telling:
+    def _report(self, state: str, why: str = "") -> None:
+        with self._state_lock:
             before, since = self.state, self._state_s
             if state == before or self._closing.is_set():
                 return

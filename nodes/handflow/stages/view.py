@@ -1,60 +1,22 @@
 """Frame (and Heatmap and Hands, if wired) -> a page with the live picture: what the pipeline sees, as it sees it.
 
 What is drawn lies on its own frame: the last of the wired inputs drives, the others are looked up by frame. The page is
-sent a picture only when it has drawn the one before; while nobody looks, nothing is encoded (4 ms of a core a picture).
+sent a picture only when it has drawn the one before; while none is open, nothing is encoded (4 ms of a core a picture).
 """
 
-import json
-import statistics
-import struct
 import time
-from collections import deque
-from typing import Annotated, Any
+from typing import Annotated
 
 import cv2
-import numpy as np
 
 from handflow import Frame, Hands, Heatmap, Message, Node, Range
-from handflow.outputs.jpeg import jpeg
 from handflow.outputs.json_line import frame_line, hand_lines, present_rows
+from handflow.outputs.page import RateMeter, maps, pack, page_jpeg
 from handflow.runtime.address import refuse_outside
 from handflow.web.server import STATIC, WebServer
 
 PAGE = STATIC / "view"
 Side = Annotated[int, Range(16, 8192)]
-
-
-class Meter:
-    """The rate of messages and how old they were when they were sent, over the last second."""
-
-    def __init__(self) -> None:
-        self._came: deque[tuple[float, float]] = deque()  # monotonic seconds, age in ms
-
-    def count(self, message: Message, now_s: float) -> None:
-        age_ms = (message.hops[-1].sent_ns - message.captured_ns) / 1e6 if message.hops else 0.0
-        self._came.append((now_s, age_ms))
-        while now_s - self._came[0][0] > 1:
-            self._came.popleft()
-
-    @property
-    def fps(self) -> float:
-        first, last = self._came[0][0], self._came[-1][0]
-        return (len(self._came) - 1) / (last - first) if last > first else 0.0
-
-    @property
-    def age_ms(self) -> float:
-        return statistics.median(age_ms for _, age_ms in self._came)
-
-
-def pack(head: dict[str, Any], *bodies: bytes) -> bytes:
-    """Length of the head (uint32, little endian), the head as JSON with the bodies' lengths, and the bodies."""
-    text = json.dumps({**head, "bytes": [len(body) for body in bodies]}, separators=(",", ":")).encode()
-    return b"".join([struct.pack("<I", len(text)), text, *bodies])
-
-
-def maps(heatmap: Heatmap) -> bytes:
-    """The map of any hand and the map of open ones, a byte a cell."""
-    return b"".join((values.clip(0, 1) * 255).astype(np.uint8).tobytes() for values in (heatmap.values, heatmap.open))
 
 
 class View(Node):
@@ -63,8 +25,8 @@ class View(Node):
     port: Annotated[int, Range(0, 65535), "the page is at http://127.0.0.1:PORT; 0: any free one, said in the log"] = (
         8088
     )
-    address: Annotated[str, "where it listens; 0.0.0.0: a phone may look, which needs insecure: true"] = "127.0.0.1"
-    insecure: Annotated[bool, "whoever reaches the address may look"] = False
+    address: Annotated[str, "where it listens; 0.0.0.0: a phone may see it, which needs insecure: true"] = "127.0.0.1"
+    insecure: Annotated[bool, "whoever reaches the address may see the page"] = False
     size: Annotated[tuple[Side, Side], "largest width and height of the pictures sent; aspect kept"] = (960, 540)
     quality: Annotated[int, Range(1, 100), "of their JPEGs"] = 75
 
@@ -73,7 +35,7 @@ class View(Node):
 
     def start(self) -> None:
         cv2.setNumThreads(1)
-        self.meter = Meter()
+        self.meter = RateMeter()
         self.web = WebServer(PAGE, self.address, self.port)
         self.stream = self.web.stream("/live")
         self.web.start()
@@ -97,7 +59,8 @@ class View(Node):
             lines = [{**line, "is_open": is_open} for line, is_open in zip(hand_lines(hands), opens, strict=True)]
         t = (frame.captured_ns - frame.stream) / 1e9
         head = frame_line("", frame.seq - 1, t, width, height, lines) | {
-            "stream": str(frame.stream),  # as text: JavaScript's numbers cannot hold it
+            # As text: JavaScript's numbers cannot hold it.
+            "stream": str(frame.stream),
             "fps": round(self.meter.fps, 1),
             "age_ms": round(self.meter.age_ms, 1),
             "stages": [[hop.node, round((hop.sent_ns - hop.received_ns) / 1e6, 1)] for hop in driving.hops],
@@ -108,4 +71,6 @@ class View(Node):
                 "shift": heatmap.shift.tolist(),
             },
         }
-        return pack(head, maps(heatmap) if heatmap is not None else b"", jpeg(frame.image, self.size, self.quality))
+        return pack(
+            head, maps(heatmap) if heatmap is not None else b"", page_jpeg(frame.image, self.size, self.quality)
+        )

@@ -20,10 +20,10 @@ from handflow.__main__ import main
 from handflow.commands.setup.calibrate import opened, running, serve
 from handflow.commands.setup.calibration_edits import CalibrationEdits, calibrated_nodes
 from handflow.errors import GraphError
+from handflow.outputs.page import pack
 from handflow.runtime.graph.parse import read
 from handflow.runtime.graph.resolve import explicit, resolve
 from handflow.runtime.transport.rundir import RunDir
-from handflow.stages.view import pack
 
 GRAPH = """\
 # Above the door.

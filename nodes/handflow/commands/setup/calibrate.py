@@ -19,8 +19,8 @@ from handflow.commands._arguments import port
 from handflow.commands._graphs import graph_of
 from handflow.errors import RunError, SetupError
 from handflow.messages import Frame, Hands
-from handflow.outputs.jpeg import jpeg
 from handflow.outputs.json_line import hand_lines
+from handflow.outputs.page import pack, page_jpeg
 from handflow.runtime.address import refuse_outside
 from handflow.runtime.files import packaged
 from handflow.runtime.graph.graph import Graph
@@ -33,7 +33,6 @@ from handflow.runtime.process.tap import watch
 from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.rundir import running as all_running
 from handflow.runtime.transport.wire import Edge
-from handflow.stages.view import pack
 from handflow.web.message_stream import MessageStream
 from handflow.web.server import STATIC, WebServer
 
@@ -200,7 +199,7 @@ def show(feed: Iterator[FrameAndHands], stream: MessageStream, state: str) -> No
 def _message(number: int, frame: Frame, hands: Hands | None, state: str) -> bytes:
     height, width = frame.image.shape[:2]
     head = {"frame": number, "width": width, "height": height, "state": state}
-    return pack(head | {"hands": hand_lines(hands) if hands is not None else []}, jpeg(frame.image, SIZE, QUALITY))
+    return pack(head | {"hands": hand_lines(hands) if hands is not None else []}, page_jpeg(frame.image, SIZE, QUALITY))
 
 
 def _nothing_new() -> Iterator[None]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from handflow.capture.images import images_in, is_image, read_image
 from handflow.errors import SetupError
-from handflow.outputs.jpeg import jpeg
+from handflow.outputs.page import page_jpeg
 from handflow.training.labels.data import LabelError
 from handflow.training.labels.images import Clip
 from handflow.training.targets import KINDS
@@ -165,7 +165,7 @@ class Session:
     def picture(self, given: dict[str, str]) -> bytes:
         """A frame as a JPEG. ValueError."""
         item = self._item({"clip": int(given["clip"])})
-        return jpeg(item.image(int(given["frame"])), SIZE, QUALITY)
+        return page_jpeg(item.image(int(given["frame"])), SIZE, QUALITY)
 
     def _reply(self, item: Item, frame: int, find: bool) -> dict[str, Any]:
         labels = item.key_frames.frames.get(frame, FrameLabels())

@@ -1,0 +1,51 @@
+"""What open pages are sent: a JSON head, maps and a JPEG in one binary message, and how fast the frames come."""
+
+import json
+import statistics
+import struct
+from collections import deque
+from typing import Any
+
+import numpy as np
+
+from handflow.capture.transform import transform
+from handflow.messages import Heatmap, Message
+from handflow.runtime.transport.jpeg import encode
+
+
+class RateMeter:
+    """The rate of messages and how old they were when they were sent, over the last second."""
+
+    def __init__(self) -> None:
+        self._arrivals: deque[tuple[float, float]] = deque()  # monotonic seconds, age in ms
+
+    def count(self, message: Message, now_s: float) -> None:
+        age_ms = (message.hops[-1].sent_ns - message.captured_ns) / 1e6 if message.hops else 0.0
+        self._arrivals.append((now_s, age_ms))
+        while now_s - self._arrivals[0][0] > 1:
+            self._arrivals.popleft()
+
+    @property
+    def fps(self) -> float:
+        first, last = self._arrivals[0][0], self._arrivals[-1][0]
+        return (len(self._arrivals) - 1) / (last - first) if last > first else 0.0
+
+    @property
+    def age_ms(self) -> float:
+        return statistics.median(age_ms for _, age_ms in self._arrivals)
+
+
+def pack(head: dict[str, Any], *bodies: bytes) -> bytes:
+    """Length of the head (uint32, little endian), the head as JSON with the bodies' lengths, and the bodies."""
+    text = json.dumps({**head, "bytes": [len(body) for body in bodies]}, separators=(",", ":")).encode()
+    return b"".join([struct.pack("<I", len(text)), text, *bodies])
+
+
+def maps(heatmap: Heatmap) -> bytes:
+    """The map of any hand and the map of open ones, a byte a cell."""
+    return b"".join((values.clip(0, 1) * 255).astype(np.uint8).tobytes() for values in (heatmap.values, heatmap.open))
+
+
+def page_jpeg(image: np.ndarray, size: tuple[int, int], quality: int) -> bytes:
+    """A frame, made to fit into `size` (width, height), as a JPEG."""
+    return encode(transform(image, np.empty, size=size), quality)
