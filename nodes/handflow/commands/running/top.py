@@ -4,8 +4,12 @@ import argparse
 import json
 import time
 
+from rich.console import Console
+from rich.live import Live
+
 from handflow.commands._arguments import add_running, running_file
 from handflow.runtime.process.control_client import ask
+from handflow.runtime.process.status_table import table
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,11 +25,6 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(rows()))
         return 0
-    from rich.console import Console
-    from rich.live import Live
-
-    from handflow.runtime.process.status_table import table
-
     if args.once:
         Console(highlight=False).print(table(rows()))
         return 0

@@ -6,6 +6,7 @@ import json
 from handflow.commands._arguments import add_graph
 from handflow.commands._graphs import graph_of
 from handflow.runtime.graph.resolve import resolve
+from handflow.runtime.graph.schema import schema
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     if args.schema:
-        from handflow.runtime.graph.schema import schema
-
         print(json.dumps(schema(), indent=2))
         return 0
     graph = graph_of(args.graph)
