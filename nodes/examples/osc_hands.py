@@ -13,9 +13,9 @@ hands: dict[float, dict[str, float]] = {}
 
 
 def hand(address: str, *values: float) -> None:
-    told = dict(zip(NAMES, values, strict=True))
-    if told["state"] != 3:  # 3: leaving
-        hands[told["id"]] = told
+    named = dict(zip(NAMES, values, strict=True))
+    if named["state"] != 3:  # 3: leaving
+        hands[named["id"]] = named
 
 
 def alive(address: str, *ids: int) -> None:  # ends a frame, or a part of a large one: whoever is not in it has left

@@ -1,1 +1,1 @@
-"""Where pictures come from: files, devices and cameras on the network."""
+"""Where frames come from: files, devices and cameras on the network."""

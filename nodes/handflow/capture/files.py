@@ -1,6 +1,6 @@
-"""Where pictures come from: video files and folders of pictures, read in order or played; cameras, opened as wished.
+"""Video files, folders of pictures and single pictures, read in order with the time of each frame.
 
-Plain functions and classes without a node: the camera stage, `detect` and `evaluate` use them.
+Plain functions without a node: the camera stage, `detect` and `evaluate` use them.
 """
 
 import itertools
@@ -20,10 +20,12 @@ WAIT_S = 0.25  # a source says at least this often that nothing new has come
 
 
 class CapturedFrame(NamedTuple):
+    """A frame as it was read or taken."""
+
     image: np.ndarray  # (height, width, 3) uint8, BGR
     captured_ns: int  # stream clock; of a file that is not played: t in nanoseconds
     number: int  # from 0
-    t: float  # seconds since the first picture
+    t: float  # seconds since the first frame
 
 
 def silence_opencv() -> None:
@@ -55,19 +57,19 @@ def read_frames(path: str | Path, fps: float = 30.0) -> Iterator[CapturedFrame]:
 
 def loop_frames(path: str | Path, fps: float = 30.0) -> Iterator[CapturedFrame]:
     """The pictures of `path` again and again, frame numbers and times going on."""
-    frame, t, step = 0, 0.0, 1 / fps
+    number, t, step = 0, 0.0, 1 / fps
     while True:
-        for picture in read_frames(path, fps):
-            now = t + picture.t
-            yield CapturedFrame(picture.image, round(now * 1e9), frame + picture.number, now)
-        if picture.number > 0:
-            step = picture.t / picture.number
-        frame, t = frame + picture.number + 1, now + step
+        for captured in read_frames(path, fps):
+            now = t + captured.t
+            yield CapturedFrame(captured.image, round(now * 1e9), number + captured.number, now)
+        if captured.number > 0:
+            step = captured.t / captured.number
+        number, t = number + captured.number + 1, now + step
 
 
 def _stills(files: list[Path], fps: float) -> Iterator[CapturedFrame]:
-    for frame, file in enumerate(files):
-        yield CapturedFrame(read_image(file), round(frame / fps * 1e9), frame, frame / fps)
+    for number, file in enumerate(files):
+        yield CapturedFrame(read_image(file), round(number / fps * 1e9), number, number / fps)
 
 
 def _video(capture: cv2.VideoCapture, image: np.ndarray | None) -> Iterator[CapturedFrame]:
@@ -75,11 +77,13 @@ def _video(capture: cv2.VideoCapture, image: np.ndarray | None) -> Iterator[Capt
     fps = fps if 1 <= fps <= 1000 else 30.0
     first = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
     last = -1.0
-    for frame in itertools.count():
+    for number in itertools.count():
         if image is None:
             break
-        t = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - first  # phones' clips have no even rate
-        last = t if t > last else last + 1 / fps  # a file without times
-        yield CapturedFrame(image, round(last * 1e9), frame, last)
+        # Phones' clips have no even rate.
+        t = capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - first
+        # A file without times gets those of an even rate.
+        last = t if t > last else last + 1 / fps
+        yield CapturedFrame(image, round(last * 1e9), number, last)
         image = capture.read()[1]
     capture.release()

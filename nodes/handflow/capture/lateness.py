@@ -1,4 +1,4 @@
-"""How late the pictures of a stream come, told from their own times and their arrivals."""
+"""How late the pictures of a stream come, from their own times and their arrivals."""
 
 from handflow.runtime.lateness import Lateness
 

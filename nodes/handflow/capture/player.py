@@ -44,10 +44,10 @@ class Player:
                     self._queue.popleft()
                     self.skipped += 1
                 wait_s = (start_ns + self._queue[0].captured_ns - now_ns()) / 1e9
-                picture = self._queue.popleft() if wait_s <= WAIT_S else None
+                captured = self._queue.popleft() if wait_s <= WAIT_S else None
                 self._changed.notify()
             time.sleep(min(max(wait_s, 0.0), WAIT_S))
-            yield picture and picture._replace(captured_ns=now_ns())
+            yield captured and captured._replace(captured_ns=now_ns())
         if self._error is not None:
             raise self._error
 
@@ -59,12 +59,12 @@ class Player:
 
     def _decode(self) -> None:
         try:
-            for picture in self._source:
+            for captured in self._source:
                 with self._changed:
                     self._changed.wait_for(lambda: self._closing or len(self._queue) < self._ahead)
                     if self._closing:
                         return
-                    self._queue.append(picture)
+                    self._queue.append(captured)
                     self._changed.notify()
                     enough = len(self._queue) >= self._ahead
                 # The picture just handed out is on its way: decoding at once would take a core from the network.

@@ -1,1 +1,1 @@
-"""How hands leave: OSC and TUIO, JSON lines."""
+"""How hands leave: OSC and TUIO, JSON lines, result files, pages."""

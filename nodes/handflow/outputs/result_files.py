@@ -77,7 +77,7 @@ class VideoWriter:
         self.size = (width, height)
         self.writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), fps, self.size)
         if not self.writer.isOpened():
-            raise SetupError(f"{self.path}: cannot be written as a video; a writable name that ends in .mp4 expected")
+            raise SetupError(f"{self.path}: cannot be written as a video; expected a writable name that ends in .mp4")
         return self.writer
 
     def _flush(self, writer: cv2.VideoWriter) -> None:

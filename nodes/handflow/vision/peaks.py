@@ -7,7 +7,8 @@ import numpy as np
 
 from handflow.messages import Heatmap
 
-MAX_PEAKS = 256  # peaks looked at, best first: a map with more is noise, and pairs of them would cost milliseconds
+# The best ones: a map with more is noise, and pairs of them would cost milliseconds.
+MAX_PEAKS = 256
 
 
 class Peaks(NamedTuple):

@@ -1,6 +1,6 @@
 """`handflow detect`: pictures, folders and clips through the stages, in one process: every frame, no pacing.
 
-Gives a JSON line per frame, a CSV line per hand, a video with the hands drawn on it.
+Writes a JSON line per frame, a CSV line per hand, a video with the hands drawn on it.
 """
 
 import argparse
@@ -16,13 +16,13 @@ from handflow.stages.heatmap import HeatmapNode
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("paths", nargs="+", metavar="PATH")
-    add("--json", metavar="OUT", help="a line per frame; - is standard output (the default)")
-    add("--video", metavar="OUT.mp4", help="the hands drawn on the frames")
-    add("--csv", metavar="OUT", help="a line per hand")
-    add("--no-track", action="store_true", help="every peak above the threshold; no identities")
+    add("--json", metavar="OUT", help="write a JSON line per frame; - is standard output (the default)")
+    add("--video", metavar="OUT.mp4", help="write a video with the hands drawn on the frames")
+    add("--csv", metavar="OUT", help="write a line per hand")
+    add("--no-track", action="store_true", help="list every peak above the threshold, without identities")
     add("--profile", choices=("near", "mid", "far"), default="near")
     add("--precision", choices=("auto", "fp32", "int8"), default="auto", help="auto: fp32, the same on every machine")
-    add("--min-score", type=float, metavar="S", help="lets weaker peaks through")
+    add("--min-score", type=float, metavar="S", help="let weaker peaks through")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from handflow.messages import State
 
 from .coordinates import ID, SLOT, STATE, VX, VY, ZONE, CoordinateTransform
 
-# Between two frames nearly at one time no change of speed can be told.
+# Between two frames nearly at one time no change of speed can be measured.
 LEAST_STEP_S = 1e-4
 
 
@@ -27,7 +27,8 @@ class FrameState:
     height: int = 0
     integers: np.ndarray = field(default_factory=lambda: np.zeros((0, 4), np.int32))  # id slot state zone
     floats: np.ndarray = field(default_factory=no_floats)  # x y w h vx vy score age open: 0..1, and per second
-    velocities_before: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))  # in the frame before
+    # In the frame before.
+    velocities_before: np.ndarray = field(default_factory=lambda: np.zeros((0, 2), np.float32))
     seconds: float = 0.0  # since the frame before
     is_open: list[bool] = field(default_factory=list)
     dwelt: list[bool] = field(default_factory=list)  # in its zone for as long as that asks for

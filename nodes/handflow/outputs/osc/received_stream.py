@@ -123,8 +123,8 @@ class ReceivedStream:
             "hand_frames": self.hand_frames, "entered": self.entered, "left": self.left, "missing": self.missing,
             "starts": self.starts, "events": dict(self.events), "status": self.status, "stuck": self.stuck(now_s),
             "wrong": [
-                {"address": address, "expected": expected, "found": found, "count": tally}
-                for (address, expected, found), tally in self.wrong.items()
+                {"address": address, "expected": expected, "found": found, "count": count}
+                for (address, expected, found), count in self.wrong.items()
             ],
             "faults": dict(self.faults),
             "hands": [
