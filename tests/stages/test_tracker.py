@@ -8,9 +8,10 @@ import pytest
 from handflow.messages import Flow, Hands, Heatmap, State
 from handflow.stages.tracker import Tracker
 from handflow.synthetic.trajectories import Trajectory, crossing
+from handflow.vision.assignment import pair, widen
 from handflow.vision.kalman import Kalman, OneEuro, share
 from handflow.vision.peaks import Peaks
-from handflow.vision.tracks import Peak, Track, flow_at, pair, widen
+from handflow.vision.tracks import Peak, Track, flow_at
 
 SIZE = (1600, 800)  # twice as wide as high: an error of the aspect shows
 START_NS = 1_700_000_000_000_000_000

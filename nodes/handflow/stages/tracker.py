@@ -10,10 +10,11 @@ from typing import Annotated, Literal
 import numpy as np
 
 from handflow import Flow, Hands, Heatmap, Node, Range, State
+from handflow.vision.assignment import is_touching, pair, widen
 from handflow.vision.peaks import Peaks, find_peaks
 from handflow.vision.polygons import Polygon, allowed, polygon_fault
 from handflow.vision.thresholds import KEEP_SCORE, OPEN_AT, START_SCORE
-from handflow.vision.tracks import Peak, Track, flow_at, is_touching, pair, peak_list, widen
+from handflow.vision.tracks import Peak, Track, flow_at, peak_list
 
 GAP_S = 1.0  # after this long without any frame, nobody knows which hand is which
 

@@ -1,4 +1,4 @@
-"""One hand from frame to frame, and which peak is whose. Positions are complex, in frame widths, as in kalman.py."""
+"""One hand from frame to frame. Positions are complex, in frame widths, as in kalman.py."""
 
 import math
 from typing import NamedTuple
@@ -14,11 +14,9 @@ CLUTTER = 5.0  # false peaks per square width: a peak less likely to be a hand t
 FIRST_SPEED = 1.5  # widths/s: how fast a hand may be when it is first seen
 TOP_SPEED = 4.0  # widths/s: no hand that fills a twentieth of the picture was faster
 COAST_S = 0.2  # a hand out of sight comes to rest in about this time: most are lost as they turn or stop
-TOUCH = 1.5  # sums of two hands' radii: nearer than this, the flow at one may be the other's
 PEAK_NOISE = 0.1  # cells: the median error of the log parabola on a Gaussian
 SIZE_NOISE = 0.1  # of a hand's radius: how far the network's idea of the middle wanders (measured: 0.1 to 0.2)
 FLOW_NOISE, FLOW_ERROR = 0.1, 0.5  # widths/s, and of the speed: off by 0.2 of it mostly, by 0.6 in one frame of ten
-BID = 0.05  # least step of the auction: small beside the gain of a good pair, 5 to 15
 
 
 class Peak(NamedTuple):
@@ -99,48 +97,6 @@ def peak_list(peaks: Peaks, aspect: float, cell: float) -> list[Peak]:
         Peak(complex(x, y * aspect), score, open_, radius, math.hypot(PEAK_NOISE * cell, SIZE_NOISE * radius))
         for x, y, score, open_, radius in zip(*columns, strict=True)
     ]
-
-
-def pair(tracks: list[Track], peaks: list[Peak]) -> list[tuple[Track, Peak]]:
-    """Which peak is whose, so that the sum of the gains is largest: an auction (Bertsekas 1988), tracks bid for peaks.
-
-    Nearest first would let a hand in passing take its neighbour's peak: of 200 crossings it kept 197, this all.
-    """
-    gains = [[track.gain(peak) for peak in peaks] for track in tracks]
-    prices, owner = [0.0] * len(peaks), dict[int, int]()
-    bidding = list(range(len(tracks)))
-    while bidding and peaks:
-        t = bidding.pop()
-        values = [gain - price for gain, price in zip(gains[t], prices, strict=True)]
-        best = max(range(len(peaks)), key=values.__getitem__)
-        if values[best] <= 0:
-            continue  # rather unseen than this
-        second = max((value for p, value in enumerate(values) if p != best), default=0.0)
-        prices[best] += values[best] - max(second, 0.0) + BID
-        if best in owner:
-            bidding.append(owner[best])
-        owner[best] = t
-    return [(tracks[t], peaks[p]) for p, t in owner.items()]
-
-
-def widen(peak: Peak, track: Track, others: list[Track]) -> Peak:
-    """`peak` as it counts for `track` if one of the unseen `others` may lie under it too.
-
-    The map shows two hands that touch as one blob somewhere between them, so its position is that uncertain.
-    """
-    gaps = [
-        abs(other.path.position - track.path.position)
-        for other in others
-        if abs(other.path.position - peak.position) < other.radius
-    ]
-    return peak._replace(noise=math.hypot(peak.noise, max(gaps))) if gaps else peak
-
-
-def is_touching(track: Track, others: list[Track]) -> bool:
-    """Whether `track` may be in front of or behind one of `others`: what the picture shows there may be either's."""
-    return any(
-        abs(track.path.position - o.path.position) < TOUCH * (track.radius + o.radius) for o in others if o is not track
-    )
 
 
 def flow_at(flow: Flow, track: Track, aspect: float) -> complex | None:

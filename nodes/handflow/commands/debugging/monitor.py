@@ -8,7 +8,6 @@ import json
 import selectors
 import signal
 import socket
-import struct
 import sys
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from handflow.errors import SetupError
 from handflow.outputs.osc.layout import Protocol
 from handflow.outputs.osc.layouts import LAYOUTS
 from handflow.outputs.osc.receiver import OscReceiver, ReceivedStream
+from handflow.outputs.udp_listener import listening_socket
 
 MAX_ROWS = 40  # hands shown of one stream
 REDRAW_S = 0.2
@@ -97,7 +97,8 @@ def _listen(
 
 
 def _drain(receiver: OscReceiver, each: socket.socket, port: int) -> None:
-    for _ in range(1000):  # then the others have their turn, and the table
+    # Then the others have their turn, and the table.
+    for _ in range(1000):
         try:
             datagram, sender = each.recvfrom(65536)
         except BlockingIOError:
@@ -106,13 +107,13 @@ def _drain(receiver: OscReceiver, each: socket.socket, port: int) -> None:
 
 
 def _sockets(args: argparse.Namespace) -> tuple[dict[int, socket.socket], list[str]]:
-    """Those that could be had, and a line for each that could not. SetupError if it was none, or one asked for."""
+    """Those that open, and a line for each that does not. SetupError if none does, or one asked for does not."""
     asked = args.port or ([LAYOUTS[args.protocol].port] if args.protocol else [])
     ports = asked or sorted({layout.port for layout in LAYOUTS.values()})
     made, faults = {}, []
     for port in ports:
         try:
-            made[port] = _socket(args.host, port, args.group)
+            made[port] = listening_socket(args.host, port, args.group)
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or str(error)
             faults.append(f"port {port}: {why}; is a game listening there? End it, or send to another port as well")
@@ -121,27 +122,6 @@ def _sockets(args: argparse.Namespace) -> tuple[dict[int, socket.socket], list[s
             each.close()
         raise SetupError("\n".join(faults))
     return made, faults
-
-
-def _socket(host: str, port: int, group: str | None) -> socket.socket:
-    family = socket.AF_INET6 if ":" in (group or host) else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_DGRAM)
-    try:
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
-        if group:  # of a multicast every listener on this machine gets its own copy
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        made.bind((host, port))
-        made.setblocking(False)
-        if group and family == socket.AF_INET:
-            member = socket.inet_aton(group) + socket.inet_aton(host or "0.0.0.0")
-            made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, member)
-        elif group:
-            member = socket.inet_pton(family, group) + struct.pack("@I", 0)
-            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, member)
-    except (OSError, OverflowError):
-        made.close()
-        raise
-    return made
 
 
 def summary(receiver: OscReceiver) -> dict[str, Any]:

