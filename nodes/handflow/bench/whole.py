@@ -1,7 +1,7 @@
 """How fast, how light and how steady the whole graph is on this machine, measured from outside.
 
 A real `handflow run` sends to this process, which stands for the game: the latency is from the picture's capture to the
-datagram's arrival here. Machines are noisy: variants take turns, medians are told.
+datagram's arrival here. Machines are noisy: variants take turns, medians are reported.
 """
 
 import json

@@ -47,9 +47,8 @@ class RecordingPlan:
 
     file: Path
     metadata: RecordingMetadata
-    outputs: list[RecordedOutput] = field(
-        default_factory=list
-    )  # those that are known; others are told by their messages
+    # Those that are known; of others their messages say what they are.
+    outputs: list[RecordedOutput] = field(default_factory=list)
     pictures: PictureFormat = PictureFormat()
     compression: Compression = "zstd"
     split_s: float = 0.0  # 0: never
@@ -61,7 +60,7 @@ class RecordingPlan:
 
 
 class BackgroundWriter:
-    """Records what it is given. `say` is told, once, why a recording ended early, and of every further file."""
+    """Records what it is given. `say` gets one line when a recording ends early, and one for every further file."""
 
     def __init__(self, plan: RecordingPlan, say: Callable[[str], None]) -> None:
         self.plan = plan
@@ -104,7 +103,7 @@ class BackgroundWriter:
         self._take(PendingMessage(output, at, at, 0, data), len(text))
 
     def trigger(self, done: Callable[[Path], None]) -> None:
-        """Asks for the last seconds to be written; `done` is told the file."""
+        """Asks for the last seconds to be written; `done` gets the file."""
         with self._changed:
             self._triggers.append(done)
             self._changed.notify()

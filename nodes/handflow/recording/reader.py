@@ -39,7 +39,7 @@ class RecordedMessage(NamedTuple):
 
 
 class Recording:
-    """A file that was recorded. RecordingError if it is none; what is wrong with one is told by `fault` and `cut`."""
+    """A file that was recorded. RecordingError if it is none; `fault` and `cut` say what is wrong with one."""
 
     def __init__(self, file: Path) -> None:
         self.file = Path(file)
@@ -162,12 +162,12 @@ class Recording:
             self.cut = self.damage.pop().start if at_end else len(self.data)
         else:
             self.index = index_is_whole(self.data)
-            for told in summary_of(self.data) if self.index else ():
-                self._define(told.opcode, self.data[told.start + HEAD.size : told.end])
-        for chunk in self.chunks:  # the outputs are told in the first that is whole
+            for record in summary_of(self.data) if self.index else ():
+                self._define(record.opcode, self.data[record.start + HEAD.size : record.end])
+        for chunk in self.chunks:  # the first that is whole has the definitions of all outputs
             try:
-                for opcode, record in records_of(self.data, chunk):
-                    self._define(opcode, record)
+                for opcode, definition in records_of(self.data, chunk):
+                    self._define(opcode, definition)
             except DamagedChunk:
                 continue
             break

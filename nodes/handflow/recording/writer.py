@@ -61,8 +61,8 @@ class Recorder:
         if output.schema:
             schema = self._mcap.register_schema(f"handflow.{output.kind}", "jsonschema", output.schema.encode())
         encoding = "json" if output.name == STATUS else "msgpack"
-        told = {"kind": output.kind, "run": output.run}
-        self._channels[output.name] = self._mcap.register_channel(output.name, encoding, schema, told)
+        metadata = {"kind": output.kind, "run": output.run}
+        self._channels[output.name] = self._mcap.register_channel(output.name, encoding, schema, metadata)
 
     def end_chunk(self) -> None:
         self._mcap.flush()

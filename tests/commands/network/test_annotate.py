@@ -303,7 +303,7 @@ def test_the_command_serves_the_page_and_stops_with_everything_saved(
     second = run("annotate", clip, "-o", folder, "--port", 0, "--model", "none")
     assert second.end() == 1
     assert [line.split("labels: ")[1] for line in second.err] == [
-        "another annotate labels into this folder; give another folder for the labels with -o\n"
+        "another `handflow annotate` is using this folder; give another folder for the labels with -o\n"
     ]
     assert started.stop(signal.SIGTERM) == 0
     assert started.err == []

@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     cv2.setNumThreads(1)
     silence_opencv()
     clips, pictures = opened(args.clips)  # before there is a folder for the labels of what cannot be read
-    with alone(Path(args.out)):
+    with only_one(Path(args.out)):
         return _run(args, Session(clips, pictures, Path(args.out), args.every))
 
 
@@ -74,14 +74,14 @@ def _run(args: argparse.Namespace, session: Session) -> int:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def only_one(folder: Path) -> Iterator[None]:
     """Keeps others from labelling into the folder: each would take away what the other has saved. SetupError."""
     lock = FileLock(folder / ".annotate.lock", timeout=0)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except Timeout:
-        raise SetupError(f"{folder}: another annotate labels into this folder; {ELSEWHERE}") from None
+        raise SetupError(f"{folder}: another `handflow annotate` is using this folder; {ELSEWHERE}") from None
     except OSError as error:
         raise SetupError(f"{folder}: cannot be written: {error.strerror}") from None
     try:
@@ -120,18 +120,20 @@ def finder(model: str, profile: str) -> Iterator[Finder]:
 def serve(session: Session, port: int = 0) -> WebServer:
     """The page, with what it asks; to be started."""
 
-    def told(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-        def asked(given: dict[str, Any]) -> dict[str, Any]:
+    def reporting(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+        """The same, with a SetupError (the disk is full) as what the page shows."""
+
+        def reply(given: dict[str, Any]) -> dict[str, Any]:
             try:
                 return answer(given)
-            except SetupError as error:  # the disk is full
+            except SetupError as error:
                 raise ValueError(str(error)) from error
 
-        return asked
+        return reply
 
     web = WebServer(PAGE, port=port)
     web.get("/state", session.state)
-    for name in ("show", "edit", "undo"):
-        web.post(f"/{name}", told(getattr(session, name)))
+    for path, answer in {"/show": session.show, "/edit": session.edit, "/undo": session.undo}.items():
+        web.post(path, reporting(answer))
     web.jpeg("/picture/{clip:\\d+}/{frame:\\d+}", session.picture)
     return web

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from handflow.commands._arguments import number
 from handflow.recording.difference import Allowed, compare, load
 
 
@@ -19,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("value", 0.05, "of radius (widths), score and open"),
         ("identity", 0, "hands that go on under another identity"),
     ):
-        parser.add_argument(f"--{name}", type=float, default=default, metavar="MAX", help=f"{help_}; default {default}")
+        parser.add_argument(
+            f"--{name}", type=number(0), default=default, metavar="MAX", help=f"{help_}; default {default}"
+        )
     parser.add_argument("--json", action="store_true")
 
 

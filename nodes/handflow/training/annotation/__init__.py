@@ -1,1 +1,1 @@
-"""Labelling clips: key frames, and boxes carried between them."""
+"""Labelling clips: key frames, and boxes propagated between them."""

@@ -1,4 +1,4 @@
-"""Boxes carried from one picture to the next by optical flow: Median Flow (Kalal et al. 2010), from either side.
+"""Boxes propagated from one picture to the next by optical flow: Median Flow (Kalal et al. 2010), from either side.
 
 A grid of points in each box is followed by pyramidal Lucas-Kanade, there and back again. Points that do not come back
 to where they started are dropped; the box moves by the median of the others' shifts and grows by the median of how
@@ -18,7 +18,7 @@ FEWEST = 20  # of its 100 points must come back, else the hand is lost; with 6 m
 BACK = 0.06  # of the box's longer side (and at least a pixel): a point that comes back farther away went astray
 GROWTH = 1.15  # of a hand from one frame to the next at most
 SEEN = 1 / 3  # share of a box inside the picture; with less the hand has left
-APART = 0.5  # of the box's longer side: two ways of carrying it that differ by more are both doubtful
+APART = 0.5  # of the box's longer side: where both directions differ by more, both are doubtful
 
 
 class Propagated(NamedTuple):
@@ -112,7 +112,7 @@ def inside(box: Sequence[float] | np.ndarray, width: int, height: int) -> float:
 
 
 def blend(forward: Propagated, backward: Propagated, share: float) -> Propagated:
-    """Boxes carried from the key frame before and from the one after; `share` of the way between them lies behind.
+    """Boxes propagated from the key frame before and from the one after; `share` of the way between them lies behind.
 
     Where only one of the two was sure, it counts alone. Where both were and lie apart, neither is.
     """

@@ -1,4 +1,4 @@
-"""COCO's labels (https://cocodataset.org/#format-data) -> lines of ours. Kinds are told by categories' names.
+"""COCO's labels (https://cocodataset.org/#format-data) -> lines of ours. A category's name says the kind.
 
 A person with keypoints becomes coarse boxes where the hands should be: a hand is about as long as .7 of the forearm,
 and its middle lies .35 of it beyond the wrist.
