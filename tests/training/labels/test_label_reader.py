@@ -1,4 +1,4 @@
-"""Label files, good and bad, and the samples made from them."""
+"""Label files, good and bad."""
 
 import json
 
@@ -6,13 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow.training.augment import compose, merge, mirror, visible
-from handflow.training.drawn_hand import draw_hand
 from handflow.training.labels.data import LabelError, read_labels
 from handflow.training.labels.line import parse_line
 from handflow.training.labels.pictures import LabelledPicture, fingerprint, split
-from handflow.training.layers import Layer, covered, place, turn_boxes
-from handflow.training.pool import Pool
 from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN
 
 
@@ -197,90 +193,3 @@ def test_a_changed_box_changes_the_fingerprint(tmp_path):
     before = fingerprint(pictures)
     pictures[0].boxes[0, 0] += 1
     assert fingerprint(pictures) != before
-
-
-def test_mirroring_moves_a_box_to_the_other_side():
-    image = np.zeros((120, 160, 3), np.uint8)
-    image[30:70, 40:70] = 255
-    mirrored, boxes = mirror(image, np.array([[40.0, 30, 30, 40]]))
-    assert boxes.tolist() == [[90, 30, 30, 40]]
-    assert mirrored[50, 95].tolist() == [255, 255, 255]
-
-
-def test_a_box_turned_by_a_quarter_lies_on_its_side():
-    turn = np.array([[0.0, -1], [1, 0]])
-    boxes = turn_boxes(np.array([[10.0, 20, 30, 40]]), turn, 2.0, np.array([200.0, 0]))
-    assert boxes == pytest.approx(np.array([[80, 20, 80, 60]]))  # centre (25, 40) -> (-40, 25) * 2 + (200, 0)
-
-
-def test_a_hand_cut_off_by_the_edge_is_ignored_and_one_outside_is_gone():
-    boxes = np.array([[-20, 10, 30, 30], [-8, 10, 30, 30], [200, 10, 30, 30], [50, 50, 4, 4]])
-    left, kinds = visible(boxes, np.array([OPEN, OPEN, OPEN, OTHER]), 160, 120)
-    assert kinds.tolist() == [IGNORE, OPEN, IGNORE]  # a third is left; most is left; too small to tell
-    assert left.tolist() == [[0, 10, 10, 30], [0, 10, 22, 30], [50, 50, 4, 4]]
-
-
-def test_a_covered_hand_is_gone():
-    def layer(alpha, box):
-        return Layer(np.zeros((120, 160, 3), np.uint8), alpha, np.array([box], np.float32), np.array([OPEN]))
-
-    cover = np.zeros((120, 160), np.float32)
-    cover[:, :80] = 1
-    _, boxes, kinds = merge([layer(np.ones((120, 160), np.float32), [20, 20, 30, 30]), layer(cover, [60, 60, 10, 10])])
-    assert boxes.tolist() == [[60, 60, 10, 10]]
-    assert kinds.tolist() == [OPEN]
-
-
-def hand_picture(folder):
-    """A red square for a hand on a grey wall."""
-    image = np.full((120, 160, 3), 90, np.uint8)
-    image[30:70, 40:70] = [30, 60, 220]
-    path = folder / "hand.png"
-    cv2.imwrite(str(path), image)
-    return picture(path=path)
-
-
-def redness(image):
-    return image[..., 2].astype(int) - image[..., 0]
-
-
-@pytest.mark.parametrize("cut", [False, True])
-@pytest.mark.parametrize("seed", range(4))
-def test_a_placed_hand_lies_in_its_box(tmp_path, cut, seed):
-    rng = np.random.default_rng(seed)
-    for _ in range(20):  # until one is not over the edge
-        layer = place(rng, hand_picture(tmp_path), 40.0, 320, 180, cut=cut)
-        boxes, kinds = visible(layer.boxes, layer.kinds, 320, 180)
-        if len(kinds) and IGNORE not in kinds:
-            break
-    assert len(kinds)
-    assert IGNORE not in kinds
-    x, y, w, h = boxes[0]
-    lit = np.argwhere((redness(layer.image) > 100) & (layer.alpha > 0.5))
-    assert lit.mean(axis=0) == pytest.approx([y + h / 2, x + w / 2], abs=2.5)
-
-
-def test_the_same_seed_makes_the_same_sample(tmp_path):
-    pool = Pool([hand_picture(tmp_path)])
-    one, two = (compose(np.random.default_rng(5), pool, 320, 180) for _ in range(2))
-    other = compose(np.random.default_rng(6), pool, 320, 180)
-    assert (one.image == two.image).all()
-    assert (one.boxes == two.boxes).all()
-    assert one.image.shape != other.image.shape or (one.image != other.image).any()
-
-
-def test_samples_hold_hands_down_to_a_fiftieth_of_the_width(tmp_path):
-    pool = Pool([hand_picture(tmp_path)])
-    samples = [compose(np.random.default_rng(n), pool, 320, 180) for n in range(80)]
-    sizes = np.concatenate([s.boxes[s.kinds != IGNORE, 2:].max(axis=1, initial=0) for s in samples]) / 320
-    assert sizes.min() < 0.035
-    assert sizes.max() > 0.2
-
-
-def test_a_drawn_hand_fills_its_box():
-    for number in range(12):
-        layer = draw_hand(np.random.default_rng(number), 60.0, 320, 192)
-        (box,) = layer.boxes
-        assert box[2:].max() == pytest.approx(60, abs=0.5)
-        if (box[:2] > 0).all() and (box[:2] + box[2:] < [320, 192]).all():
-            assert covered(layer.alpha, box) > 0.5

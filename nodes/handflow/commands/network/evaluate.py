@@ -8,7 +8,7 @@ from pathlib import Path
 
 import cv2
 
-from handflow.commands._arguments import number
+from handflow.commands._arguments import number, whole
 from handflow.errors import SetupError
 from handflow.outputs.result_files import writable
 from handflow.runtime.inline import started
@@ -88,7 +88,7 @@ def of_model(args: argparse.Namespace, model: Model, name: str, profile: Profile
     if args.demo:
         picture = made(args.report) / f"{title}-demo.png" if args.report else None
         with started(stage):
-            tracking |= clips.follow_demo(int(args.demo), args.seconds, stage, picture=picture)
+            tracking |= clips.follow_demo(args.demo, args.seconds, stage, picture=picture)
     return result | ({"tracking": tracking} if tracking else {})
 
 
@@ -128,7 +128,7 @@ def counted(seen: Iterable[Detections], args: argparse.Namespace, name: str) -> 
     if args.report:
         folder = made(args.report)
         draw_curves(kept, folder / f"{name}-curves.png", name)
-        if bad := worst_pictures(kept, result["all"]["threshold"], int(args.worst)):
+        if bad := worst_pictures(kept, result["all"]["threshold"], args.worst):
             cv2.imwrite(str(folder / f"{name}-worst.png"), contact_sheet(bad))
     if args.draw:
         folder = made(args.draw)
@@ -170,7 +170,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json-lines", metavar="OUT", help="also write what was found, in `detect`'s format")
     add(
         "--demo",
-        type=number(1, 20),
+        type=whole(1, 20),
         metavar="HANDS",
         help="also follow so many hands through the demo, whose truth is known",
     )
@@ -185,7 +185,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--report", metavar="FOLDER", help="also write curves and contact sheets of the worst pictures, as PNG")
     add(
         "--worst",
-        type=number(1, 300),
+        type=whole(1, 300),
         default=30,
         metavar="N",
         help="pictures on the contact sheet (default 30)",
