@@ -12,6 +12,8 @@ import pytest
 from support.graphs import HEADLESS, Game, Run, left, until
 from support.oscdump import Dump
 
+from handflow.__main__ import main
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_run_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -43,6 +45,21 @@ def run() -> Iterator[Callable[..., Run]]:
             return started
 
         yield start
+
+
+@pytest.fixture
+def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
+    """Carries out a command that succeeds, without a process for it; its lines."""
+
+    def carry_out(*arguments: object, cwd: Path) -> list[str]:
+        monkeypatch.chdir(cwd)
+        capsys.readouterr()
+        status = main([*map(str, arguments)])
+        said = capsys.readouterr()
+        assert status == 0, said.err
+        return said.out.splitlines()
+
+    return carry_out
 
 
 @pytest.fixture

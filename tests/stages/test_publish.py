@@ -148,11 +148,11 @@ def test_readers_are_told_of_an_empty_picture_when_hands_stop_coming_and_at_the_
 
 
 def test_a_reader_that_does_not_read_delays_nobody_and_costs_no_memory(started) -> None:
-    node, reader = started()
+    node, reader = started(name="long" * 5000)
     done = threading.Event()
 
     def send() -> None:
-        for seq in range(20_000):
+        for seq in range(2000):
             node.process(hands(seq))
         done.set()
 
@@ -164,7 +164,8 @@ def test_a_reader_that_does_not_read_delays_nobody_and_costs_no_memory(started) 
     while reader.socket.poll(200):
         reader.next()
         lines += 1
-    assert lines < 20_000
+    # 40 MB in all: more than may wait here and in the system.
+    assert lines < 2000
 
 
 def test_another_address_needs_to_be_meant() -> None:

@@ -109,10 +109,9 @@ def last(folder: Path) -> list[int]:
     return [int(word) for word in lines[-1].split()] if lines else []
 
 
-def asked(run: Callable[..., Run], folder: Path, *arguments: str) -> list[str]:
-    command = run(*arguments, "--graph", "graph.yaml", cwd=folder)
-    assert command.end() == 0, command.err
-    return [line.rstrip("\n") for line in command.out]
+@pytest.fixture
+def asked(command: Callable[..., list[str]], folder: Path) -> Callable[..., list[str]]:
+    return lambda *arguments: command(*arguments, "--graph", "graph.yaml", cwd=folder)
 
 
 @pytest.fixture
@@ -132,35 +131,37 @@ def refused(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
     return say
 
 
-def test_settings_are_set_shown_and_saved(run: Callable[..., Run], folder: Path, started: Run) -> None:
-    assert asked(run, folder, "get") == ["source.height=7", "gain.gain=2", "gain.lot=fine"]
+def test_settings_are_set_shown_and_saved(
+    command: Callable[..., list[str]], asked: Callable[..., list[str]], folder: Path, started: Run
+) -> None:
+    assert asked("get") == ["source.height=7", "gain.gain=2", "gain.lot=fine"]
     before = last(folder)[2]
-    asked(run, folder, "set", "gain.gain=5")
+    asked("set", "gain.gain=5")
     until(lambda: last(folder)[0] == 5, "it has no effect")
     assert last(folder)[2] > before  # and what the node had gathered is still there
-    asked(run, folder, "set", "source.height=9")  # takes a stop and a start
+    asked("set", "source.height=9")  # takes a stop and a start
     until(lambda: last(folder)[1] == 9, "it has no effect")
-    assert asked(run, folder, "get", "gain.gain") == ["5"]
-    assert json.loads(asked(run, folder, "get", "source", "--json")[0]) == {"source": {"height": 9}}
+    assert asked("get", "gain.gain") == ["5"]
+    assert json.loads(asked("get", "source", "--json")[0]) == {"source": {"height": 9}}
 
     started.kill("gain")  # what was set outlives a crash
     until(lambda: last(folder)[2] < before, "it does not come back")
     assert last(folder)[:2] == [5, 9]
 
     (folder / "elsewhere").mkdir()
-    asked(run, folder, "save", "elsewhere/saved.yaml")
+    asked("save", "elsewhere/saved.yaml")
     text = (folder / "elsewhere" / "saved.yaml").read_text()
     assert "# what somebody wrote\n" in text
     assert "      gain: 5    # twice\n" in text
     saved = read(folder / "elsewhere" / "saved.yaml").nodes
     assert (saved["source"].settings, saved["gain"].run) == ({"height": 9}, "../gain.py")
-    assert run("check", folder / "elsewhere" / "saved.yaml").end() == 0
+    command("check", "elsewhere/saved.yaml", cwd=folder)
     assert (folder / "graph.yaml").read_text() == GRAPH
     assert started.stop() == 0
 
 
 def test_what_is_wrong_changes_nothing_and_is_one_line(
-    run: Callable[..., Run], folder: Path, started: Run, refused: Callable[..., str]
+    asked: Callable[..., list[str]], folder: Path, started: Run, refused: Callable[..., str]
 ) -> None:
     assert refused("set", "gain.gain=12") == "gain: gain: expected int <= 9, got 12"
     assert "gain: expected int, got '3'" in refused("set", "gain.gain='3'")
@@ -173,7 +174,7 @@ def test_what_is_wrong_changes_nothing_and_is_one_line(
     assert "cannot be written" in refused("save", "nowhere/graph.yaml")
     count = last(folder)[2]
     until(lambda: last(folder)[2] > count, "it does not go on")
-    assert asked(run, folder, "get", "gain.lot") == ["fine"]
+    assert asked("get", "gain.lot") == ["fine"]
     assert started.err == []
 
 
