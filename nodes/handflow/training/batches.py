@@ -47,12 +47,9 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
     count = max(1, settings.batch * 2 // 5) if large else settings.batch
     width, height = (FAR_SIZES if large else NEAR_SIZES)[rng.choice(4, p=[0.45, 0.25, 0.15, 0.15])]
     samples = [compose(rng, pool, width, height) for _ in range(count)]
-    drawn = [
-        draw_targets(
-            s.boxes / STRIDE, s.kinds, width // STRIDE, height // STRIDE, settings.target, settings.other_weight
-        )
-        for s in samples
-    ]
+    columns, rows = width // STRIDE, height // STRIDE
+    shape, other = settings.target, settings.other_weight
+    drawn = [draw_targets(s.boxes / STRIDE, s.kinds, columns, rows, shape, other) for s in samples]
     if not settings.mask:
         drawn = [t._replace(mask=np.ones_like(t.mask)) for t in drawn]
     coarse = [np.insert(t.coarse, 0, number, axis=1) for number, t in enumerate(drawn)]  # (k, 4): sample, x, y, side
@@ -60,7 +57,7 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
     maps = {name: np.stack([getattr(t, name) for t in drawn]) for name in drawn[0]._fields[:-1]}  # (B, c, h/4, w/4)
     whole = {"image": images, "coarse": np.concatenate(coarse), **maps}
     if settings.prior:
-        whole["prior"] = np.stack([made_up_prior(rng, s, width // STRIDE, height // STRIDE) for s in samples])
+        whole["prior"] = np.stack([made_up_prior(rng, s, columns, rows) for s in samples])
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in whole.items()}
 
 

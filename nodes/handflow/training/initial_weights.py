@@ -1,5 +1,6 @@
 """The weights a training begins from: of a checkpoint, or of an exported model file."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,46 +16,54 @@ from .network import Network
 def begin_from(network: Network, path: Path, images: Tensor) -> int:
     """Gives the network the weights of a checkpoint or of an exported fp32 file where they fit; how many tensors did.
 
-    An exported file has its batch normalisation folded into the convolutions; `images` (B, 3, h, w) tell what mean and
+    An exported file has its batch normalisation folded into the convolutions; `images` (B, 3, h, w) say what mean and
     spread to unfold it with. Raises SetupError.
     """
     if path.suffix != ".onnx":
         return _fill(network, read_checkpoint(path)["mean"])
+    folded = read_convolutions(path)
+    weights = {f"{name}.weight": values[0] for name, values in folded.items()}
+    count = _fill(network, weights | {"out.bias": folded["out"][-1]})
+    return count + unfold_norms(network, {name: values[-1] for name, values in folded.items()}, images)
+
+
+def read_convolutions(path: Path) -> dict[str, list[Tensor]]:
+    """Weight and bias of each convolution of an exported fp32 file, by the module it stems from. Raises SetupError."""
     import onnx
 
     try:
         graph = onnx.load(path).graph
         stored = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
-        folded = {_module(n.name): [stored[name] for name in n.input[1:]] for n in graph.node if n.op_type == "Conv"}
+        return {_module(n.name): [stored[name] for name in n.input[1:]] for n in graph.node if n.op_type == "Conv"}
     except Exception as error:  # protobuf and onnx each raise their own
-        raise SetupError(f"{path} is not an fp32 model file of `handflow export` ({type(error).__name__})") from None
-    weights = {f"{name}.weight": values[0] for name, values in folded.items()}
-    count = _fill(network, weights | {"out.bias": folded["out"][-1]})
-    norms = {name: module for name, module in network.named_modules() if isinstance(module, nn.BatchNorm2d)}
+        raise SetupError(f"{path}: expected an fp32 model file of `handflow export` ({type(error).__name__})") from None
 
-    def unfold(norm: nn.BatchNorm2d, bias: Tensor) -> None:
-        def look(_: nn.Module, given: tuple[Tensor]) -> None:
-            mean, var = given[0].mean((0, 2, 3)), given[0].var((0, 2, 3), correction=0)
-            norm.running_mean, norm.running_var = mean, var
-            norm.weight.data.copy_((var + norm.eps).sqrt())  # what comes out is what the folded convolution gave
-            norm.bias.data.copy_(mean + bias)
 
-        hooks.append(norm.register_forward_pre_hook(look))
+def unfold_norms(network: Network, biases: dict[str, Tensor], images: Tensor) -> int:
+    """Sets each batch normalisation so that it gives what the folded convolution before it gave; how many tensors fit.
 
+    From the first level on, each takes its mean and spread from what the levels before it give for `images`.
+    """
     hooks: list[Any] = []
-    for name, norm in norms.items():
-        convolution = f"{name.rpartition('.')[0]}.0"
-        bias = folded.get(convolution, [torch.empty(0)])[-1]
-        if bias.shape == norm.bias.shape:
-            unfold(norm, bias)
-            count += 4
+    for name, norm in network.named_modules():
+        if isinstance(norm, nn.BatchNorm2d):
+            bias = biases.get(f"{name.rpartition('.')[0]}.0", torch.empty(0))
+            if bias.shape == norm.bias.shape:
+                hooks.append(norm.register_forward_pre_hook(partial(_unfold, bias)))
     network.eval()
     with torch.no_grad():
-        network(images)  # from the first level on, each sees what the ones before it give
+        network(images)
     network.train()
     for hook in hooks:
         hook.remove()
-    return count
+    return 4 * len(hooks)
+
+
+def _unfold(bias: Tensor, norm: nn.BatchNorm2d, given: tuple[Tensor]) -> None:
+    mean, var = given[0].mean((0, 2, 3)), given[0].var((0, 2, 3), correction=0)
+    norm.running_mean, norm.running_var = mean, var
+    norm.weight.data.copy_((var + norm.eps).sqrt())
+    norm.bias.data.copy_(mean + bias)
 
 
 def _module(node: str) -> str:
