@@ -1,7 +1,8 @@
 """Cameras on the network: JPEGs over HTTP, read here, and RTSP, read by FFmpeg.
 
 Both are a `Capture` like any camera; what goes wrong with one is an OSError whose text says it without the password.
-Nothing here waits for a server for ever, and whoever cannot wait leaves the thread that does: see reader.py.
+Nothing here waits for a server for ever. A caller that must not wait at all uses a CameraReader (reader.py), whose
+thread does.
 """
 
 from handflow.runtime.address import masked

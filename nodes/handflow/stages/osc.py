@@ -45,7 +45,7 @@ class Osc(Node):
         slots = dict(zip(pairs[::2], pairs[1::2], strict=True))
         for sender in self.senders:
             sender.number = self.first - 1
-            # Whom a crash has left in the games.
+            # Hands that a crashed process has left in the games.
             sender.last = state_of_slots(slots)
         self.builder = FrameBuilder(slots)
         self._stored: dict[int, int] | None = None  # the slots that `persistent` holds

@@ -1,6 +1,6 @@
 """What a layout is: a function from a frame's update to packets, and what a target chooses of it.
 
-A message that stands beside the packets goes in a datagram of its own.
+Packets are bundled into datagrams; a message given as bytes (an event) is sent alone, in a datagram of its own.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """Credit: how an edge with `keep: all` loses nothing, and how a reader that has stopped is kept from stopping others.
 
 A reader may be CREDIT messages behind. It says who it is by a subscription of its own, which ZeroMQ repeats to a
-producer that has been started again and takes back from a reader that has died; then it acknowledges what it has read,
-by messages against the stream. This module is what both ends keep account of, and knows no socket.
+producer that has been started again and takes back from a reader that has died. Then it sends acknowledgements of what
+it has read to the producer. This module keeps both ends' accounts and does no input or output.
 """
 
 import secrets

@@ -22,13 +22,13 @@ from .wire import Nothing, nothing_in
 # Messages that are read one by one when another process has taken over, here or at the other end: what has been held up
 # then comes at once, and is not to be skipped.
 CATCH_UP = 12
-# A message that was waited for so long came to an empty socket.
+# After a wait this long the socket was empty before the message came, so it is the newest.
 FRESH_S = 0.0005
-# The sender of a message that is so much older than the driving one must have stopped.
+# A message this much older than the driving one means that its sender has stopped.
 OLD_S = 1.0
-# Of an input that is looked up by frame.
+# The last messages that `same` keeps, to look a frame up in.
 HELD_MESSAGES = 8
-# An input that had nothing for so many driving messages in a row is not waited for.
+# After this many driving messages without a match the input counts as dead and is not waited for.
 MISSES = 3
 # How often one that waits for as long as it takes looks whether the producer has ended.
 LOOK_MS = 50
@@ -94,10 +94,10 @@ class Newest:
         return bool(self._waiting) or self.subscription.readable()
 
     def done(self) -> None:
-        """Nobody waits to hear so."""
+        """Does nothing: this policy acknowledges no messages."""
 
     def rest(self) -> None:
-        """There is nothing to do either."""
+        """Does nothing: this policy acknowledges no messages."""
 
     def _read(self, data: bytes) -> Received | None:
         """Decodes a message, and counts those before it that were skipped."""
@@ -151,10 +151,10 @@ class SameFrame:
                     del self._held[next(iter(self._held))]
 
     def done(self) -> None:
-        """Nobody waits to hear so."""
+        """Does nothing: this policy acknowledges no messages."""
 
     def rest(self) -> None:
-        """There is nothing to do either."""
+        """Does nothing: this policy acknowledges no messages."""
 
 
 class Lossless:
@@ -177,7 +177,7 @@ class Lossless:
         return self._read(subscription.receive(timeout_s))
 
     def read_in_turn(self, postponed: bool = False) -> None:
-        """As it always does."""
+        """Does nothing: every message is read in turn anyway."""
 
     def waiting(self) -> bool:
         """Whether there is something to read."""

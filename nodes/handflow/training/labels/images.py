@@ -27,7 +27,7 @@ def read_image(path: Path) -> np.ndarray:
 
 
 class Clip:
-    """A clip's frames by number, each the one that reading from the first on comes to. Raises LabelError.
+    """A clip's frames by number, exactly as a sequential read counts them, never by an inexact seek. Raises LabelError.
 
     As many as fit into `kept_bytes` are kept, so that a short clip is decoded once and a long one fills no memory.
     """
