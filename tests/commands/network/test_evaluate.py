@@ -221,8 +221,11 @@ def test_somebody_elses_detections_need_only_places_and_scores(desk, capsys):
     ("lines", "said"),
     [
         ('{"source": "a.png", "frame": 0, "hands": []}\n', r"theirs\.jsonl: has no line for .*b\.png"),
-        ("not json\n", r"theirs\.jsonl:1: JSONDecodeError .* was expected"),
-        ('{"source": "a.png", "frame": 0, "hands": [{"x": 0.5, "y": 0.5}]}\n', r"theirs\.jsonl:1: KeyError 'score'"),
+        ("not json\n", r"theirs\.jsonl:1: expected .*, got 'not json' \(JSONDecodeError "),
+        (
+            '{"source": "a.png", "frame": 0, "hands": [{"x": 0.5, "y": 0.5}]}\n',
+            r"theirs\.jsonl:1: expected .* \(KeyError 'score'\)",
+        ),
     ],
 )
 def test_bad_detections_are_named(desk, lines, said):

@@ -45,10 +45,9 @@ def read_lines(path: Path) -> list[Line]:
                 [(float(hand["x"]), float(hand["y"]), float(hand["score"])) for hand in line["hands"]]
                 line["source"], line["frame"]
             except (ValueError, TypeError, KeyError) as error:
-                wanted = (
-                    '{"source", "frame", "hands": [{"x", "y", "score"}]} was expected, as `handflow detect` writes it'
-                )
-                raise LabelError(f"{path}:{number}: {type(error).__name__} {error} in this line; {wanted}") from None
+                wanted = '{"source", "frame", "hands": [{"x", "y", "score"}]} as `handflow detect` writes it'
+                reason = f"{type(error).__name__} {error}"
+                raise LabelError(f"{path}:{number}: expected {wanted}, got {text[:40]!r} ({reason})") from None
             lines.append(line)
     return lines
 

@@ -1,4 +1,4 @@
-"""What `evaluate` found, to look at: tables as text; curves and the worst pictures as PNG."""
+"""What `evaluate` found, as tables of text."""
 
 import numpy as np
 
