@@ -4,8 +4,9 @@ import argparse
 import importlib
 import sys
 
-from . import __version__
-from .commands._console import complain
+from handflow import __version__
+from handflow.commands._console import complain
+
 from .errors import GraphError, RunError, SetupError
 
 # Group of `handflow --help` -> verb -> (module of `commands`, what it does).

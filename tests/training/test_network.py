@@ -12,11 +12,11 @@ import torch
 
 from handflow import SetupError
 from handflow.commands.network import train as command
-from handflow.training.augment import TrainingSample
-from handflow.training.batches import made_up_prior
 from handflow.training.coarse_labels import assign_coarse
 from handflow.training.losses import focal, loss_of, quality
 from handflow.training.network import Network
+from handflow.training.samples.batches import made_up_prior
+from handflow.training.samples.compose import TrainingSample
 from handflow.training.settings import Settings
 from handflow.training.targets import OPEN, draw_targets
 

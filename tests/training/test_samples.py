@@ -4,11 +4,11 @@ import cv2
 import numpy as np
 import pytest
 
-from handflow.training.augment import compose, merge, mirror, visible
-from handflow.training.drawn_hand import draw_hand
 from handflow.training.labels.pictures import LabelledPicture
-from handflow.training.layers import Layer, covered, place, turn_boxes
-from handflow.training.pool import Pool
+from handflow.training.samples.compose import compose, merge, mirror, visible
+from handflow.training.samples.drawn_hand import draw_hand
+from handflow.training.samples.layers import Layer, covered, place, turn_boxes
+from handflow.training.samples.pool import Pool
 from handflow.training.targets import IGNORE, OPEN, OTHER
 
 

@@ -21,13 +21,13 @@ from handflow import __version__
 from handflow.errors import SetupError
 from handflow.training.evaluation.evaluate import evaluate
 from handflow.training.labels.data import read_labels
+from handflow.training.samples.compose import calibration_pictures
+from handflow.training.samples.pool import Pool
 from handflow.vision.model import OUTPUTS, PROFILES, Model, open_model
 from handflow.vision.model_choice import MAX_INT8_DEVIATION, deviation
 
-from .augment import calibration_pictures
 from .checkpoint import read_checkpoint
 from .network import MULTIPLE, STRIDE, Network
-from .pool import Pool
 from .quantisation import describe, quantise
 
 SIZES = {"near": (320, 192), "mid": (448, 256), "far": (512, 288)}  # of a 16:9 picture; others get the same area

@@ -20,16 +20,16 @@ from torch.utils.data import DataLoader
 from handflow.errors import SetupError
 from handflow.training.labels.data import read_labels
 from handflow.training.labels.pictures import fingerprint, split
+from handflow.training.samples.batches import Batch, Batches, make_batch
+from handflow.training.samples.compose import calibration_pictures
+from handflow.training.samples.pool import Pool
 from handflow.vision.model import model_path
 
-from .augment import calibration_pictures
-from .batches import Batch, Batches, make_batch
 from .checkpoint import TrainingState, last_good, resume, save
 from .coarse_labels import assign_coarse
 from .initial_weights import begin_from
 from .losses import loss_of
 from .network import Network
-from .pool import Pool
 from .progress import progress_bar
 from .settings import Settings
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from handflow.errors import LabelError
 
-from .foreign import NONE, ForeignLine, Kinds, find_picture, group_of, plain, source_of
+from .foreign_formats import NONE, ForeignLine, Kinds, find_picture, group_of, plain, source_of
 from .line import HandLabel, LabelLine
 
 HAND_LENGTH, HAND_AHEAD = 0.7, 0.35  # of the forearm

@@ -12,7 +12,7 @@ import numpy as np
 
 from handflow.errors import LabelError
 
-from .foreign import NONE, ForeignLine, Kinds, find_picture, group_of, source_of
+from .foreign_formats import NONE, ForeignLine, Kinds, find_picture, group_of, source_of
 from .line import HandLabel, LabelLine
 from .pictures import ClipEntry
 

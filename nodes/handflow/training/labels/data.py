@@ -7,9 +7,9 @@ from handflow.errors import LabelError
 
 from .coco import coco
 from .cvat import cvat
-from .foreign import ForeignLine, read_json
+from .foreign_formats import ForeignLine, read_json
+from .legacy_words import in_todays_words
 from .line import json_lines, parse_line
-from .older_words import in_todays_words
 from .pictures import ClipEntry, LabelledPicture, picture_of
 from .yolo import yolo, yolo_names
 

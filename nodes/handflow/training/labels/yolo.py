@@ -14,7 +14,7 @@ from ruamel.yaml.error import YAMLError
 from handflow.capture.images import is_image
 from handflow.errors import LabelError
 
-from .foreign import NONE, ForeignLine, Kinds, group_of
+from .foreign_formats import NONE, ForeignLine, Kinds, group_of
 from .images import read_image
 from .line import HandLabel, LabelLine
 

@@ -8,11 +8,12 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from .camera import camera_effects
+from handflow.training.targets import IGNORE
+
+from .camera_effects import camera_effects
 from .drawn_hand import draw_hand
 from .layers import Layer, black, covered, distract, fit, place, scene
 from .pool import Pool, WeightedPictures
-from .targets import IGNORE
 
 SMALLEST_PX = 6  # a smaller hand is a region to ignore: at this size there is nothing to learn
 KINDS_OF_SAMPLE = {"near": 0.16, "whole": 0.18, "far": 0.36, "shrunk": 0.22, "empty": 0.08}  # and how often

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 
 from handflow.synthetic.hand_model import PIXELS, Sprite, paint, solid
+from handflow.training.targets import OPEN, OTHER, UNKNOWN
 
 from .layers import Layer, rotation
-from .targets import OPEN, OTHER, UNKNOWN
 
 
 def draw_hand(rng: np.random.Generator, hand_px: float, width: int, height: int) -> Layer:

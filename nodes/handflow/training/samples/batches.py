@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
+from handflow.training.network import STRIDE
+from handflow.training.settings import Settings
+from handflow.training.targets import IGNORE, draw_targets
 from handflow.vision.prior import blobs
 
-from .augment import TrainingSample, compose
-from .network import STRIDE
+from .compose import TrainingSample, compose
 from .pool import Pool
-from .settings import Settings
-from .targets import IGNORE, draw_targets
 
 Batch = dict[str, Tensor]  # image (B, 3, h, w), the maps of targets.Targets (B, c, h/4, w/4), coarse (k, 4)
 

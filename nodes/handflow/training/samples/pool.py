@@ -5,8 +5,7 @@ from collections import Counter
 import numpy as np
 
 from handflow.training.labels.pictures import LabelledPicture
-
-from .targets import OPEN
+from handflow.training.targets import OPEN
 
 FULL_PX = 300  # a picture of so many pixels squared is drawn as often as any larger one
 
