@@ -24,6 +24,8 @@ def own_run_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("TMPDIR", folder)
+        # Without bytecode each of hundreds of processes would compile all of handflow.
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setattr(tempfile, "tempdir", None)
         yield
 
@@ -51,8 +53,9 @@ def run() -> Iterator[Callable[..., Run]]:
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[str]]:
     """Carries out a command that succeeds, without a process for it; its lines."""
 
-    def carry_out(*arguments: object, cwd: Path) -> list[str]:
-        monkeypatch.chdir(cwd)
+    def carry_out(*arguments: object, cwd: Path | None = None) -> list[str]:
+        if cwd:
+            monkeypatch.chdir(cwd)
         capsys.readouterr()
         status = main([*map(str, arguments)])
         said = capsys.readouterr()

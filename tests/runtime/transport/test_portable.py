@@ -92,16 +92,17 @@ def test_what_only_posix_has_is_imported_where_it_may_be_missing() -> None:
 
 def test_a_graph_runs_stops_and_starts_again(run: Callable[..., Run], bare: Path) -> None:
     out = bare / "out"
-    for _ in range(2):
+    for time in ("first", "again"):
         out.unlink(missing_ok=True)
         started = run("run", "graph.yaml", cwd=bare)
         until(lambda: out.exists() and len(out.read_text().split()) > 3, "nothing is delivered")
-        second = run("run", "graph.yaml", cwd=bare)
-        assert second.end() == 1
-        assert "already runs" in second.err[0]
         assert len(list(bare.glob("temporary/handflow/*/*.ring"))) == 1
-        top = run("top", "--once", "--json")
-        assert top.end() == 0
+        if time == "first":
+            second = run("run", "graph.yaml", cwd=bare)
+            top = run("top", "--once", "--json")
+            assert second.end() == 1
+            assert "already runs" in second.err[0]
+            assert top.end() == 0
         assert started.stop() == 0
         assert set(out.read_text().split()) == {"True", "stopped"}  # whole pictures; the sink could say goodbye
         assert list(bare.glob("temporary/handflow/*/*.ring*")) == []
