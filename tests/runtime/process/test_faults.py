@@ -12,6 +12,7 @@ import psutil
 import pytest
 import zmq
 from support.graphs import Game, Run, left, until
+from support.quiet import in_a_quiet_moment
 
 from handflow.runtime.process.control_client import ask
 from handflow.runtime.transport.rundir import RunDir
@@ -98,15 +99,20 @@ def test_a_source_that_was_held_up_sends_no_old_picture(run: Callable[..., Run],
     started = run("run", "graph.yaml", cwd=folder)
     until(lambda: len(lines(folder, "out")) > 10, "nothing is delivered")
     camera = started.children()["camera"]
-    for number in range(15):  # at another moment of its work each time
-        camera.send_signal(signal.SIGSTOP)
-        time.sleep(0.15)
-        camera.send_signal(signal.SIGCONT)
-        time.sleep(0.1 + number / 300)
-    ages = lines(folder, "out")[:, 2]
-    print(f"oldest of {len(ages)} pictures when sent: {ages.max():.1f} ms")
-    assert ages.max() <= 100
-    assert len(ages) > 30
+
+    def held_up() -> None:
+        before = len(lines(folder, "out"))
+        for number in range(15):  # at another moment of its work each time
+            camera.send_signal(signal.SIGSTOP)
+            time.sleep(0.15)
+            camera.send_signal(signal.SIGCONT)
+            time.sleep(0.1 + number / 300)
+        ages = lines(folder, "out")[before:, 2]
+        print(f"oldest of {len(ages)} pictures when sent: {ages.max():.1f} ms")
+        assert ages.max() <= 100
+        assert len(ages) > 30
+
+    in_a_quiet_moment(held_up)
 
 
 def pipeline(folder: Path, size: str, fps: int, port: int) -> Path:

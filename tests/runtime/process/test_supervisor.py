@@ -1,0 +1,106 @@
+"""Stages that fail, hang or are killed, and graphs that are stopped: nothing is left behind."""
+
+import os
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.graphs import Run, left, memory_files, until
+from support.numbered import BOTH_IF_SLOW, PASSER, TAP, TICKER, graph, tapped, with_nodes
+
+from handflow.runtime.transport.rundir import RunDir
+
+
+@pytest.fixture
+def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    return with_nodes(tmp_path, getattr(request, "param", "auto"))
+
+
+@BOTH_IF_SLOW
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_stops_cleanly_with_status_0(run: Callable[..., Run], folder: Path, how: int) -> None:
+    endless = "ticker: {run: ticker.py}"
+    started = run("run", graph(folder, endless, PASSER, TAP), cwd=folder)
+    until(lambda: len(tapped(folder)) > 3, "nothing is delivered")
+    before = started.children()
+    assert started.stop(how) == 0
+    assert not left({child.pid for child in before.values()})
+    assert started.err == []
+
+
+@BOTH_IF_SLOW
+def test_a_stage_that_cannot_start_ends_the_run_with_its_line(run: Callable[..., Run], folder: Path) -> None:
+    broken = "passer: {run: passer.py, in: ticker, with: {broken: start}}"
+    started = run("run", graph(folder, TICKER, broken, TAP), cwd=folder)
+    assert started.end() == 1
+    assert started.err == ["passer: OSError: the passer is broken\n"]
+
+
+def test_a_port_in_use_is_one_line(run: Callable[..., Run], folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = f"server: {{run: server.py, in: ticker, with: {{port: {port}}}}}"
+        started = run("run", graph(folder, TICKER, server), cwd=folder)
+        assert started.end() == 1
+    assert len(started.err) == 1
+    assert "server: OSError: [Errno 98] Address already in use" in started.err[0]
+
+
+@BOTH_IF_SLOW
+def test_a_stage_that_fails_is_started_again_and_why_is_said(run: Callable[..., Run], folder: Path) -> None:
+    broken = "passer: {run: passer.py, in: ticker, with: {broken: process}}"
+    started = run("run", graph(folder, "ticker: {run: ticker.py}", broken, TAP), cwd=folder)
+    until(lambda: any(seq > 10 for _, seq in tapped(folder)), "it does not go on")
+    started.stop()
+    text = "".join(started.err)
+    assert "passer failed (ValueError: ten is too many); restart 1 in 0.1 s\n" in started.err
+    assert "passer.py" in text  # and where, for whoever wrote it
+
+
+@BOTH_IF_SLOW
+@pytest.mark.slow
+def test_a_stage_that_hangs_is_killed_and_started_again(run: Callable[..., Run], folder: Path) -> None:
+    started = run("run", graph(folder, "ticker: {run: ticker.py}", "frozen: {run: frozen.py, in: ticker}"), cwd=folder)
+    until(lambda: any("frozen has been at one message for" in line for line in started.err), "it is not noticed", 30)
+    until(lambda: any("frozen was killed by SIGKILL; restart 1" in line for line in started.err), "it is not restarted")
+
+
+@BOTH_IF_SLOW
+def test_a_silent_stage_is_noticed_even_when_stopped_by_a_signal(run: Callable[..., Run], folder: Path) -> None:
+    started = run("run", graph(folder, "ticker: {run: ticker.py}", PASSER, TAP), cwd=folder)
+    until(lambda: tapped(folder), "nothing is delivered")
+    os.kill(started.children()["passer"].pid, signal.SIGSTOP)
+    assert started.stop() == 0  # killed after two seconds: nothing waits for it for ever
+    assert any("passer did not stop in 2 s; killing it" in line for line in started.err)
+
+
+@pytest.mark.parametrize(
+    ("folder", "who"),
+    [
+        ("auto", "the supervisor"),
+        ("auto", "everything"),
+        ("portable", "the supervisor"),
+        pytest.param("portable", "everything", marks=pytest.mark.slow),
+    ],
+    indirect=["folder"],
+)
+def test_after_kill_9_nothing_is_left_and_the_next_start_works(run: Callable[..., Run], folder: Path, who: str) -> None:
+    file = graph(folder, "ticker: {run: ticker.py}", PASSER, TAP)
+    started = run("run", file, cwd=folder)
+    until(lambda: tapped(folder), "nothing is delivered")
+    children = started.children()
+    shared = memory_files(children.values())
+    started.process.kill()
+    if who == "everything":
+        for child in children.values():
+            child.kill()
+    started.end()
+    until(lambda: not left({child.pid for child in children.values()}), "orphans are left")
+    assert not [path for path in shared if os.path.exists(path)]
+    (folder / "out").unlink()
+    run("run", file, cwd=folder)
+    until(lambda: len(tapped(folder)) > 3, "the next start does not work")
+    rings = list(RunDir(file).path.glob("*.ring"))
+    assert len(rings) == ((folder / "transport").read_text() == "portable")  # the ticker's; the dead one's is gone
