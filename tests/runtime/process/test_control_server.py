@@ -144,6 +144,8 @@ def test_settings_are_set_shown_and_saved(
     assert asked("get", "gain.gain") == ["5"]
     assert json.loads(asked("get", "source", "--json")[0]) == {"source": {"height": 9}}
 
+    until(lambda: last(folder)[2] > before + 50, "it does not go on")
+    before = last(folder)[2]
     started.kill("gain")  # what was set outlives a crash
     until(lambda: last(folder)[2] < before, "it does not come back")
     assert last(folder)[:2] == [5, 9]
