@@ -38,7 +38,6 @@ def run_process(
 
     `standby`: beside the one that runs, to take over from it.
     """
-    _stop_by_signals()
     directory = RunDir(graph.file, graph.portable, graph.on)
     profile = Profile(name, os.getpid())
     context, rings = zmq.Context(), Rings(memory=directory.memory())
@@ -47,7 +46,9 @@ def run_process(
     reporter.start()
     logging.basicConfig(format=f"{name}: %(message)s", level=logging.INFO, force=True)
     try:
-        if supervised:  # inside, for the supervisor may have stopped already
+        # Inside, for the supervisor may stop it at once, or may have stopped already.
+        _stop_by_signals()
+        if supervised:
             threading.Thread(target=_follow_supervisor, args=(commands,), daemon=True).start()
         stage = _stage(graph, name, standby)
         Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
