@@ -91,7 +91,6 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def dump() -> Iterator[Dump]:
     receiver = Dump()
-    receiver.knock()
     yield receiver
     receiver.process.kill()
     receiver.process.communicate()

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from support.graphs import until
 from support.pictures import clip
 from support.quiet import in_a_quiet_moment
 
@@ -174,8 +175,10 @@ def test_a_driver_that_hangs_is_lost_said_once_and_does_not_hold_up_the_stop(rea
 
     def observe() -> None:
         caplog.clear()
-        reader = reading(Driver(script=lambda n: "hang" if n > 5 else ""))
+        hangs = threading.Event()
+        reader = reading(Driver(script=lambda n: "hang" if hangs.is_set() else ""))
         arrived(reader, 3)
+        hangs.set()
         gaps, before = [], time.monotonic()
         for picture in itertools.islice(reader, 8):
             gaps.append(time.monotonic() - before)
@@ -209,19 +212,21 @@ def test_a_camera_that_is_unplugged_is_opened_again_and_said_once(reading, caplo
     assert caplog.text.count("camera back: pictures again after") == 1
 
 
-def test_pauses_between_tries_grow_and_start_again_after_pictures(monkeypatch) -> None:
-    tries: list[float] = []
+def test_pauses_between_tries_grow_and_start_again_after_pictures() -> None:
+    def observe() -> None:
+        tries: list[float] = []
 
-    def connect() -> Driver | None:
-        tries.append(time.monotonic())
-        return Driver(script=lambda n: "gone" if n > 1 else "") if len(tries) == 4 else None
+        def connect() -> Driver | None:
+            tries.append(time.monotonic())
+            return Driver(script=lambda n: "gone" if n > 1 else "") if len(tries) == 4 else None
 
-    reader = CameraReader(connect, logging.getLogger("camera"), pauses_s=(0.02, 0.1, 0.3))
-    while len(tries) < 6:
-        time.sleep(0.01)
-    reader.close()
-    gaps = np.diff(tries)
-    assert gaps[:5] == pytest.approx([0.02, 0.1, 0.3, 0.04, 0.1], abs=0.05)
+        reader = CameraReader(connect, logging.getLogger("camera"), pauses_s=(0.02, 0.1, 0.3))
+        while len(tries) < 6:
+            time.sleep(0.01)
+        reader.close()
+        assert np.diff(tries)[:5] == pytest.approx([0.02, 0.1, 0.3, 0.04, 0.1], abs=0.05)
+
+    in_a_quiet_moment(observe)
 
 
 def test_a_frozen_camera_is_told_from_a_lost_one_and_opened_anew(reading, caplog) -> None:
@@ -238,11 +243,14 @@ def test_a_frozen_camera_is_told_from_a_lost_one_and_opened_anew(reading, caplog
 
 
 def test_a_black_camera_goes_on_and_is_said_once(reading, caplog) -> None:
-    reader = reading(Driver(script=lambda n: "black" if 5 < n < 40 else ""))
-    arrived(reader, 20)
-    assert reader.state == "black"
-    arrived(reader, 40)
-    assert reader.state == "fine"
+    covered = threading.Event()
+    reader = reading(Driver(script=lambda n: "black" if covered.is_set() else ""))
+    arrived(reader, 5)
+    covered.set()
+    until(lambda: reader.state == "black", "the cover is not noticed")
+    arrived(reader, 5)
+    covered.clear()
+    until(lambda: reader.state == "fine", "the light is not noticed")
     assert caplog.text.count("camera black") == 1
     assert caplog.text.count("camera back") == 1
     assert "frozen" not in caplog.text

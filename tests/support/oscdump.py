@@ -12,10 +12,18 @@ class Dump:
     def __init__(self) -> None:
         program = shutil.which("oscdump")
         assert program, "oscdump is missing: apt-get install liblo-tools"
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.process = subprocess.Popen([program, "-L", str(self.port)], stdout=subprocess.PIPE, text=True)
+        while True:
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.bind(("127.0.0.1", 0))
+                self.port = probe.getsockname()[1]
+            self.process = subprocess.Popen([program, "-L", str(self.port)], stdout=subprocess.PIPE, text=True)
+            assert self.process.stdout
+            self._knock()
+            if self.process.stdout.readline():
+                break
+            # It has ended, for somebody else took the port meanwhile.
+            self.process.wait()
+            self.process.stdout.close()
 
     def lines(self, last: str) -> list[str]:
         """All lines up to the one that starts with `last`, but for the knocking."""
@@ -27,12 +35,12 @@ class Dump:
                 break
         return [line for line in found if not line.startswith("/knock")]
 
-    def knock(self) -> None:
-        """Waits until it listens."""
+    def _knock(self) -> None:
+        """Waits until it listens, or has ended."""
         message = b"/knock\0\0,\0\0\0"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
             probe.connect(("127.0.0.1", self.port))
-            for _ in range(500):
+            while self.process.poll() is None:
                 try:
                     probe.send(message)
                     time.sleep(0.01)
@@ -40,4 +48,3 @@ class Dump:
                     return
                 except ConnectionRefusedError:
                     time.sleep(0.01)
-        raise AssertionError("oscdump does not listen")
