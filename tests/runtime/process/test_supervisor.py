@@ -1,8 +1,10 @@
 """Stages that fail, hang or are killed, and graphs that are stopped: nothing is left behind."""
 
+import contextlib
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,8 @@ import pytest
 from support.graphs import Run, left, memory_files, until
 from support.numbered import BOTH_IF_SLOW, PASSER, TAP, TICKER, graph, tapped, with_nodes
 
+from handflow.runtime.node import Stopped
+from handflow.runtime.process.supervisor import signals_stop
 from handflow.runtime.transport.rundir import RunDir
 
 
@@ -104,3 +108,18 @@ def test_after_kill_9_nothing_is_left_and_the_next_start_works(run: Callable[...
     until(lambda: len(tapped(folder)) > 3, "the next start does not work")
     rings = list(RunDir(file).path.glob("*.ring"))
     assert len(rings) == ((folder / "transport").read_text() == "portable")  # the ticker's; the dead one's is gone
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_comes_inside_of_a_destructor_is_not_lost() -> None:
+    class Thing:
+        def __del__(self) -> None:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0)  # here the signal's handler runs, and what it raises is swallowed
+
+    with contextlib.suppress(Stopped), signals_stop() as asked:
+        assert not asked.is_set()
+        thing = Thing()
+        del thing
+        assert asked.is_set()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

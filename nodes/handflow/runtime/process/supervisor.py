@@ -3,6 +3,7 @@
 import contextlib
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 
@@ -65,7 +66,7 @@ class Supervisor:
         self.graph.clock_offset_ns = Clock.offset_ns
         running.write()
         context = zmq.Context()
-        with _signals_stop():
+        with signals_stop() as self._stop_asked:
             try:
                 if self.graph.machines:
                     running.peers = Peers(self.graph, running.stages, self.say)
@@ -111,7 +112,7 @@ class Supervisor:
         started = shown = time.monotonic()
         while not all(child.ended for child in children.values()):
             now = time.monotonic()
-            if for_s is not None and now - started >= for_s:
+            if self._stop_asked.is_set() or (for_s is not None and now - started >= for_s):
                 return
             for name, child in children.items():
                 if not self.swaps.holds(name):
@@ -228,18 +229,23 @@ class Supervisor:
 
 
 @contextlib.contextmanager
-def _signals_stop() -> Iterator[None]:
-    """The first SIGINT, SIGTERM or closed terminal raises Stopped in the block; what follows cannot disturb the end."""
+def signals_stop() -> Iterator[threading.Event]:
+    """The first SIGINT, SIGTERM or closed terminal raises Stopped in the block; what follows cannot disturb the end.
+
+    The event is set as well: Python swallows an exception that a signal raises inside of a destructor.
+    """
+    asked = threading.Event()
 
     def stop(*_: object) -> None:
         for each in before:
             signal.signal(each, signal.SIG_IGN)
+        asked.set()
         raise Stopped
 
     kinds = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
     before = {each: signal.signal(each, stop) for each in kinds}
     try:
-        yield
+        yield asked
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
