@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,6 +15,10 @@ from support.oscdump import Dump
 
 from handflow.__main__ import main
 
+# Else all tests, and all of handflow in each of hundreds of processes, would be compiled every time.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_run_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -24,8 +29,6 @@ def own_run_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("TMPDIR", folder)
-        # Without bytecode each of hundreds of processes would compile all of handflow.
-        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         patch.setattr(tempfile, "tempdir", None)
         yield
 
