@@ -111,10 +111,10 @@ def test_kill_9_of_any_stage(run: Callable[..., Run], folder: Path, clip: Path, 
 @pytest.mark.parametrize(
     ("setting", "expected"),
     [
-        ("heatmap.model=nothing", "model"),
+        pytest.param("heatmap.model=nothing", "model", marks=pytest.mark.slow),
         ("heatmap.model=graph.yaml", "model"),
         ("camera.source=nowhere.mp4", "nowhere.mp4"),
-        ("camera.source=graph.yaml", "graph.yaml"),
+        pytest.param("camera.source=graph.yaml", "graph.yaml", marks=pytest.mark.slow),
     ],
 )
 def test_what_cannot_be_read_is_one_line(

@@ -533,7 +533,7 @@ def test_an_rtsp_server_that_fails_is_asked_again(serving, reading, monkeypatch,
     assert caplog.text.count("camera lost: ") <= 1
 
 
-@pytest.mark.parametrize("scheme", ["http", "rtsp"])
+@pytest.mark.parametrize("scheme", ["http", pytest.param("rtsp", marks=pytest.mark.slow)])
 def test_a_stage_whose_server_hangs_stops_at_once(
     serving, run: Callable[..., Run], tmp_path: Path, scheme: str
 ) -> None:

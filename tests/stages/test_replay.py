@@ -141,6 +141,7 @@ def test_a_recorded_camera_drives_the_rest_of_the_graph(run: Callable[..., Run],
     assert {line["source"] for line in got} == {str(file)}
 
 
+@pytest.mark.slow
 def test_recorded_hands_need_no_camera(run: Callable[..., Run], tmp_path: Path) -> None:
     graph = graph_in(tmp_path)
     file = recorded(tmp_path)
@@ -179,6 +180,7 @@ def test_a_paused_replay_goes_on_frame_by_frame(tmp_path: Path) -> None:
     assert b"n: next frame" in err
 
 
+@pytest.mark.slow
 def test_a_replay_that_was_killed_goes_on_where_the_others_are(run: Callable[..., Run], tmp_path: Path) -> None:
     file, out = recorded(tmp_path), tmp_path / "out.jsonl"
     started = run("replay", file, graph_in(tmp_path), "--only", "spot", "--rate", "0.2", "--json", out)

@@ -172,6 +172,7 @@ def test_training_can_begin_from_an_exported_file(exported, network, pictures):
         assert mine == pytest.approx(theirs, abs=1e-3)
 
 
+@pytest.mark.slow
 def test_training_can_begin_from_what_fits_of_another_network(exported, pictures):
     wider = Network(**{**SMALL, "neck": 24})
     images = torch.from_numpy(pictures).float()

@@ -16,13 +16,13 @@ def input_size(width: int, height: int, budget: tuple[int, int], multiple: int) 
     if abs(math.log(width * budget[1] / (height * budget[0]))) < 0.1:
         return budget
     most = 1.1 * budget[0] * budget[1]
-    longest = int(most // multiple)
-    sizes = [
-        (across, down)
-        for across in range(multiple, longest + 1, multiple)
-        for down in range(multiple, longest + 1, multiple)
-        if across * down <= most
-    ]
+    sizes = []
+    for across in range(multiple, int(most // multiple) + 1, multiple):
+        tallest = int(most / across) // multiple * multiple
+        # Taller than the picture's shape shows it no larger: only sizes around that height can be the best.
+        fitting = round(across * height / width / multiple) * multiple
+        downs = {tallest, *(min(fitting + step * multiple, tallest) for step in (-1, 0, 1))}
+        sizes += [(across, down) for down in downs if down > 0]
     return max(sizes, key=lambda size: (min(size[0] / width, size[1] / height), -size[0] * size[1]))
 
 
