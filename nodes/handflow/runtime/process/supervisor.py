@@ -76,6 +76,7 @@ class Supervisor:
             except Stopped:
                 pass
             finally:
+                ignore_stop_signals()
                 self._stop()
                 if running.peers:
                     running.peers.close()
@@ -228,24 +229,33 @@ class Supervisor:
             self.running.reap(child)
 
 
+STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+
+
 @contextlib.contextmanager
 def signals_stop() -> Iterator[threading.Event]:
-    """The first SIGINT, SIGTERM or closed terminal raises Stopped in the block; what follows cannot disturb the end.
+    """The event is set by the first SIGINT, SIGTERM or closed terminal. A second one raises Stopped in the block.
 
-    The event is set as well: Python swallows an exception that a signal raises inside of a destructor.
+    The first one raises nothing: an exception out of nowhere can leave a lock taken, of `subprocess` for one, that the
+    end waits for then. The second one is for a block that is stuck, in a print to somebody who does not read.
     """
     asked = threading.Event()
 
     def stop(*_: object) -> None:
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
+        if asked.is_set():
+            ignore_stop_signals()
+            raise Stopped
         asked.set()
-        raise Stopped
 
-    kinds = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    before = {each: signal.signal(each, stop) for each in kinds}
+    before = {each: signal.signal(each, stop) for each in STOP_SIGNALS}
     try:
         yield asked
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
+
+
+def ignore_stop_signals() -> None:
+    """What stops must not be disturbed in stopping."""
+    for each in STOP_SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
