@@ -5,7 +5,8 @@ import importlib
 import sys
 
 from handflow import __version__
-from handflow.commands._console import complain
+from handflow.commands._console import complain, escape_names
+from handflow.runtime.names import restart_in_utf8
 
 from .errors import GraphError, RunError, SetupError
 
@@ -60,6 +61,9 @@ EXTRAS = {  # module that is missing -> what needs it, and the extra that brings
 
 def main(arguments: list[str] | None = None) -> int:
     """Runs one command; the exit status: 0 done or stopped, 2 a usage or graph error, 1 any other failure."""
+    if arguments is None:
+        restart_in_utf8()
+    escape_names()
     try:
         args = parsed(sys.argv[1:] if arguments is None else arguments)
         return args.do(args)

@@ -15,6 +15,7 @@ import numpy as np
 from handflow.errors import SetupError
 
 from .images import images_in, is_image, read_image
+from .media import open_video
 
 WAIT_S = 0.25  # a source says at least this often that nothing new has come
 
@@ -46,7 +47,7 @@ def read_frames(path: str | Path, fps: float = 30.0) -> Iterator[CapturedFrame]:
     if is_image(path):
         read_image(path)
         return _stills([path], fps)
-    capture = cv2.VideoCapture(str(path))
+    capture = open_video(path)
     good, image = capture.read() if capture.isOpened() else (False, None)
     if not good or image is None:
         raise SetupError(

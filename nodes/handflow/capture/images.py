@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 
 from handflow.errors import SetupError
+from handflow.runtime.files import replacing
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 
@@ -41,6 +42,16 @@ def read_image(file: Path) -> np.ndarray:
     if image is None:
         raise SetupError(f"{file}: expected a picture that OpenCV can decode, got {data.size} bytes of something else")
     return image
+
+
+def write_image(file: Path, image: np.ndarray) -> None:
+    """Writes an image as PNG. SetupError."""
+    data = cv2.imencode(".png", image)[1]
+    try:
+        with replacing(file) as part:
+            part.write_bytes(data.tobytes())
+    except OSError as error:
+        raise SetupError(f"{file}: cannot be written: {error.strerror}") from error
 
 
 def decode_image(data: bytes | np.ndarray) -> np.ndarray | None:

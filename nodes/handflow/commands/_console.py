@@ -3,9 +3,16 @@
 import sys
 
 from handflow.runtime.address import masked
+from handflow.runtime.names import escape_in, one_line
+
+
+def escape_names() -> None:
+    """From now on what is printed may have names in it that are no text: their bytes are escaped."""
+    escape_in(sys.stdout)
+    escape_in(sys.stderr)
 
 
 def complain(*lines: str) -> None:
     """Says what is wrong, on stderr; passwords in URLs are hidden."""
     for line in lines:
-        print(masked(line), file=sys.stderr, flush=True)
+        print(one_line(masked(line)), file=sys.stderr, flush=True)

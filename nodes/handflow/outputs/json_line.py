@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from handflow.messages import Hands, State
+from handflow.runtime.names import written
 
 Line = dict[str, Any]  # one frame's hands
 
@@ -18,8 +19,15 @@ def line_of(source: str, hands: Hands, first_ns: int) -> Line:
 
 
 def frame_line(source: str, frame: int, t: float, width: int, height: int, hands: list[Line]) -> Line:
-    """The line of frame number `frame` (from 0), `t` seconds after the first one."""
-    return {"source": source, "frame": frame, "t": round(t, 4), "width": width, "height": height, "hands": hands}
+    """The line of frame number `frame` (from 0), `t` seconds after the first one, of what is called `source`."""
+    return {
+        "source": written(source),
+        "frame": frame,
+        "t": round(t, 4),
+        "width": width,
+        "height": height,
+        "hands": hands,
+    }
 
 
 def hand_line(id_: int | None, xy: Sequence[float] | np.ndarray, radius: float, score: float, open_: float) -> Line:

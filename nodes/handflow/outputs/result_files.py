@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, TextIO
 import cv2
 
 from handflow.capture.files import CapturedFrame
+from handflow.capture.media import writable as writable_media
 from handflow.errors import SetupError
 from handflow.outputs.drawing import draw
 from handflow.outputs.json_line import Line
@@ -75,7 +76,8 @@ class VideoWriter:
     def _open(self, fps: float) -> cv2.VideoWriter:
         height, width = self.held[0].captured.image.shape[:2]
         self.size = (width, height)
-        self.writer = cv2.VideoWriter(str(self.path), cv2.VideoWriter.fourcc(*"mp4v"), fps, self.size)
+        with writable_media(self.path) as name:
+            self.writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"mp4v"), fps, self.size)
         if not self.writer.isOpened():
             raise SetupError(f"{self.path}: cannot be written as a video; expected a writable name that ends in .mp4")
         return self.writer

@@ -8,6 +8,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from handflow.capture.media import writable
+
 # A page of 800 columns shows no more, and a WebP of ten seconds stays near 1 MB.
 MAX_WIDTH_PX = 480
 MAX_FPS = 12
@@ -26,7 +28,7 @@ def write_animation(frames: Iterable[tuple[int, np.ndarray]], out: Path, ending:
 
     encoder, pixels, options, repeat = ENCODERS[ending]
     count, next_ns, first_ns = 0, 0, None
-    with av.open(str(out), "w", format=ending[1:], options=repeat) as container:
+    with writable(out) as name, av.open(name, "w", format=ending[1:], options=repeat) as container:
         stream: VideoStream | None = None
         for captured_ns, image in frames:
             first_ns = captured_ns if first_ns is None else first_ns

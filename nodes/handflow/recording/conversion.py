@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from handflow.capture.files import read_frames
+from handflow.capture.media import writable
 from handflow.errors import RecordingError
 from handflow.messages import Frame, Hands, Hop
 from handflow.outputs.drawing import draw
@@ -109,7 +110,7 @@ def to_video(recording: Recording, out: Path, output: str | None, drawn: bool) -
     """MP4 with H.264, each picture at its own time; `drawn`: with a ring on every hand."""
     import av
 
-    with av.open(str(out), "w", format="mp4", options={"movflags": "+faststart"}) as container:
+    with writable(out) as name, av.open(name, "w", format="mp4", options={"movflags": "+faststart"}) as container:
         stream = None
         count, first_ns, last = 0, 0, -1
         for captured_ns, image in frames_of(recording, output, drawn):

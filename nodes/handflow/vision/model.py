@@ -131,7 +131,8 @@ def open_model(path: Path, threads: int = 1, size: tuple[int, int] | None = None
     for name, pixels in zip(("width", "height"), size or (), strict=False):
         options.add_free_dimension_override_by_name(name, pixels)
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        # By its bytes: a name that is no UTF-8 is more than it takes.
+        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # onnxruntime's errors have no base of their own.
         reason = str(error).splitlines()[0].split(" : ")[-1][:120]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import cv2
 
+from handflow.capture.images import write_image
 from handflow.commands._arguments import number, whole
 from handflow.errors import SetupError
 from handflow.outputs.result_files import writable
@@ -53,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
         if args.maps:
             image = read_image(Path(args.maps))
             seen = {name: model.infer(image, args.profile[0]) for name, model in models.items()}
-            cv2.imwrite(str(Path(args.report) / "maps.png"), draw_maps(seen, image))
+            write_image(Path(args.report) / "maps.png", draw_maps(seen, image))
     if args.json:
         print(json.dumps(results[0] if len(results) == 1 else results))
         return 0
@@ -129,12 +130,12 @@ def counted(seen: Iterable[Detections], args: argparse.Namespace, name: str) -> 
         folder = made(args.report)
         draw_curves(kept, folder / f"{name}-curves.png", name)
         if bad := worst_pictures(kept, result["all"]["threshold"], args.worst):
-            cv2.imwrite(str(folder / f"{name}-worst.png"), contact_sheet(bad))
+            write_image(folder / f"{name}-worst.png", contact_sheet(bad))
     if args.draw:
         folder = made(args.draw)
         for number, one in enumerate(kept):
             source = one.picture.source.replace("/", "_")
-            cv2.imwrite(str(folder / f"{source}_{number:04d}.png"), draw_detections(one, one.picture.read().copy()))
+            write_image(folder / f"{source}_{number:04d}.png", draw_detections(one, one.picture.read().copy()))
     return result
 
 

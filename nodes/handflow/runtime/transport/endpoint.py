@@ -1,6 +1,7 @@
 """Where the sockets of a graph are found: at a fixed endpoint, or at a free tcp port that lies in a file."""
 
 import contextlib
+import os
 import socket as python_socket
 import time
 from pathlib import Path
@@ -42,10 +43,11 @@ class FixedAddress:
         self.prefix = b""
 
     def bind(self, socket: zmq.Socket) -> None:
-        socket.bind(self.endpoint)
+        # Bytes, which its types do not tell of: a folder of the user's may be no UTF-8.
+        socket.bind(os.fsencode(self.endpoint))  # type: ignore[arg-type]
 
     def connect(self, socket: zmq.Socket) -> None:
-        socket.connect(self.endpoint)
+        socket.connect(os.fsencode(self.endpoint))  # type: ignore[arg-type]
 
     def follow(self, socket: zmq.Socket) -> bool:
         return True

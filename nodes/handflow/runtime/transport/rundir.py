@@ -6,6 +6,7 @@ import contextlib
 import glob
 import hashlib
 import os
+import re
 import secrets
 import tempfile
 import time
@@ -40,7 +41,7 @@ class RunDir:
 
     def __init__(self, graph_file: Path, portable: bool | None = None, on: str = "") -> None:
         file = graph_file.resolve()
-        digest = hashlib.sha1(f"{file} {on}".rstrip().encode()).hexdigest()[:8]
+        digest = hashlib.sha1(os.fsencode(f"{file} {on}".rstrip())).hexdigest()[:8]
         # Short: a unix socket's path has at most 107 bytes.
         self.path = _base() / "-".join(filter(None, [_stem(file), on[:12], digest]))
         self.path.mkdir(mode=0o700, exist_ok=True)
@@ -145,7 +146,8 @@ def running(file: Path | None = None) -> list[RunDir]:
 
 
 def _stem(file: Path) -> str:
-    return file.resolve().stem[:16]
+    """What the directory's name begins with, for people: few bytes, for those of a socket's path are counted."""
+    return re.sub(r"[^\w.-]", "_", file.resolve().stem[:16], flags=re.ASCII)
 
 
 def _base() -> Path:

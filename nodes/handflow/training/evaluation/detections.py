@@ -11,6 +11,7 @@ from typing import TextIO
 import cv2
 import numpy as np
 
+from handflow.capture.media import open_video
 from handflow.outputs.json_line import Line, frame_line, hand_line
 from handflow.training.labels.data import LabelError
 from handflow.training.labels.pictures import LabelledPicture
@@ -92,7 +93,7 @@ def line_of(picture: LabelledPicture, lines: list[Line], file: Path) -> Line:
 @lru_cache(maxsize=64)
 def fps(clip: Path) -> float:
     """A clip's frames a second."""
-    capture = cv2.VideoCapture(str(clip))
+    capture = open_video(clip)
     said = capture.get(cv2.CAP_PROP_FPS)
     capture.release()
     return said if 1 <= said <= 1000 else 30.0

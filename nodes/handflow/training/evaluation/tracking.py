@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from handflow.capture import files as sources
+from handflow.capture.images import write_image
 from handflow.outputs.json_line import Line
 from handflow.pipeline import detect, follow
 from handflow.stages.heatmap import HeatmapNode
@@ -90,11 +90,11 @@ def follow_demo(
             bad = []
             for one in worst_pictures(apart, KEEP_SCORE, 3 * MOMENTS)[:MOMENTS]:
                 path = Path(folder) / f"{one.seen.picture.frame}.png"
-                cv2.imwrite(str(path), draw(one.seen.picture.frame or 0))
+                write_image(path, draw(one.seen.picture.frame or 0))
                 moment = replace(one.seen.picture, path=path, frame=None)
                 bad.append(one._replace(seen=one.seen._replace(picture=moment)))
             if bad:
-                cv2.imwrite(str(picture), contact_sheet(bad))
+                write_image(picture, contact_sheet(bad))
     return {name.name: FollowedClip(truth, reported).figures()}
 
 

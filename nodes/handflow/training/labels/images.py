@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from handflow.capture import images
+from handflow.capture.media import open_video
 from handflow.errors import LabelError, SetupError
 
 KEPT_BYTES = 1 << 30  # of a clip's decoded frames; 12 s at 720p
@@ -82,7 +83,7 @@ class Clip:
         return self._kept[number]
 
     def _open(self) -> None:
-        self._capture, self._next, self._owner = cv2.VideoCapture(str(self.path)), 0, os.getpid()
+        self._capture, self._next, self._owner = open_video(self.path), 0, os.getpid()
 
     def _jump(self, number: int) -> None:
         """Has the decoder give frame `number` next. Where it lands by guess, so its time says which frame that was."""
