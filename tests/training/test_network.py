@@ -12,10 +12,11 @@ import torch
 
 from handflow import SetupError
 from handflow.commands.network import train as command
+from handflow.training import train as training
 from handflow.training.coarse_labels import assign_coarse
-from handflow.training.losses import focal, loss_of, quality
+from handflow.training.losses import focal, loss_of, parts_loss, quality
 from handflow.training.network import Network
-from handflow.training.samples.batches import made_up_prior
+from handflow.training.samples.batches import made_up_prior, parse_sizes
 from handflow.training.samples.compose import TrainingSample
 from handflow.training.settings import Settings
 from handflow.training.targets import OPEN, draw_targets
@@ -28,6 +29,30 @@ def test_the_maps_have_a_cell_for_every_four_pixels(width, height):
     assert {name: m.shape for name, m in maps.items()} == {
         name: (1, count, height // 4, width // 4) for name, count in channels.items()
     }
+
+
+def test_heads_for_parts_of_people_are_there_in_training_only():
+    network = Network(widths=(8, 8, 8, 8), neck=8, stem=8, parts=True)
+    image = torch.zeros(2, 3, 64, 96)
+    assert network(image)["parts"].shape == (2, 5, 8, 12)
+    assert "parts" not in network.eval()(image)
+
+
+def test_a_new_block_changes_nothing_yet():
+    torch.manual_seed(0)
+    shallow, deep = (Network((8, 8, 8, 8), blocks, 8, 8).eval() for blocks in ((1, 1, 1, 1), (1, 2, 1, 3)))
+    deep.load_state_dict(shallow.state_dict(), strict=False)
+    image = torch.rand(1, 3, 64, 64) * 255
+    assert torch.allclose(shallow(image)["any"], deep(image)["any"])
+
+
+def test_parts_of_people_are_learned_only_where_they_are_known():
+    logit = torch.zeros(1, 5, 4, 4, requires_grad=True)
+    mask = torch.zeros(1, 1, 4, 4)
+    mask[0, 0, 1, 2] = 1
+    parts_loss(logit, torch.rand(1, 5, 4, 4), mask).backward()
+    assert (logit.grad != 0).sum() == 5
+    assert (logit.grad[0, :, 1, 2] != 0).all()
 
 
 def test_a_new_network_sees_almost_no_hands():
@@ -158,6 +183,9 @@ def data(tmp_path):
     return tmp_path
 
 
+EVERY_WEIGHT = ("--parts", "--even", "--open_weight=0.4", "--sizes=64x64,96x64", "--blocks=1,1,2,2")
+
+
 def trained(data, *options):
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
@@ -175,14 +203,32 @@ def trained(data, *options):
 
 
 def test_training_writes_a_checkpoint_a_log_and_curves(data):
-    saved = trained(data, "--steps=3")
+    saved = trained(data, "--steps=3", *EVERY_WEIGHT)
     assert saved["step"] == 3
+    assert saved["network"]["parts"]
     assert saved["settings"]["batch"] == 2
     assert saved["calibration"].shape == (80, 3, 192, 320)
     log = [json.loads(line) for line in (data / "run" / "log.jsonl").read_text().splitlines()]
     assert log[-1]["step"] == 3
     assert math.isfinite(log[-1]["any"])
+    assert math.isfinite(log[-1]["parts"])
     assert (data / "run" / "curves.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("sizes", ["320", "320x100", "0x32", "32x32,32x32,32x32,32x32,32x32", "x"])
+def test_sizes_that_cannot_be_are_one_line(sizes):
+    with pytest.raises(SetupError, match=r"sizes: expected one to 4 sizes as 320x192,288x224 in multiples of 32"):
+        parse_sizes(sizes)
+
+
+def test_training_waits_while_the_file_is_there(tmp_path, monkeypatch):
+    pause = tmp_path / "PAUSE"
+    pause.touch()
+    waits = []
+    monkeypatch.setattr(training.time, "sleep", lambda seconds: waits.append(seconds) or pause.unlink())
+    training.wait_while_paused(str(pause))
+    assert len(waits) == 1
+    training.wait_while_paused("")
 
 
 def test_a_stopped_run_goes_on_and_keeps_the_good_checkpoint_before(data):

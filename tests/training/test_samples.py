@@ -1,29 +1,23 @@
 """Samples: what becomes of pictures and their hands on the way into one."""
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from handflow.training.labels.pictures import LabelledPicture
-from handflow.training.samples.compose import compose, merge, mirror, visible
+from handflow.training.samples.compose import compose, merge, visible
 from handflow.training.samples.drawn_hand import draw_hand
 from handflow.training.samples.layers import Layer, covered, place, turn_boxes
 from handflow.training.samples.pool import Pool
-from handflow.training.targets import IGNORE, OPEN, OTHER
+from handflow.training.targets import HEAD, IGNORE, OPEN, OTHER, PERSON, PeopleLabelled
 
 
 def picture(group="anna", boxes=((40, 30, 30, 40),), kinds=(OPEN,), path="nowhere.png"):
     return LabelledPicture(
         path, 160, 120, np.array(boxes, np.float32).reshape(-1, 4), np.array(kinds, int), "desk", group
     )
-
-
-def test_mirroring_moves_a_box_to_the_other_side():
-    image = np.zeros((120, 160, 3), np.uint8)
-    image[30:70, 40:70] = 255
-    mirrored, boxes = mirror(image, np.array([[40.0, 30, 30, 40]]))
-    assert boxes.tolist() == [[90, 30, 30, 40]]
-    assert mirrored[50, 95].tolist() == [255, 255, 255]
 
 
 def test_a_box_turned_by_a_quarter_lies_on_its_side():
@@ -45,7 +39,9 @@ def test_a_covered_hand_is_gone():
 
     cover = np.zeros((120, 160), np.float32)
     cover[:, :80] = 1
-    _, boxes, kinds = merge([layer(np.ones((120, 160), np.float32), [20, 20, 30, 30]), layer(cover, [60, 60, 10, 10])])
+    _, boxes, kinds, _ = merge(
+        [layer(np.ones((120, 160), np.float32), [20, 20, 30, 30]), layer(cover, [60, 60, 10, 10])]
+    )
     assert boxes.tolist() == [[60, 60, 10, 10]]
     assert kinds.tolist() == [OPEN]
 
@@ -103,3 +99,38 @@ def test_a_drawn_hand_fills_its_box():
         assert box[2:].max() == pytest.approx(60, abs=0.5)
         if (box[:2] > 0).all() and (box[:2] + box[2:] < [320, 192]).all():
             assert covered(layer.alpha, box) > 0.5
+
+
+def people_pool(folder, **said):
+    """A picture of a red square for a hand, with a person about it."""
+    parts = np.array([[20, 10, 80, 100, PERSON], [50, 12, 16, 16, HEAD]], np.float32)
+    person = replace(hand_picture(folder), parts=parts, people=PeopleLabelled.SOME, **said)
+    return Pool([person], rendered=1.0)
+
+
+def test_a_sample_of_rendered_people_holds_their_parts(tmp_path):
+    pool = people_pool(tmp_path, rendered=True)
+    for seed in range(12):
+        sample = compose(np.random.default_rng(seed), pool, 320, 192)
+        assert sample.people is PeopleLabelled.SOME
+        assert PERSON in sample.parts[:, 4]
+        assert not {PERSON, HEAD} & set(sample.kinds.tolist())
+        person = sample.parts[sample.parts[:, 4] == PERSON][0, :4]
+        hand = sample.boxes[0]
+        middle = hand[:2] + hand[2:] / 2
+        assert ((middle > person[:2] - 2) & (middle < person[:2] + person[2:] + 2)).all()
+
+
+def test_pasted_pieces_leave_no_parts_labelled(tmp_path):
+    pool = people_pool(tmp_path)  # not rendered: drawn as all pictures are
+    drawn = [compose(np.random.default_rng(seed), pool, 320, 192) for seed in range(60)]
+    assert {s.people for s in drawn} == {PeopleLabelled.NOBODY, PeopleLabelled.SOME}
+
+
+def test_data_sets_are_drawn_by_their_shares(tmp_path):
+    one, two = (replace(hand_picture(tmp_path), dataset=name, group=name) for name in ("street", "desk"))
+    pool = Pool([one, two, two], shares={"street": 3.0, "desk": 1.0})
+    rng = np.random.default_rng(0)
+    names = [pool.near.draw(rng).dataset for _ in range(400)]
+    assert names.count("street") == pytest.approx(300, abs=30)
+    assert {Pool([one, two], shares={"desk": 1.0}).near.draw(rng).dataset for _ in range(20)} == {"desk"}

@@ -3,7 +3,19 @@
 import numpy as np
 import pytest
 
-from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN, draw_targets
+from handflow.training.targets import (
+    COARSE,
+    HEAD,
+    IGNORE,
+    OPEN,
+    OTHER,
+    PERSON,
+    UNKNOWN,
+    WRIST,
+    PeopleLabelled,
+    draw_parts,
+    draw_targets,
+)
 
 
 def draw(*hands, columns=20, rows=12, **settings):
@@ -109,3 +121,35 @@ def test_a_coarse_hand_has_no_centre_yet_forgives_its_neighbourhood_and_teaches_
     assert targets.mask[1, 5, 6] == 0
     assert targets.weight[1].max() == 0
     assert targets.weight[0, 5, 6] == 1
+
+
+def test_hands_count_more_evenly_where_asked():
+    hands = [(2, 4, 3, 3, OPEN), (8, 1, 10, 10, OPEN)]  # sigma .7 and 1.1
+    assert draw(*hands).mask.min() == draw(*hands).mask.max() == 1
+    mask = draw(*hands, even=True).mask
+    assert mask[:, 5, 3] == pytest.approx([1.7, 1.7])
+    assert mask[:, 5, 12] == pytest.approx([1.2 / 1.1] * 2)
+    assert mask[0, 0, 0] == 1
+
+
+def parts(*rows, people=PeopleLabelled.SOME):
+    table = np.array(rows, float).reshape(-1, 5)
+    return draw_parts(table[:, :4], table[:, 4].astype(int), people, 20, 12)
+
+
+def test_parts_of_people_light_their_own_maps():
+    heat, mask = parts((2, 1, 6, 10, PERSON), (4.5, 1.5, 1, 1, HEAD))
+    assert heat.shape == (5, 12, 20)
+    assert heat[1, 1, 4] == heat[1].max() > 0.4  # a head at (5, 2), between four cells
+    assert heat[0].argmax() in (5 * 20 + 4, 5 * 20 + 5, 6 * 20 + 4, 6 * 20 + 5)
+    assert heat[2:].max() == 0
+    assert mask[0, 1:11, 2:8].min() == 1  # in the person's box it is known what is where
+    assert mask.sum() == 60
+
+
+def test_parts_count_only_where_people_are_labelled():
+    rows = [(2, 1, 6, 10, PERSON), (4.5, 1.5, 1, 1, WRIST)]
+    assert parts(*rows, people=PeopleLabelled.EVERYBODY)[1].min() == 1
+    assert parts(people=PeopleLabelled.EVERYBODY)[1].min() == 1  # nobody is in it
+    heat, mask = parts(*rows, people=PeopleLabelled.NOBODY)
+    assert heat.max() == mask.max() == 0

@@ -34,6 +34,10 @@ def read_convolutions(path: Path) -> dict[str, list[Tensor]]:
     try:
         graph = onnx.load(path).graph
         stored = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
+        # What is equal, such as the zeros of two new blocks, is stored once.
+        stored |= {
+            n.output[0]: stored[n.input[0]] for n in graph.node if n.op_type == "Identity" and n.input[0] in stored
+        }
         return {_module(n.name): [stored[name] for name in n.input[1:]] for n in graph.node if n.op_type == "Conv"}
     except Exception as error:  # protobuf and onnx each raise their own
         raise SetupError(f"{path}: expected an fp32 model file of `handflow export` ({type(error).__name__})") from None

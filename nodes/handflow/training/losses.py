@@ -8,7 +8,7 @@ from .settings import Settings
 
 
 def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Settings) -> dict[str, Tensor]:
-    """The parts of the loss, each already weighted: any hand, open palm, radius, offset.
+    """The parts of the loss, each already weighted: any hand, open palm, radius, offset, and people's parts.
 
     `maps`: what the network gives; `batch`: its targets (see targets.Targets), stacked.
     """
@@ -17,6 +17,7 @@ def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Setting
         out, heat = maps[name][:, 0], batch["heat"][:, channel]  # (B, rows, columns)
         mask, centre = batch["mask"][:, channel], batch["centre"][:, channel]
         parts[name] = map_loss(settings.loss, out, heat, mask, centre)
+    parts["open"] = settings.open_weight * parts["open"]
     counts, size = batch["weight"], batch["size"]
     off = (maps["offset"] - size[:, 1:]).abs().sum(1)  # (B, rows, columns)
     for name, wrong, weight in (
@@ -24,7 +25,15 @@ def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Setting
         ("offset", off, counts[:, 1]),
     ):
         parts[name] = settings.size_weight * (wrong * weight).sum() / weight.sum().clamp(min=1)
+    if "parts" in maps:
+        parts["parts"] = settings.parts_weight * parts_loss(maps["parts"], batch["parts"], batch["parts_mask"])
     return parts
+
+
+def parts_loss(logit: Tensor, heat: Tensor, mask: Tensor) -> Tensor:
+    """Quality focal loss of the maps of people's parts (B, 5, rows, columns), where they are known; per lit cell."""
+    entropy = functional.binary_cross_entropy_with_logits(logit, heat, reduction="none")
+    return ((heat - torch.sigmoid(logit)) ** 2 * entropy * mask).sum() / (heat * mask).sum().clamp(min=1)
 
 
 def map_loss(name: str, out: Tensor, heat: Tensor, mask: Tensor, centre: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ def draw_curves(log: list[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(8, 5))
-    for name in ("any", "open", "radius", "offset", "validation"):
+    for name in ("any", "open", "radius", "offset", "parts", "validation"):
         if any(name in entry for entry in log):
             axes.plot([e["minutes"] for e in log], [e.get(name, math.nan) for e in log], label=name)
     if log:

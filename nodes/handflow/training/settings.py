@@ -18,6 +18,10 @@ class Settings:
     large: Annotated[
         float, "share of steps at far's size: smaller hands in more of their scene, and very large ones"
     ] = 0.4
+    sizes: Annotated[str, "width and height of the other steps' pictures; the first of up to four most often"] = (
+        "320x192,288x224,256x256,224x288"
+    )
+    large_sizes: Annotated[str, "of the steps at far's size"] = "512x288,448x352,384x384,352x448"
     target: Annotated[Literal["gauss", "disc"], "disc: 2017's, see the model card for what it costs"] = "gauss"
     loss: Annotated[Literal["quality", "focal", "bce", "mse", "mse255"], "what each is worth: see the model card"] = (
         "quality"
@@ -27,12 +31,21 @@ class Settings:
     ] = 0.3
     mask: Annotated[bool, "without it, regions to ignore and hands of unknown kind count as background"] = True
     assign_coarse: Annotated[bool, "coarse labels are learned where the network sees a hand near there"] = True
+    open_weight: Annotated[float, "of the open map's loss"] = 1.0
+    even: Annotated[bool, "a near hand's many cells weigh less, so that far hands count for more"] = False
+    parts: Annotated[
+        bool, "the network also learns people, heads, elbows, wrists and feet, where labelled; not exported"
+    ] = False
+    parts_weight: Annotated[float, "of their loss"] = 0.3
     size_weight: Annotated[float, "of the losses of radius and offset; 0: the maps alone are learned"] = 0.5
     optimizer: Annotated[Literal["adamw", "sgd"], "sgd (momentum 0.9) for comparison"] = "adamw"
     prior: Annotated[bool, "the network also takes a map of where hands are expected"] = False
     init: Annotated[str, "weights to begin from: of the packaged model, an fp32 model file or a checkpoint; none"] = (
         "hands"
     )
+    rendered: Annotated[float, "share of samples that show rendered people, where there are any"] = 0.3
+    save_minutes: Annotated[float, "a checkpoint is written every so many"] = 2.0
+    pause: Annotated[str, "training waits while there is a file of this name"] = ""
     holdout: Annotated[float, "share of the groups kept for the validation loss"] = 0.05
     fold: Annotated[int, "which of the shares is kept: with holdout 0.05, one of twenty"] = 0
     seed: Annotated[int, "of weights and samples"] = 1

@@ -34,8 +34,8 @@ from .progress import progress_bar
 from .settings import Settings
 
 LOG_STEPS = 100
-SAVE_S = 120.0
 WARM_UP_STEPS = 200  # in which the learning rate rises from nothing
+POLL_S = 1.0  # how often a paused training looks whether it may go on
 PAUSE_S = 5.0  # a step that took longer was stopped or lay in a sleeping laptop: that is no training time
 
 
@@ -64,6 +64,7 @@ def train(data: list[str], settings: Settings) -> None:
     with progress_bar() as bar:
         task = bar.add_task("training", total=1.0, note="")
         while (done := share_done(state, settings)) < 1:
+            wait_while_paused(settings.pause)
             began_s = time.monotonic()
             rate = learning_rate(state.step, done, settings)
             losses = take_step(state, to_device(next(batches), device), rate, settings)
@@ -80,7 +81,7 @@ def train(data: list[str], settings: Settings) -> None:
                     bar.console.print(json.dumps(entry), soft_wrap=True)
                 bar.update(task, note=progress_note(entry, list(losses)))
             bar.update(task, completed=done)
-            if time.monotonic() - saved_s > SAVE_S:
+            if time.monotonic() - saved_s > 60 * settings.save_minutes:
                 save(state, out, origin)
                 saved_s = time.monotonic()
         save(state, out, origin)
@@ -103,16 +104,17 @@ def read_dataset(data: list[str], settings: Settings) -> Dataset:
     training, held = split(pictures, settings.holdout, settings.fold)
     if not any(p.hands.any() for p in training):
         raise SetupError(f"{', '.join(data)}: no picture with a hand is left to train on")
-    pool = Pool(training)
+    pool = Pool(training, settings.rendered)
     calibration = torch.from_numpy(calibration_pictures(pool, settings.seed))
-    validation = [make_batch(Pool(held), settings, -n - 1) for n in range(8)] if len(held) > 20 else []
+    kept = Pool(held, settings.rendered) if len(held) > 20 else None
+    validation = [make_batch(kept, settings, -n - 1) for n in range(8)] if kept else []
     return Dataset(pool, validation, calibration, fingerprint(pictures), len(pictures))
 
 
 def make_state(settings: Settings, calibration: Tensor, device: torch.device) -> TrainingState:
     """A network with its first weights, and its optimizer. Raises SetupError."""
     widths, blocks = (tuple(int(n) for n in text.split(",")) for text in (settings.widths, settings.blocks))
-    model = Network(widths, blocks, settings.neck, prior=settings.prior)
+    model = Network(widths, blocks, settings.neck, prior=settings.prior, parts=settings.parts)
     if settings.init != "none":
         start = Path(settings.init) if Path(settings.init).suffix else model_path(settings.init)
         if not (fitting := begin_from(model, start, calibration[:16].float())):
@@ -149,6 +151,12 @@ def endless_batches(pool: Pool, settings: Settings, first: int) -> Iterator[Batc
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch where the network is."""
     return {name: tensor.to(device) for name, tensor in batch.items()}
+
+
+def wait_while_paused(file: str) -> None:
+    """Waits while there is a file of this name: somebody needs the processor, to measure times."""
+    while file and Path(file).exists():
+        time.sleep(POLL_S)
 
 
 def share_done(state: TrainingState, settings: Settings) -> float:

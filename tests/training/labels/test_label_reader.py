@@ -8,8 +8,20 @@ import pytest
 
 from handflow.training.labels.data import LabelError, read_labels
 from handflow.training.labels.line import parse_line
+from handflow.training.labels.people import person_of_keypoints
 from handflow.training.labels.pictures import LabelledPicture, fingerprint, split
-from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN
+from handflow.training.targets import (
+    COARSE,
+    ELBOW,
+    HEAD,
+    IGNORE,
+    OPEN,
+    OTHER,
+    PERSON,
+    UNKNOWN,
+    WRIST,
+    PeopleLabelled,
+)
 
 
 def line(**changes):
@@ -193,3 +205,64 @@ def test_a_changed_box_changes_the_fingerprint(tmp_path):
     before = fingerprint(pictures)
     pictures[0].boxes[0, 0] += 1
     assert fingerprint(pictures) != before
+
+
+ANNA = {"box": [20, 10, 40, 100], "joints": {"head": [40, 20, 1], "left_elbow": [25, 50, 1], "left_wrist": [22, 70, 0]}}
+
+
+def test_people_become_boxes_of_their_parts(tmp_path):
+    (picture,) = read_labels([write(tmp_path, line(people=[ANNA]))])
+    assert picture.parts[:, 4].tolist() == [PERSON, HEAD, ELBOW]  # the wrist is hidden
+    assert picture.parts[2, :4].tolist() == [20, 45, 10, 10]  # a tenth of the person, about the joint
+    assert picture.people is PeopleLabelled.SOME
+    assert not picture.rendered
+
+
+@pytest.mark.parametrize(
+    ("said", "known"),
+    [
+        ({}, PeopleLabelled.NOBODY),
+        ({"people": []}, PeopleLabelled.SOME),
+        ({"people": [], "people_complete": True}, PeopleLabelled.EVERYBODY),
+        ({"people": [], "people_told": "all"}, PeopleLabelled.EVERYBODY),  # the word before
+    ],
+)
+def test_whose_parts_are_labelled(tmp_path, said, known):
+    (picture,) = read_labels([write(tmp_path, line(**said))])
+    assert picture.people is known
+
+
+def test_the_first_words_for_rendered_people_are_read(tmp_path):
+    old = {"box": ANNA["box"], "joints": {"elbowL": [25, 50, 1], "wristR": [22, 70, 1]}}
+    file = write(tmp_path, line(people=[old], source="synth", background="hdri"))
+    (picture,) = read_labels([file])
+    assert picture.parts[:, 4].tolist() == [PERSON, ELBOW, WRIST]
+    assert picture.rendered
+    assert picture.people is PeopleLabelled.EVERYBODY
+
+
+@pytest.mark.parametrize(
+    ("people", "expected"),
+    [
+        ({}, "expected people to be a list"),
+        ([{"joints": {}}], r"expected a person's box \[x, y, width, height\], got None"),
+        ([{"box": [1, 2, 3, 0]}], "expected a person's box"),
+        ([ANNA | {"joints": {"head": [1, 2]}}], r"expected joints to be \{name: \[x, y, seen\]\}"),
+        ([ANNA | {"joints": {"knee": [1, 2, 1]}}], "expected joints among head, .*, got knee"),
+    ],
+)
+def test_people_that_cannot_be_read_are_one_line(tmp_path, people, expected):
+    with pytest.raises(LabelError, match=f"desk.jsonl:1: {expected}"):
+        read_labels([write(tmp_path, line(people=people))])
+
+
+def test_a_line_with_people_is_written_as_it_was_read():
+    values = line(people=[ANNA], people_complete=True, rendered=True)
+    assert parse_line(values, "a.jsonl:1").json() == values
+
+
+def test_a_person_as_coco_labels_them():
+    points = [[0, 0, 0]] * 17
+    points[0], points[1], points[7], points[9] = [10, 20, 2], [12, 16, 1], [5, 50, 2], [4, 60, 1]
+    person = person_of_keypoints([0, 10, 30, 90], points)
+    assert person.joints == {"left_elbow": [5, 50, 1], "left_wrist": [4, 60, 0], "head": [11, 18, 1]}

@@ -21,6 +21,11 @@ BEHIND = 12  # frames that are decoded, and kept, before one that is sought: who
 @lru_cache(maxsize=8000)  # decoding costs more than anything else in making a sample; 8000 pictures are about 3 GB
 def read_image(path: Path) -> np.ndarray:
     """A labelled picture, kept. LabelError."""
+    return read_once(path)
+
+
+def read_once(path: Path) -> np.ndarray:
+    """A labelled picture, not kept. LabelError."""
     try:
         return images.read_image(path)
     except SetupError as error:

@@ -18,6 +18,15 @@ faces the camera), other, unknown, or ignore (a region in which nothing counts).
     kind_by      where the kind is from
     lost         true: optical flow lost it here, and nobody has corrected it yet
 
+A line may also tell of people, for the heads that only training has (network.PARTS), and of how the picture was made:
+
+    people           [PERSON, …]; not there: nothing is known of people. [] with people_complete: nobody is in it
+    people_complete  true: everybody in the picture is among them; else it is known what is where only in their boxes
+    rendered         true: the people in it are rendered
+
+PERSON is {"box": [x, y, width, height], "joints": {"head": [x, y, seen], …}}; the joints are head, left_elbow,
+right_elbow, left_wrist, right_wrist, left_foot and right_foot, each where known; `seen` 0 is one that is hidden.
+
 Whatever else stands in a line or a hand, such as a licence, is kept and not read.
 """
 
@@ -29,6 +38,8 @@ from typing import Any
 
 from handflow.errors import LabelError
 from handflow.training.targets import KINDS
+
+from .people import PersonLabel, parse_people
 
 
 @dataclass
@@ -66,6 +77,9 @@ class LabelLine:
     group: str = ""
     labelled: bool = True
     exact: bool | None = None
+    people: list[PersonLabel] | None = None
+    people_complete: bool = False
+    rendered: bool = False
     rest: dict[str, Any] = field(default_factory=dict)
 
     def json(self) -> dict[str, Any]:
@@ -76,6 +90,8 @@ class LabelLine:
             **{"width": self.width, "height": self.height, "hands": [hand.json() for hand in self.hands]},
             **{name: value for name, value in optional.items() if value not in ("", None)},
             **({} if self.labelled and self.exact is None else {"labelled": self.labelled}),
+            **({} if self.people is None else {"people": [person.json() for person in self.people]}),
+            **{name: True for name in ("people_complete", "rendered") if getattr(self, name)},
             **self.rest,
         }
 
@@ -112,7 +128,10 @@ def parse_line(values: dict[str, Any], where: str) -> LabelLine:
     if not isinstance(hands, list) or not all(isinstance(hand, dict) for hand in hands):
         raise LabelError(f'{where}: expected hands to be a list of {{"box", "kind"}}, got {str(hands)[:40]}')
     known = {name: value for name, value in values.items() if name in OF_LINE}
-    return LabelLine(**known | {"hands": [_parse_hand(hand) for hand in hands]}, rest=_rest(values, OF_LINE))
+    known["hands"] = [_parse_hand(hand) for hand in hands]
+    if "people" in known:
+        known["people"] = parse_people(known["people"], where)
+    return LabelLine(**known, rest=_rest(values, OF_LINE))
 
 
 def check_line(line: LabelLine, where: str) -> None:

@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from handflow.errors import LabelError
-from handflow.training.targets import COARSE, IGNORE, KINDS, UNKNOWN
+from handflow.training.targets import COARSE, IGNORE, KINDS, UNKNOWN, PeopleLabelled
 
-from .images import read_clip, read_image
+from .images import read_clip, read_image, read_once
 from .line import HandLabel, LabelLine, check_line
+from .people import parts_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +29,10 @@ class LabelledPicture:
     frame: int | None = None  # number of the frame, where `path` is a clip
     polygons: list[np.ndarray | None] = field(default_factory=list)  # (21, 2) points on the hand where known
     ids: list[str | None] = field(default_factory=list)  # which hand of the clip each box is, where known
+    parts: np.ndarray = field(default_factory=lambda: np.zeros((0, 5), np.float32))  # of people: boxes and kinds
+    people: PeopleLabelled = PeopleLabelled.NOBODY
+    rendered: bool = False
+    dataset: str = ""  # which of a recipe's data sets it is of
 
     @property
     def hands(self) -> np.ndarray:
@@ -37,7 +42,8 @@ class LabelledPicture:
     def read(self) -> np.ndarray:
         """The picture, (height, width, 3) BGR. Shared: do not write into it."""
         if self.frame is None:
-            image = read_image(self.path)
+            # Of rendered pictures there are too many to keep, and each is drawn a few times only.
+            image = read_once(self.path) if self.rendered else read_image(self.path)
         else:
             frames = read_clip(self.path)
             if not 0 <= self.frame < len(frames):
@@ -77,7 +83,16 @@ def picture_of(line: LabelLine, where: str, file: Path, clip: ClipEntry | None =
         frame=line.frame,
         polygons=[None if hand.landmarks is None else np.array(hand.landmarks, np.float32) for hand in line.hands],
         ids=[None if hand.id is None else str(hand.id) for hand in line.hands],
+        parts=parts_of(line.people or []),
+        people=_whose_parts(line),
+        rendered=line.rendered,
     )
+
+
+def _whose_parts(line: LabelLine) -> PeopleLabelled:
+    if line.people is None:
+        return PeopleLabelled.NOBODY
+    return PeopleLabelled.EVERYBODY if line.people_complete else PeopleLabelled.SOME
 
 
 def _kind_of(hand: HandLabel) -> int:

@@ -8,15 +8,19 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
 
-from handflow.training.network import STRIDE
+from handflow.errors import SetupError
+from handflow.training.network import MULTIPLE, STRIDE
 from handflow.training.settings import Settings
-from handflow.training.targets import IGNORE, draw_targets
+from handflow.training.targets import IGNORE, draw_parts, draw_targets
 from handflow.vision.prior import blobs
 
 from .compose import TrainingSample, compose
 from .pool import Pool
 
-Batch = dict[str, Tensor]  # image (B, 3, h, w), the maps of targets.Targets (B, c, h/4, w/4), coarse (k, 4)
+# image (B, 3, h, w), the maps of targets.Targets (B, c, h/4, w/4), coarse (k, 4); where the settings ask for them also
+# prior (B, 1, h/4, w/4), and parts (B, 5, h/8, w/8) with parts_mask (B, 1, h/8, w/8).
+Batch = dict[str, Tensor]
+HOW_OFTEN = (0.45, 0.25, 0.15, 0.15)  # a batch has the first, second … of its sizes
 
 
 class Batches(IterableDataset):
@@ -35,9 +39,14 @@ class Batches(IterableDataset):
             step += workers
 
 
-# Width and height of a batch, near and far: cameras, photographs, squares and pictures on end, of about the same area.
-NEAR_SIZES = ((320, 192), (288, 224), (256, 256), (224, 288))
-FAR_SIZES = ((512, 288), (448, 352), (384, 384), (352, 448))
+def parse_sizes(text: str) -> list[tuple[int, int]]:
+    """ "320x192,288x224" as widths and heights. Raises SetupError."""
+    sizes = [tuple(int(n) for n in size.split("x") if n.isdigit()) for size in text.split(",")]
+    good = all(len(size) == 2 and min(size) > 0 and not any(n % MULTIPLE for n in size) for size in sizes)
+    if not good or len(sizes) > len(HOW_OFTEN):
+        expected = f"one to {len(HOW_OFTEN)} sizes as 320x192,288x224 in multiples of {MULTIPLE} pixels"
+        raise SetupError(f"sizes: expected {expected}, got {text!r}")
+    return [(width, height) for width, height in sizes]
 
 
 def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
@@ -45,20 +54,32 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
     rng = np.random.default_rng((settings.seed, step % 2**32))
     large = rng.random() < settings.large
     count = max(1, settings.batch * 2 // 5) if large else settings.batch
-    width, height = (FAR_SIZES if large else NEAR_SIZES)[rng.choice(4, p=[0.45, 0.25, 0.15, 0.15])]
+    sizes = parse_sizes(settings.large_sizes if large else settings.sizes)
+    often = np.array(HOW_OFTEN[: len(sizes)])
+    width, height = sizes[rng.choice(len(sizes), p=often / often.sum())]
     samples = [compose(rng, pool, width, height) for _ in range(count)]
     columns, rows = width // STRIDE, height // STRIDE
     shape, other = settings.target, settings.other_weight
-    drawn = [draw_targets(s.boxes / STRIDE, s.kinds, columns, rows, shape, other) for s in samples]
+    drawn = [draw_targets(s.boxes / STRIDE, s.kinds, columns, rows, shape, other, settings.even) for s in samples]
     if not settings.mask:
         drawn = [t._replace(mask=np.ones_like(t.mask)) for t in drawn]
     coarse = [np.insert(t.coarse, 0, number, axis=1) for number, t in enumerate(drawn)]  # (k, 4): sample, x, y, side
     images = np.stack([s.image.transpose(2, 0, 1) for s in samples])  # (B, 3, h, w)
     maps = {name: np.stack([getattr(t, name) for t in drawn]) for name in drawn[0]._fields[:-1]}  # (B, c, h/4, w/4)
     whole = {"image": images, "coarse": np.concatenate(coarse), **maps}
+    if settings.parts:
+        whole["parts"], whole["parts_mask"] = part_maps(samples, columns // 2, rows // 2)
     if settings.prior:
         whole["prior"] = np.stack([made_up_prior(rng, s, columns, rows) for s in samples])
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in whole.items()}
+
+
+def part_maps(samples: list[TrainingSample], columns: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Targets (B, 5, rows, columns) of the heads for people's parts, and where they count (B, 1, rows, columns)."""
+    drawn = [
+        draw_parts(s.parts[:, :4] / (2 * STRIDE), s.parts[:, 4].astype(int), s.people, columns, rows) for s in samples
+    ]
+    return np.stack([heat for heat, _ in drawn]), np.stack([mask for _, mask in drawn])
 
 
 def made_up_prior(rng: np.random.Generator, sample: TrainingSample, columns: int, rows: int) -> np.ndarray:

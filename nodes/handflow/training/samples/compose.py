@@ -8,15 +8,19 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from handflow.training.targets import IGNORE
+from handflow.training.conditions import fish_eye, mirrored, on_its_side, upside_down
+from handflow.training.targets import IGNORE, PeopleLabelled
 
 from .camera_effects import camera_effects
 from .drawn_hand import draw_hand
-from .layers import Layer, black, covered, distract, fit, place, scene
+from .layers import NO_PARTS, Layer, black, covered, distract, fit, place, scene, view
 from .pool import Pool, WeightedPictures
 
-SMALLEST_PX = 6  # a smaller hand is a region to ignore: at this size there is nothing to learn
-KINDS_OF_SAMPLE = {"near": 0.16, "whole": 0.18, "far": 0.36, "shrunk": 0.22, "empty": 0.08}  # and how often
+SMALLEST_PX = 8  # a smaller hand is a region to ignore: at this size there is nothing to learn
+# How often each is drawn, of those without rendered people.
+KINDS_OF_SAMPLE = {"near": 0.10, "whole": 0.11, "people": 0.30, "far": 0.20, "shrunk": 0.16, "empty": 0.13}
+# Shares of samples: cameras hang from ceilings, stand on end, and have wide lenses.
+UPSIDE_DOWN, ON_ITS_SIDE, FISH_EYE = 0.07, 0.03, 0.03
 
 
 class TrainingSample(NamedTuple):
@@ -25,15 +29,44 @@ class TrainingSample(NamedTuple):
     image: np.ndarray  # (height, width, 3) uint8 BGR
     boxes: np.ndarray  # (n, 4) float32: x, y, width, height in pixels
     kinds: np.ndarray  # (n,) int: targets.OPEN, OTHER, UNKNOWN, IGNORE, COARSE
+    parts: np.ndarray = NO_PARTS  # (m, 5) float32: boxes and kinds of people and their parts
+    people: PeopleLabelled = PeopleLabelled.NOBODY
 
 
 def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> TrainingSample:
     """One random sample of `width` x `height` pixels."""
-    kind = rng.choice(list(KINDS_OF_SAMPLE), p=list(KINDS_OF_SAMPLE.values()))
+    on_side = rng.random() < ON_ITS_SIDE
+    layers, people = arrange(rng, pool, *((height, width) if on_side else (width, height)))
+    image, boxes, kinds, parts = merge(layers)
+    # All boxes move together.
+    every = np.concatenate([boxes, parts[:, :4]])
+    if rng.random() < 0.5:
+        image, every = mirrored(image, every)
+    if on_side:
+        image, every = on_its_side(image, every)
+    if rng.random() < UPSIDE_DOWN:
+        image, every = upside_down(image, every)
+    if rng.random() < FISH_EYE:
+        image, every = fish_eye(image, every, float(rng.uniform(0.1, 0.9)))
+    boxes, kinds = visible(every[: len(boxes)], kinds, width, height)
+    parts = np.column_stack(clipped(every[len(every) - len(parts) :], parts[:, 4], width, height))
+    return TrainingSample(camera_effects(rng, image), boxes, kinds, parts.astype(np.float32), people)
+
+
+def arrange(rng: np.random.Generator, pool: Pool, width: int, height: int) -> tuple[list[Layer], PeopleLabelled]:
+    """The layers of a random sample, from the lowest to the top one; and whose parts are labelled in it."""
+    kind = str(rng.choice(list(KINDS_OF_SAMPLE), p=list(KINDS_OF_SAMPLE.values())))
+    if rng.random() < pool.rendered_share:
+        kind = "rendered"
     near = pool.near if len(pool.near) else pool.far if len(pool.far) else pool.empty
     far = pool.far if len(pool.far) else near
     empty = pool.empty if len(pool.empty) else far
-    if kind == "near":
+    people = PeopleLabelled.NOBODY
+    if kind in ("people", "rendered"):
+        pictures = pool.rendered if kind == "rendered" else pool.people if len(pool.people) else far
+        picture = pictures.draw(rng)
+        layers, people = [black(width, height), view(rng, picture, width, height)], picture.people
+    elif kind == "near":
         layers = [scene(rng, empty, width, height)]
         hand_px = log_uniform(rng, 0.09, 0.8) * width
         layers.append(place(rng, near.draw(rng), hand_px, width, height))
@@ -49,14 +82,11 @@ def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> Tr
     else:
         layers = [scene(rng, empty, width, height)]
     # Pieces without a hand are pasted as well, else whatever is pasted would be taken for a hand.
-    if kind in ("shrunk", "empty") or rng.random() < 0.2:
+    if kind in ("shrunk", "empty") or (people == PeopleLabelled.NOBODY and rng.random() < 0.2):
         for pictures in rng.choice(np.array([near, far, empty], object), rng.integers(0, 5)):
             size_px = log_uniform(rng, 0.022, 0.15) * width
             layers.append(distract(rng, pictures.draw(rng), size_px, width, height))
-    image, boxes, kinds = merge(layers)
-    if rng.random() < 0.5:
-        image, boxes = mirror(image, boxes)
-    return TrainingSample(camera_effects(rng, image), *visible(boxes, kinds, width, height))
+    return layers, people
 
 
 def small_hand(rng: np.random.Generator, near: WeightedPictures, width: int, height: int) -> Layer:
@@ -78,9 +108,12 @@ def calibration_pictures(pool: Pool, seed: int, count: int = 80) -> np.ndarray:
     return np.stack([compose(rng, pool, 320, 192).image.transpose(2, 0, 1) for _ in range(count)])
 
 
-def merge(layers: list[Layer]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The layers on top of each other. A hand that a later layer covers is gone, or a region to ignore."""
-    image, _, boxes, kinds = layers[0]
+def merge(layers: list[Layer]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """The layers on top of each other: image, boxes, kinds, parts.
+
+    A hand that a later layer covers is gone, or a region to ignore.
+    """
+    image, _, boxes, kinds, _ = layers[0]
     for layer in layers[1:]:
         x, y, w, h = cv2.boundingRect((layer.alpha > 0).view(np.uint8))
         part = slice(y, y + h), slice(x, x + w)
@@ -90,23 +123,27 @@ def merge(layers: list[Layer]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         kinds = np.where(left < 0.7, IGNORE, kinds) if len(kinds) else kinds
         keep = left > 0.1 if len(kinds) else np.zeros(0, bool)
         boxes, kinds = np.concatenate([boxes[keep], layer.boxes]), np.concatenate([kinds[keep], layer.kinds])
-    return image, boxes, kinds
-
-
-def mirror(image: np.ndarray, boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Image and boxes, left to right."""
-    mirrored = boxes.copy()
-    mirrored[:, 0] = image.shape[1] - boxes[:, 0] - boxes[:, 2]
-    return np.ascontiguousarray(image[:, ::-1]), mirrored
+    return image, boxes, kinds, np.concatenate([layer.parts for layer in layers])
 
 
 def visible(boxes: np.ndarray, kinds: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
     """Boxes cut off at the picture's edge. Hands of which under 40 % is left, or too small to tell, become ignored."""
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
+    small = boxes[:, 2:].max(axis=1, initial=0) < SMALLEST_PX
+    kinds = np.where((share_inside(boxes, width, height) < 0.4) | small, IGNORE, kinds)
+    boxes, kinds = clipped(boxes, kinds, width, height)
+    return boxes, kinds.astype(np.int64)
+
+
+def clipped(boxes: np.ndarray, kinds: np.ndarray, width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
+    """Boxes cut off at the picture's edge; those outside are gone."""
     low = boxes[:, :2].clip(0, [width, height])
     high = (boxes[:, :2] + boxes[:, 2:]).clip(0, [width, height])
-    left = (high - low).prod(axis=1) / np.maximum(boxes[:, 2:].prod(axis=1), 1e-6)
-    small = boxes[:, 2:].max(axis=1, initial=0) < SMALLEST_PX
-    kinds = np.where((left < 0.4) | small, IGNORE, kinds)
-    inside = left > 0.02
-    return np.column_stack([low, high - low])[inside].astype(np.float32), kinds[inside].astype(np.int64)
+    inside = share_inside(boxes, width, height) > 0.02
+    return np.column_stack([low, high - low])[inside].astype(np.float32), kinds[inside]
+
+
+def share_inside(boxes: np.ndarray, width: int, height: int) -> np.ndarray:
+    """How much of each box lies in the picture, (n,) 0..1."""
+    low, high = boxes[:, :2].clip(0, [width, height]), (boxes[:, :2] + boxes[:, 2:]).clip(0, [width, height])
+    return (high - low).prod(axis=1) / np.maximum(boxes[:, 2:].prod(axis=1), 1e-6)

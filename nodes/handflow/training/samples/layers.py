@@ -10,6 +10,8 @@ from handflow.training.labels.pictures import LabelledPicture
 from .cutouts import soft_edge
 from .pool import WeightedPictures
 
+NO_PARTS = np.zeros((0, 5), np.float32)
+
 
 class Layer(NamedTuple):
     """A picture moved to its place in a sample."""
@@ -18,6 +20,7 @@ class Layer(NamedTuple):
     alpha: np.ndarray  # (height, width) float32: 1 where this layer covers what lies below it
     boxes: np.ndarray
     kinds: np.ndarray
+    parts: np.ndarray = NO_PARTS  # (m, 5) boxes and kinds of people and their parts
 
 
 def black(width: int, height: int) -> Layer:
@@ -43,6 +46,23 @@ def fit(rng: np.random.Generator, picture: LabelledPicture, width: int, height: 
     angle = float(rng.normal(0, 6)) if rng.random() < 0.5 else 0.0
     corner = (np.array([width, height]) - np.array([picture.width, picture.height]) * zoom) / 2
     return warp(picture, zoom, angle, corner + rng.uniform(-0.04, 0.04, 2) * width, width, height)
+
+
+def view(rng: np.random.Generator, picture: LabelledPicture, width: int, height: int) -> Layer:
+    """The picture, or the part about one of its hands, hardly enlarged and so that this hand can be told."""
+    whole = min(width / picture.width, height / picture.height)
+    hands = picture.boxes[picture.hands]
+    if len(hands):
+        box = hands[rng.integers(len(hands))]
+        hand_px = float(np.exp(rng.uniform(np.log(9), np.log(65))))
+    else:
+        box = np.array([0, 0, picture.width, picture.height])
+        hand_px = width * float(rng.uniform(0.9, 2))
+    zoom = min(max(hand_px / box[2:].max(), whole * float(rng.uniform(0.9, 1.1))), max(1.3, whole))
+    corner = rng.uniform(0.1, 0.9, 2) * [width, height] - (box[:2] + box[2:] / 2) * zoom
+    room = np.array([width - picture.width * zoom, height - picture.height * zoom])
+    corner = np.clip(corner, np.minimum(room, 0), np.maximum(room, 0))
+    return warp(picture, zoom, float(rng.normal(0, 3)), corner, width, height)
 
 
 def place(
@@ -143,6 +163,7 @@ def warp(
         alpha=np.asarray(cv2.warpAffine(alpha, matrix, (width, height))),
         boxes=turn_boxes(picture.boxes, turn, zoom, shift)[keep],
         kinds=picture.kinds[keep],
+        parts=np.column_stack([turn_boxes(picture.parts[:, :4], turn, zoom, shift), picture.parts[:, 4:]]),
     )
 
 
