@@ -14,15 +14,14 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 from support.graphs import Run, until
 from support.quiet import in_a_quiet_moment
+from support.web_cameras import HEAD, SHADES, jpeg, number, part, request
 
 from handflow import now_ns
 from handflow.__main__ import main
-from handflow.capture import http_stream, multipart, rtsp_stream
+from handflow.capture import http_answer, http_stream, jpeg_scan, rtsp_stream
 from handflow.capture.files import CapturedFrame
 from handflow.capture.lateness import StreamLateness
 from handflow.capture.network import open_stream
@@ -31,81 +30,15 @@ from handflow.recording.metadata import PictureFormat, metadata_of
 from handflow.runtime.address import masked
 from handflow.stages.camera import Camera
 
-SHADES = 16  # a picture's number is its grey, in steps that survive JPEG
-HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
-
-
-def jpeg(number: int, size: tuple[int, int] = (64, 48)) -> bytes:
-    image = np.full((size[1], size[0], 3), number % SHADES * 16, np.uint8)
-    image[: size[1] // 4] = 255  # light enough not to be black
-    return cv2.imencode(".jpg", image)[1].tobytes()
-
-
-def number(image: np.ndarray) -> int:
-    return round(float(image[-1, -1, 0]) / 16)
-
-
-def part(number: int, head: bytes = b"") -> bytes:
-    body = jpeg(number)
-    return b"--frame\r\nContent-Type: image/jpeg\r\n%sContent-Length: %d\r\n\r\n%s\r\n" % (head, len(body), body)
-
-
-class Server:
-    """Serves each connection by `serve(connection, how many came before)`, in a thread of its own."""
-
-    def __init__(self, serve: Callable[[socket.socket, int], None], scheme: str = "http") -> None:
-        self.serve = serve
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port: int = self.listener.getsockname()[1]
-        self.url = f"{scheme}://127.0.0.1:{self.port}/live"
-        self.came: list[float] = []
-        self.open: list[socket.socket] = []
-        self.threads = [threading.Thread(target=self._accept, daemon=True)]
-        self.threads[0].start()
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                self.came.append(time.monotonic())
-                self.open.append(connection)
-                thread = threading.Thread(target=self._run, args=(connection, len(self.came) - 1), daemon=True)
-                self.threads.append(thread)
-                thread.start()
-
-    def _run(self, connection: socket.socket, before: int) -> None:
-        with contextlib.suppress(OSError), connection:
-            self.serve(connection, before)
-
-    def close(self) -> None:
-        for each in (self.listener, *self.open):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
-        for thread in self.threads:
-            thread.join(10)
-            assert not thread.is_alive()
-
-
-@pytest.fixture
-def serving() -> Iterator[Callable[..., Server]]:
-    with contextlib.ExitStack() as ends:
-
-        def start(serve: Callable[[socket.socket, int], None], scheme: str = "http") -> Server:
-            server = Server(serve, scheme)
-            ends.callback(server.close)
-            return server
-
-        yield start
-
 
 @pytest.fixture
 def reading(caplog, monkeypatch) -> Iterator[Callable[..., CameraReader]]:
     """Reads a stream as the camera stage does; a server that hangs is given up sooner."""
     caplog.set_level(logging.INFO)
+    monkeypatch.setattr(http_answer, "SILENT_S", 1.0)
     monkeypatch.setattr(http_stream, "SILENT_S", 1.0)
     monkeypatch.setattr(rtsp_stream, "SILENT_S", 1.0)
-    monkeypatch.setattr(multipart, "PICTURE_S", 1.0)
+    monkeypatch.setattr(jpeg_scan, "PICTURE_S", 1.0)
     readers: list[CameraReader] = []
 
     def make(url: str, **settings: object) -> CameraReader:
@@ -136,13 +69,6 @@ def paced(connection: socket.socket, numbers: Iterator[int] | range, pause_s: fl
     for each in numbers:
         connection.sendall(part(each))
         time.sleep(pause_s)
-
-
-def request(connection: socket.socket) -> bytes:
-    got = b""
-    while b"\r\n\r\n" not in got:
-        got += connection.recv(4096) or pytest.fail("the reader went away")
-    return got
 
 
 def live(connection: socket.socket, before: int) -> None:
@@ -329,7 +255,7 @@ def test_a_server_that_is_not_there_is_asked_after_growing_pauses(serving, readi
     [
         (lambda c, b: (request(c), c.sendall(b"HTTP/1.0 404 Not Found\r\n\r\n")), "the server answers 404 Not Found"),
         (lambda c, b: (request(c), c.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: text/html\r\n\r\n")),
-         r"expected a stream of JPEGs \(multipart/x-mixed-replace\), got text/html"),
+         r"expected a stream of JPEGs .* or a picture \(image/jpeg\), got text/html; give the address of the picture"),
         (lambda c, b: (request(c), c.sendall(b"SSH-2.0-OpenSSH\r\n")), "no HTTP: "),
     ],
 )  # fmt: skip

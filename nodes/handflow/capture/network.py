@@ -1,4 +1,4 @@
-"""Cameras on the network: JPEGs over HTTP, read here, and RTSP, read by FFmpeg.
+"""Cameras on the network: JPEGs over HTTP, in a stream or one by one, read here, and RTSP, read by FFmpeg.
 
 Both are a `Capture` like any camera; what goes wrong with one is an OSError whose text says it without the password.
 Nothing here waits for a server for ever. A caller that must not wait at all uses a CameraReader (reader.py), whose
@@ -8,16 +8,19 @@ thread does.
 from handflow.runtime.address import masked
 
 from .devices import Capture
-from .http_stream import JpegStream
+from .http_stream import open_http
 from .rtsp_stream import FfmpegStream
 from .stream_errors import reason
 
 SCHEMES = ("http", "https", "rtsp", "rtsps")
 
 
-def open_stream(url: str) -> Capture:
-    """The stream at `url`, ready to be grabbed. OSError with the reason where it cannot be had."""
+def open_stream(url: str, fps: float = 30.0) -> Capture:
+    """The stream at `url`, ready to be grabbed; single pictures are asked for `fps` times a second.
+
+    OSError with the reason where it cannot be had.
+    """
     try:
-        return JpegStream(url) if url.lower().startswith("http") else FfmpegStream(url)
+        return open_http(url, fps) if url.lower().startswith("http") else FfmpegStream(url)
     except OSError as error:
         raise OSError(f"{masked(url)}: {reason(error)}") from error

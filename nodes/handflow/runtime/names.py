@@ -17,8 +17,8 @@ UNDECODABLE = re.compile("[\ud800-\udfff]")
 # Text that would be taken for such a byte: its backslash is written as a byte itself.
 LIKE_A_BYTE = re.compile(r"\\(?=x(?:5c|[89a-f][0-9a-f]))", re.IGNORECASE)
 BYTE = re.compile(r"\\x(5c|[89a-f][0-9a-f])", re.IGNORECASE)
-# What would end a line, or be obeyed by a terminal.
-CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
+# What would end a line, be obeyed by a terminal, or turn the direction of writing.
+CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 ERRORS = "names"  # of a text stream: what its encoding lacks is escaped
 
 

@@ -37,7 +37,7 @@ class Camera(Node):
     size: Annotated[
         tuple[Side, Side], "largest width and height sent; asked of a camera; aspect kept, never enlarged"
     ] = (1280, 720)
-    fps: Annotated[float, Range(1, 240), "asked of a camera; pictures a second of a folder and the demo"] = 30.0
+    fps: Annotated[float, Range(1, 240), "asked of a camera; of a folder, the demo and a snapshot's address"] = 30.0
     format: Annotated[Code, "four characters: MJPG where the camera has it, else what it has"] = "MJPG"
     mirror: Annotated[bool, "left to right, for a camera that looks out from the screen"] = False
     rotate: Annotated[Literal[0, 90, 180, 270], "degrees clockwise"] = 0
@@ -78,7 +78,7 @@ class Camera(Node):
                 f"source: expected a file, a folder or demo in an exact run, got {source}; no camera repeats itself"
             )
         elif "://" in source:
-            self._start_reader(CameraReader(lambda: open_stream(source), self.log, Health(self.frozen_s)))
+            self._start_reader(CameraReader(lambda: open_stream(source, self.fps), self.log, Health(self.frozen_s)))
         elif is_device(source):
             # A camera that was there once is waited for: nobody wants the demo in the middle of a show.
             give_up = source == "auto" and not self.persistent.get("camera")
