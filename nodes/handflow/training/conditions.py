@@ -185,30 +185,29 @@ def _around(points: np.ndarray) -> np.ndarray:
 # By name
 
 
-def _same_place(change: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray, np.ndarray], SeenPicture]:
-    return lambda image, boxes: SeenPicture(change(image), boxes)
-
-
 def _fixed() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-CONDITIONS: dict[str, Callable[[np.ndarray, np.ndarray], SeenPicture]] = {
-    "grey": _same_place(colourless),
-    "infra-red": _same_place(lambda image: colourless(image, INFRA_RED, gamma=0.8)),
-    "dark": _same_place(lambda image: dark(image, 1 / 8, 1.0, _fixed())),  # an eighth of the light
-    "over-exposed": _same_place(lambda image: lit(image, 2.2)),
-    "red": _same_place(lambda image: lit(image, (0.15, 0.2, 1))),
-    "green": _same_place(lambda image: lit(image, (0.2, 1, 0.25))),
-    "blue": _same_place(lambda image: lit(image, (1, 0.35, 0.2))),
-    "magenta": _same_place(lambda image: lit(image, (0.9, 0.2, 1))),
+APPEARANCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "grey": colourless,
+    "infra-red": lambda image: colourless(image, INFRA_RED, gamma=0.8),
+    "dark": lambda image: dark(image, 1 / 8, 1.0, _fixed()),  # an eighth of the light
+    "over-exposed": lambda image: lit(image, 2.2),
+    "red": lambda image: lit(image, (0.15, 0.2, 1)),
+    "green": lambda image: lit(image, (0.2, 1, 0.25)),
+    "blue": lambda image: lit(image, (1, 0.35, 0.2)),
+    "magenta": lambda image: lit(image, (0.9, 0.2, 1)),
+    "haze": lambda image: haze(image, 0.5, 190),
+    "rain": lambda image: rain(image, 60, 0.035, _fixed()),
+    "interlaced": lambda image: interlaced(image, 0.01),
+    "compressed": lambda image: compressed(image, 10),
+}
+VIEWS: dict[str, Callable[[np.ndarray, np.ndarray], SeenPicture]] = {
     "turned-90": on_its_side,
     "turned-180": upside_down,
     "tilted": lambda image, boxes: tilted(image, boxes, 15),
     "mirrored": mirrored,
     "fish-eye": lambda image, boxes: fish_eye(image, boxes, 0.6),
-    "haze": _same_place(lambda image: haze(image, 0.5, 190)),
-    "rain": _same_place(lambda image: rain(image, 40, 0.025, _fixed())),
-    "interlaced": _same_place(lambda image: interlaced(image, 0.01)),
-    "compressed": _same_place(lambda image: compressed(image, 10)),
 }
+CONDITIONS = (*APPEARANCES, *VIEWS)

@@ -12,6 +12,7 @@ from support.models import FACTS, brightness_model
 
 from handflow import SetupError
 from handflow.commands.network import evaluate
+from handflow.training.conditions import CONDITIONS
 from handflow.training.evaluation.matching import Detections, Matches, alarms, best_threshold, match, score, separation
 from handflow.training.evaluation.report_images import worst_pictures
 from handflow.training.labels.data import LabelError
@@ -343,3 +344,25 @@ def test_palms_are_told_from_other_hands_by_the_area_under_the_roc_curve() -> No
     assert told["open"] == {"hands": 2, "median": 0.7, "above": 1.0}
     assert told["other"] == {"hands": 2, "median": 0.3, "above": 0.5}
     assert separation([(True, 0.9)])["area"] is None
+
+
+def test_pictures_are_shown_as_other_cameras_would_and_their_labels_turn_with_them(desk, capsys):
+    assert told(desk, "--as-seen-by", "turned-90", "magenta", "green", "--draw", desk / "drawn", "--json") == 0
+    turned, magenta, green = json.loads(capsys.readouterr().out)
+    assert [r["seen_by"] for r in (turned, magenta, green)] == ["turned-90", "magenta", "green"]
+    assert turned["all"]["total"]["ap"] == magenta["all"]["total"]["ap"] == 1.0
+    assert green["all"]["total"]["recall"] < 1 or green["all"]["threshold"] < magenta["all"]["threshold"]
+    drawn = cv2.imread(str(next((desk / "drawn" / "light-near-turned-90").glob("*_0000.png"))))
+    assert drawn.shape == (320, 180, 3)
+
+
+def test_all_conditions_are_a_row_each(desk, capsys):
+    assert told(desk, "--as-seen-by", "all") == 0
+    rows = capsys.readouterr().out.splitlines()[1:]
+    assert [row.split()[0] for row in rows] == ["plain", *CONDITIONS]
+
+
+@pytest.mark.parametrize("also", [("--demo", "2"), ("--json-lines", "-")])
+def test_conditions_are_for_models_on_labelled_pictures(desk, also):
+    with pytest.raises(SetupError, match="--as-seen-by"):
+        told(desk, "--as-seen-by", "grey", *also)

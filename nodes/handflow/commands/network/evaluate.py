@@ -14,7 +14,9 @@ from handflow.errors import SetupError
 from handflow.outputs.result_files import writable
 from handflow.runtime.inline import started
 from handflow.stages.heatmap import HeatmapNode
+from handflow.training.conditions import CONDITIONS
 from handflow.training.evaluation import tracking as clips
+from handflow.training.evaluation.as_seen_by import as_seen_by, conditions_table
 from handflow.training.evaluation.detections import detections_in, read_lines, write_lines
 from handflow.training.evaluation.evaluate import Profile, detections_of, heading
 from handflow.training.evaluation.matching import Detections, figures
@@ -43,6 +45,12 @@ def run(args: argparse.Namespace) -> int:
         raise SetupError("--json-lines takes the detections of one model at one profile")
     if args.maps and (args.detections or not args.report):
         raise SetupError("--maps draws what models see into the folder of --report; --detections have no maps")
+    if args.as_seen_by and (args.detections or args.json_lines or args.demo):
+        raise SetupError(
+            "--as-seen-by shows models labelled pictures; it takes no --detections, --json-lines or --demo"
+        )
+    if args.as_seen_by and not args.labels:
+        raise SetupError("--as-seen-by is about labelled pictures: name label files or folders")
     if args.detections:
         results = [of_detections(args)]
     else:
@@ -50,13 +58,22 @@ def run(args: argparse.Namespace) -> int:
         alike = len({path.name for path in paths}) < len(paths)  # hands.onnx of several runs
         names = [str(path) if alike else path.name for path in paths]
         models = dict(zip(names, map(open_model, paths), strict=True))
-        results = [of_model(args, model, name, f) for name, model in models.items() for f in args.profile]
+        conditions = ["", *CONDITIONS] if "all" in args.as_seen_by else args.as_seen_by or [""]
+        results = [
+            of_model(args, model, name, profile, condition)
+            for name, model in models.items()
+            for profile in args.profile
+            for condition in conditions
+        ]
         if args.maps:
             image = read_image(Path(args.maps))
             seen = {name: model.infer(image, args.profile[0]) for name, model in models.items()}
             write_image(Path(args.report) / "maps.png", draw_maps(seen, image))
     if args.json:
         print(json.dumps(results[0] if len(results) == 1 else results))
+        return 0
+    if args.as_seen_by:
+        print(conditions_table(results))
         return 0
     for result in results:
         if "all" in result:
@@ -69,21 +86,25 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def of_model(args: argparse.Namespace, model: Model, name: str, profile: Profile) -> dict:
-    """The figures of one model at one profile, and what was asked for beside them."""
+def of_model(args: argparse.Namespace, model: Model, name: str, profile: Profile, condition: str = "") -> dict:
+    """The figures of one model at one profile, and what was asked for beside them; under a condition where asked."""
     result = heading(model, profile) | {"model": name}
+    if args.as_seen_by:
+        result["seen_by"] = condition or "plain"
     # "fp32": the file as it is named
     stage = HeatmapNode(model=str(model.path), profile=profile, precision="fp32", prior_gain=args.prior_gain)
     tracking: dict[str, dict] = {}
     title = f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}"
     if args.labels:
         pictures = labelled(args.labels, model if args.held_out else None)
+        if condition:
+            pictures, title = [as_seen_by(picture, condition) for picture in pictures], f"{title}-{condition}"
         seen = detections_of(model, profile, pictures, args.subpixel)
         with contextlib.ExitStack() as outputs:
             if args.json_lines:
                 seen = write_lines(seen, outputs.enter_context(writable(args.json_lines)))
             result |= counted(seen, args, title)
-        if clips.clips_of(pictures):
+        if clips.clips_of(pictures) and not args.as_seen_by:
             with started(stage):
                 tracking |= clips.follow_clips(pictures, stage)
     if args.demo:
@@ -132,7 +153,7 @@ def counted(seen: Iterable[Detections], args: argparse.Namespace, name: str) -> 
         if bad := worst_pictures(kept, result["all"]["threshold"], args.worst):
             write_image(folder / f"{name}-worst.png", contact_sheet(bad))
     if args.draw:
-        folder = made(args.draw)
+        folder = made(f"{args.draw}/{name}") if args.as_seen_by else made(args.draw)
         for number, one in enumerate(kept):
             source = one.picture.source.replace("/", "_")
             write_image(folder / f"{source}_{number:04d}.png", draw_detections(one, one.picture.read().copy()))
@@ -167,6 +188,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--precision", choices=["fp32", "int8"], default="fp32", help="(default fp32)")
     add("--subpixel", choices=["log", "offset", "mean"], default="log", help="how a peak is refined")
     add("--held-out", action="store_true", help="only groups of pictures that the model's own training held back")
+    add(
+        "--as-seen-by",
+        nargs="+",
+        choices=[*CONDITIONS, "all"],
+        default=[],
+        metavar="CONDITION",
+        help=f"show the pictures as another camera or light would, labels and all: {', '.join(CONDITIONS)}; all: each",
+    )
     add("--detections", metavar="FILE", help="score these JSON lines, of `detect` or of another program, and no model")
     add("--json-lines", metavar="OUT", help="also write what was found, in `detect`'s format")
     add(
