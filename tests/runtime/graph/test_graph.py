@@ -176,7 +176,7 @@ def test_a_loop_through_driving_inputs_is_named(folder: Path) -> None:
     [
         ("", "expected 'nodes:' with at least one node, got an empty file"),
         ("# nothing\n", "expected 'nodes:' with at least one node, got an empty file"),
-        ("- a\n", "1:1: expected 'nodes:', got a list"),
+        ("- a\n", "1:1: expected 'nodes:' with at least one node, got a list"),
         ("nodes: {}\n", "1:1: nodes: expected a map of at least one node, got an empty one"),
         ("nodes:\n", "1:1: nodes: expected a map of at least one node, got nothing"),
         ("a: b: c\n", "1:5: mapping values are not allowed here"),

@@ -7,8 +7,8 @@ from typing import Any, get_args
 
 import msgspec
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import YAMLError
 
 from handflow.errors import GraphError, SetupError
 from handflow.runtime import keys
@@ -19,6 +19,7 @@ from handflow.runtime.transport.rundir import portable
 from .graph import Graph
 from .spec import EdgeSpec, NodeSpec, Transport
 from .stage import hint
+from .yaml_text import YamlText, found, plain
 
 GRAPH_KEYS = ("nodes", "transport", "machines", "key", "insecure")
 NODE_KEYS = ("run", "in", "with", "on")
@@ -45,27 +46,26 @@ def read(file: Path) -> Graph:
 def yaml_value(text: str) -> Any:
     """One value as YAML 1.2 reads it (for --set). GraphError."""
     try:
-        return _plain(YAML().load(text))
+        return plain(YAML().load(text))
     except YAMLError as error:
         raise GraphError([f"expected YAML, got {text!r}"]) from error
 
 
-class _GraphText:
-    """One graph's text; `faults` gathers what is wrong with its form, `positions` where everything stands."""
+class _GraphText(YamlText):
+    """One graph's text; `positions` holds where everything stands."""
 
     def __init__(self, file: str) -> None:
-        self.file = file
-        self.faults: list[str] = []
+        super().__init__(file)
         self.positions: dict[str, str] = {}
 
     def graph(self, text: str, file: Path) -> Graph:
         """GraphError with all that is wrong."""
-        whole = self.whole(text)
+        whole = self.whole(text, "'nodes:' with at least one node")
         self.known(whole, GRAPH_KEYS, "the graph")
         transport = whole.get("transport", "auto")
         if transport not in get_args(Transport):
             expected = " or ".join(get_args(Transport))
-            self.fault(self.at(whole, "transport"), f"transport: expected {expected}, got {_found(transport)}")
+            self.fault(self.at(whole, "transport"), f"transport: expected {expected}, got {found(transport)}")
         key = self.private_key(whole, file)
         machines = self.machines(whole)
         nodes = self.nodes(whole)
@@ -76,22 +76,6 @@ class _GraphText:
         by_tcp = transport == "portable" or portable()
         return Graph(file, nodes, portable=by_tcp, machines=machines, key=key, positions=self.positions)
 
-    def whole(self, text: str) -> CommentedMap:
-        try:
-            whole = YAML().load(text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            position = f"{self.file}:{mark.line + 1}:{mark.column + 1}" if mark else self.file
-            problem = re.sub(r" with value .*", " is given twice", str(error.problem).replace("found duplicate ", ""))
-            raise GraphError([f"{position}: {problem}"]) from error
-        except YAMLError as error:
-            raise GraphError([f"{self.file}: not YAML: {' '.join(str(error).split())}"]) from error
-        if whole is None:
-            raise GraphError([f"{self.file}: expected 'nodes:' with at least one node, got an empty file"])
-        if not isinstance(whole, CommentedMap):
-            raise GraphError([f"{self.file}:1:1: expected 'nodes:', got {_found(whole)}"])
-        return whole
-
     def private_key(self, whole: CommentedMap, file: Path) -> str:
         """The file of the graph's key, with its whole path; "": none."""
         if "key" not in whole:
@@ -99,7 +83,7 @@ class _GraphText:
         given = whole["key"]
         try:
             if not isinstance(given, str):
-                raise SetupError(f"key: expected the name of a file beside the graph, got {_found(given)}")
+                raise SetupError(f"key: expected the name of a file beside the graph, got {found(given)}")
             path = file.parent / given
             keys.read(path)
             return str(path)
@@ -113,14 +97,14 @@ class _GraphText:
         """The machines of the graph; none: it runs on one."""
         given, insecure = whole.get("machines", CommentedMap()), whole.get("insecure", False)
         if not isinstance(insecure, bool):
-            self.fault(self.at(whole, "insecure"), f"insecure: expected true or false, got {_found(insecure)}")
+            self.fault(self.at(whole, "insecure"), f"insecure: expected true or false, got {found(insecure)}")
         if not isinstance(given, CommentedMap) or ("machines" in whole and not given):
             expected = "a map of name to {host, port}"
-            self.fault(self.at(whole, "machines"), f"machines: expected {expected}, got {_found(given)}")
+            self.fault(self.at(whole, "machines"), f"machines: expected {expected}, got {found(given)}")
             return {}
         read = [self.machine(given, name) for name in given]
-        found = {machine.name: machine for machine in read if machine is not None}
-        for machine in found.values():
+        known = {machine.name: machine for machine in read if machine is not None}
+        for machine in known.values():
             if outside(machine.host) and insecure is not True and "key" not in whole:
                 self.fault(
                     self.at(given[machine.name], "host"),
@@ -128,23 +112,23 @@ class _GraphText:
                     "nothing is encrypted; make a key with handflow key FILE and write key: FILE beside 'machines:', "
                     "or write insecure: true if the network is yours alone",
                 )
-        return found
+        return known
 
     def machine(self, given: CommentedMap, name: Any) -> Machine | None:
         position, body = self.key(given, name), given[name]
         if not self.is_name(position, name, "machine"):
             return None
         if not isinstance(body, CommentedMap):
-            self.fault(position, f"machine {name}: expected {{host: ADDRESS, port: N}}, got {_found(body)}")
+            self.fault(position, f"machine {name}: expected {{host: ADDRESS, port: N}}, got {found(body)}")
             return None
         self.known(body, MACHINE_KEYS, f"machine {name}")
-        host, port = _plain(body.get("host")), _plain(body.get("port"))
+        host, port = plain(body.get("host")), plain(body.get("port"))
         if not isinstance(host, str) or not HOST.fullmatch(host):
             position = self.at(body, "host") if "host" in body else position
-            self.fault(position, f"machine {name}: host: expected an IPv4 address or a name, got {_found(host)}")
+            self.fault(position, f"machine {name}: host: expected an IPv4 address or a name, got {found(host)}")
         elif type(port) is not int or not 1024 <= port <= 65000:
             position = self.at(body, "port") if "port" in body else position
-            self.fault(position, f"machine {name}: port: expected a number from 1024 to 65000, got {_found(port)}")
+            self.fault(position, f"machine {name}: port: expected a number from 1024 to 65000, got {found(port)}")
         else:
             return Machine(name, host, port)
         return None
@@ -165,8 +149,8 @@ class _GraphText:
         nodes = whole.get("nodes")
         if not isinstance(nodes, CommentedMap) or not nodes:
             position = self.key(whole, "nodes") if "nodes" in whole else f"{self.file}:1:1"
-            found = "an empty one" if nodes == {} else _found(nodes)
-            self.fault(position, f"nodes: expected a map of at least one node, got {found}")
+            got = "an empty one" if nodes == {} else found(nodes)
+            self.fault(position, f"nodes: expected a map of at least one node, got {got}")
             nodes = CommentedMap()
         return {str(name): node for name in nodes if (node := self.node(nodes, name)) is not None}
 
@@ -175,7 +159,7 @@ class _GraphText:
         if not self.is_name(position, name, "node"):
             return None
         if not isinstance(body, CommentedMap):
-            self.fault(position, f"{name}: expected a map with {', '.join(NODE_KEYS)}, got {_found(body)}")
+            self.fault(position, f"{name}: expected a map with {', '.join(NODE_KEYS)}, got {found(body)}")
             return None
         self.known(body, NODE_KEYS, name)
         at = self.positions
@@ -183,14 +167,14 @@ class _GraphText:
         run, with_, on = body.get("run"), body.get("with") or CommentedMap(), body.get("on", "")
         inputs = self.inputs(name, body.get("in"))
         if not isinstance(run, str):
-            self.fault(at.get(f"{name}.run", position), f"{name}: run: expected a stage's name, got {_found(run)}")
+            self.fault(at.get(f"{name}.run", position), f"{name}: run: expected a stage's name, got {found(run)}")
         elif not isinstance(with_, CommentedMap):
-            self.fault(at[f"{name}.with"], f"{name}: with: expected a map of settings, got {_found(with_)}")
+            self.fault(at[f"{name}.with"], f"{name}: with: expected a map of settings, got {found(with_)}")
         elif not isinstance(on, str):
-            self.fault(at[f"{name}.on"], f"{name}: on: expected the name of a machine, got {_found(on)}")
+            self.fault(at[f"{name}.on"], f"{name}: on: expected the name of a machine, got {found(on)}")
         else:
             at |= {f"{name}.with.{key}": self.at(with_, key) for key in with_}
-            return NodeSpec(run, inputs, _plain(with_), str(on))
+            return NodeSpec(run, inputs, plain(with_), str(on))
         return None
 
     def inputs(self, name: str, given: Any) -> dict[str, EdgeSpec]:
@@ -204,7 +188,7 @@ class _GraphText:
             self.positions |= {f"{name}.in.{argument}": self.at(given, argument) for argument in given}
         else:
             expected = "a node or a map of nodes"
-            self.fault(self.positions[f"{name}.in"], f"{name}: in: expected {expected}, got {_found(given)}")
+            self.fault(self.positions[f"{name}.in"], f"{name}: in: expected {expected}, got {found(given)}")
             return {}
         edges = {str(argument): self.edge(name, argument, edge) for argument, edge in named.items()}
         return {argument: edge for argument, edge in edges.items() if edge is not None}
@@ -214,58 +198,18 @@ class _GraphText:
         if isinstance(given, str):
             return EdgeSpec(given)
         if not isinstance(given, CommentedMap) or not isinstance(given.get("from"), str):
-            self.fault(position, f"{name}: expected the name of a node, got {_found(given)}")
+            self.fault(position, f"{name}: expected the name of a node, got {found(given)}")
             return None
         self.known(given, ("from", *EDGE_VALUES), f"{name}: in")
         try:
-            return msgspec.convert(_plain(given), EdgeSpec)
+            return msgspec.convert(plain(given), EdgeSpec)
         except msgspec.ValidationError as error:
             key = re.split(r"\W+", str(error).partition("$.")[2])[0]
-            self.fault(position, f"{name}: {key}: expected {EDGE_VALUES[key]}, got {_plain(given[key])!r}")
+            self.fault(position, f"{name}: {key}: expected {EDGE_VALUES[key]}, got {plain(given[key])!r}")
             return None
-
-    # What all of them need.
-
-    def fault(self, position: str, line: str) -> None:
-        self.faults.append(f"{position}: {line}")
 
     def is_name(self, position: str, name: Any, of: str) -> bool:
         good = isinstance(name, str) and NAME.fullmatch(name) is not None
         if not good:
             self.fault(position, f"expected a name for a {of} of small letters, digits, - and _, got {name!r}")
         return good
-
-    def known(self, given: CommentedMap, allowed: tuple[str, ...], what: str) -> None:
-        for key in given:
-            if key not in allowed:
-                has = f"{hint(key, allowed)}; it has {', '.join(allowed)}"
-                self.fault(self.key(given, key), f"{what}: no key {key!r}{has}")
-
-    def key(self, given: CommentedMap, key: Any) -> str:
-        """The position of a key."""
-        line, column = given.lc.key(key)
-        return f"{self.file}:{line + 1}:{column + 1}"
-
-    def at(self, given: CommentedMap, key: Any) -> str:
-        """The position of a key's value."""
-        line, column = given.lc.value(key)
-        return f"{self.file}:{line + 1}:{column + 1}"
-
-
-def _plain(given: Any) -> Any:
-    """Builtin types for ruamel's, so that strict checks and JSON see what was meant."""
-    if isinstance(given, Mapping):
-        return {str(key): _plain(item) for key, item in given.items()}
-    if isinstance(given, CommentedSeq | list):
-        return [_plain(item) for item in given]
-    for kind in (bool, int, float, str):
-        if isinstance(given, kind):
-            return kind(given)
-    return given
-
-
-def _found(given: Any) -> str:
-    if given is None:
-        return "nothing"
-    plain = _plain(given)
-    return "a map" if isinstance(plain, dict) else "a list" if isinstance(plain, list) else repr(plain)
