@@ -1,5 +1,7 @@
 """Cameras of this machine: which there are, opened and set as asked."""
 
+import contextlib
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,9 +11,12 @@ from typing import Literal, NamedTuple, Protocol
 import cv2
 import numpy as np
 
+from .media import readable
+
 # A setting of a camera: left to the camera, or held at a value in the driver's own units.
 CameraControl = Literal["auto"] | float
 LINUX = sys.platform == "linux"
+DEVICES = ("/dev/", "\\\\.\\")
 
 
 class Capture(Protocol):
@@ -67,13 +72,17 @@ def camera_indices() -> list[int]:
 
 def is_device(source: str) -> bool:
     """Whether a source is a camera of this machine: `auto`, an index or a device path."""
-    return source == "auto" or source.isdigit() or source.startswith(("/dev/", "\\\\.\\"))
+    return source == "auto" or _is_index(source) or (source.startswith(DEVICES) and not os.path.isfile(source))
+
+
+def _is_index(source: str) -> bool:
+    return source.isascii() and source.isdigit()
 
 
 def open_source(source: str, request: CameraRequest) -> tuple[Capture, str] | None:
     """The camera that `source` names, of `auto` the first that opens, as `open_camera` gives it."""
     if source != "auto":
-        return open_camera(int(source) if source.isdigit() else source, request)
+        return open_camera(int(source) if _is_index(source) else source, request)
     opened = (open_camera(device, request) for device in camera_indices())
     # Some devices open and give nothing; with others to choose from, the camera must show a picture.
     return next((camera for camera in opened if camera and camera[0].grab()), None)
@@ -81,7 +90,8 @@ def open_source(source: str, request: CameraRequest) -> tuple[Capture, str] | No
 
 def open_camera(device: int | str, request: CameraRequest) -> tuple[cv2.VideoCapture, str] | None:
     """A camera by index or device path with what it gives, in words; None if it does not open."""
-    capture = cv2.VideoCapture(device, cv2.CAP_V4L2 if LINUX else cv2.CAP_ANY)
+    with readable(device) if isinstance(device, str) and LINUX else contextlib.nullcontext(device) as name:
+        capture = cv2.VideoCapture(name, cv2.CAP_V4L2 if LINUX else cv2.CAP_ANY)
     if not capture.isOpened():
         return None
     return capture, f"camera {device}: {configure(capture, request)}"

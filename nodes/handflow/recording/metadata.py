@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from handflow import __version__
 from handflow.errors import SetupError, StageError
-from handflow.runtime.address import masked
+from handflow.runtime.address import masked_in
 from handflow.runtime.graph.stage import load
 from handflow.runtime.transport.wire import VERSION
 
@@ -63,7 +63,7 @@ def metadata_of(graph: Mapping[str, Any], pictures: PictureFormat) -> RecordingM
         "python": platform.python_version(),
     }
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    shown = json.loads(masked(json.dumps(graph)))  # recordings are given to others: no camera's password in them
+    shown = masked_in(graph)  # recordings are given to others: no camera's password in them
     return RecordingMetadata(started=started, graph=shown, models=models_of(graph), pictures=form, machine=machine)
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from handflow.errors import DamagedChunk
+from handflow.runtime.address import masked_in
 from handflow.runtime.profile import spread_ms
 
 from .channels import STATUS
@@ -49,7 +50,7 @@ def summary(file: Path) -> dict[str, Any]:
             {"output": name, "type": recording.outputs[name].kind, **_figures(rows, start)}
             for name, rows in entries.items()
         ],
-        **(metadata._asdict() if metadata else {}),
+        **(masked_in(metadata._asdict()) if metadata else {}),
     }
 
 

@@ -5,8 +5,8 @@ fast as they are read. The last step of turning and scaling writes into the shar
 """
 
 import math
+import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Annotated, Literal
 
 import cv2
@@ -15,11 +15,11 @@ import msgspec
 from handflow import Frame, Node, Range, SetupError, now_ns, ticks
 from handflow.capture.devices import CameraControl, CameraRequest, Capture, is_device, open_source
 from handflow.capture.files import CapturedFrame, loop_frames, read_frames, silence_opencv
-from handflow.capture.network import SCHEMES, open_stream
+from handflow.capture.network import SCHEMES, is_stream, open_stream
 from handflow.capture.player import Player
 from handflow.capture.reader import CameraReader, Health
 from handflow.capture.transform import transform
-from handflow.runtime.address import masked
+from handflow.runtime.address import checked_url, masked
 from handflow.runtime.node import MAX_AGE_S
 
 Side = Annotated[int, Range(16, 8192)]
@@ -53,10 +53,12 @@ class Camera(Node):
     loop: Annotated[bool, "files start again at their end"] = False
 
     def __post_init__(self) -> None:
-        scheme, mark, _ = str(self.source).partition("://")
-        if mark and scheme.lower() not in SCHEMES:
-            known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
-            raise SetupError(f"source: expected one of {known}, got {masked(str(self.source))}")
+        source = str(self.source)
+        if is_stream(source):
+            if source.partition("://")[0].lower() not in SCHEMES:
+                known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+                raise SetupError(f"source: expected one of {known}, got {masked(source)}")
+            checked_url(source)
         left, top, width, height = self.crop
         if left + width > 1 or top + height > 1 or width * height == 0:
             raise SetupError(f"crop: expected left, top, width, height within 0..1, got {list(self.crop)}")
@@ -73,11 +75,11 @@ class Camera(Node):
         source = str(self.source)
         if source == "demo":
             self.log.info("drawing the demo: no camera is used")
-        elif self.exact and not (Path(source).is_file() or Path(source).is_dir()):
+        elif self.exact and not (os.path.isfile(source) or os.path.isdir(source)):
             raise SetupError(
                 f"source: expected a file, a folder or demo in an exact run, got {source}; no camera repeats itself"
             )
-        elif "://" in source:
+        elif is_stream(source):
             self._start_reader(CameraReader(lambda: open_stream(source, self.fps), self.log, Health(self.frozen_s)))
         elif is_device(source):
             # A camera that was there once is waited for: nobody wants the demo in the middle of a show.

@@ -143,6 +143,7 @@ def _watch(directory: RunDir, name: str, for_s: float | None, done: threading.Ev
 def _stopped(directory: RunDir, name: str) -> str:
     """Why a recorder has stopped before its time."""
     try:
-        return str(msgpack.unpackb(directory.persistent(name).read_bytes()).get("stopped", ""))
+        stored = msgpack.unpackb(directory.persistent(name).read_bytes(), unicode_errors="surrogateescape")
+        return str(stored.get("stopped", ""))
     except FileNotFoundError:
         return ""

@@ -12,6 +12,7 @@ import msgspec
 import zmq
 
 from handflow.errors import Refused, SetupError
+from handflow.runtime.address import masked_in
 from handflow.runtime.graph.stage import Stage, checked_settings, hint
 
 from .child import AttachedNode, Child
@@ -124,14 +125,14 @@ class ControlServer:
         return self.rows()
 
     def get(self, _: Client, node: str | None = None, key: str | None = None) -> Any:
-        """All settings by node, defaults too."""
+        """All settings by node, defaults too; without passwords."""
         children = self.running.children
         if node is not None:
             children = {node: self._child(node)}
         found = {name: values(child.stage) for name, child in children.items()}
         if node is not None and key is not None and key not in found[node]:
             raise Refused(f"{node}: no setting {key!r}{hint(key, list(found[node]))}; it has {', '.join(found[node])}")
-        return {name: {k: v for k, v in each.items() if key in (None, k)} for name, each in found.items()}
+        return {name: {k: masked_in(v) for k, v in each.items() if key in (None, k)} for name, each in found.items()}
 
     def set(self, client: Client, node: str, key: str, value: Any) -> Any:
         """Changes a setting, once its type and bounds are checked as in a graph file."""

@@ -8,6 +8,8 @@ import psutil
 from rich import box
 from rich.table import Table
 
+from handflow.runtime.address import masked
+
 from .child import Child
 
 Row = dict[str, Any]  # one line of `top`
@@ -44,6 +46,7 @@ def row(child: Child, successor: str) -> Row:
     return {
         **EMPTY_ROW,
         **{key: status[key] for key in EMPTY_ROW.keys() & status.keys()},
+        "note": masked(status.get("note", "")),
         "node": child.stage.name,
         "pid": child.process.pid if child.process else None,
         "state": state,

@@ -43,6 +43,7 @@ READERS_AFTER_RESTART_S = 1.0
 LISTENERS_AFTER_SWAP_S = 0.15
 STANDBY_POLL_S = 0.002
 LEAVE_S = 3.0
+NAMES = "surrogateescape"  # how text with names of files in it is stored
 
 
 class Worker:
@@ -248,11 +249,12 @@ class Worker:
     def _restore(self) -> None:
         """What the processes before this one have stored."""
         with contextlib.suppress(FileNotFoundError):
-            self.node.persistent.update(msgpack.unpackb(self.directory.persistent(self.stage.name).read_bytes()))
+            stored = self.directory.persistent(self.stage.name).read_bytes()
+            self.node.persistent.update(msgpack.unpackb(stored, unicode_errors=NAMES))
 
     def _store(self, values: dict[str, object]) -> None:
         with replacing(self.directory.persistent(self.stage.name)) as file:
-            file.write_bytes(msgpack.packb(values))
+            file.write_bytes(msgpack.packb(values, unicode_errors=NAMES))
 
 
 def line_of(error: Exception) -> str:
