@@ -13,6 +13,7 @@ from support.web_cameras import HEAD, Server, jpeg, number, part, request
 
 from handflow.capture import http_answer, http_stream, rtsp_stream
 from handflow.capture.network import open_stream
+from handflow.errors import SetupError
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n%s\r\n%s"
 DENIED = b"HTTP/1.1 401 No\r\nWWW-Authenticate: %s\r\nContent-Length: 0\r\n\r\n"
@@ -220,7 +221,9 @@ def test_a_stream_that_stalls_is_said(serving, monkeypatch) -> None:
 
 
 def test_a_port_that_is_part_of_a_password_is_not_shown() -> None:
-    with pytest.raises(OSError, match="expected a port from 1 to 65535; in a password write / as %2F") as caught:
+    with pytest.raises(
+        SetupError, match=r"PORT: 1 to 65535; in names and passwords write # as %23, / as %2F"
+    ) as caught:
         open_stream("http://me:secret/word@127.0.0.1/live")
     assert "secret" not in str(caught.value)
 
