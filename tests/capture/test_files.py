@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from support.clocks import oversleep
 from support.pictures import clip
 from support.quiet import in_a_quiet_moment
 
@@ -117,6 +118,18 @@ def test_a_player_skips_what_came_too_late() -> None:
         assert found[-1] == 9
 
     in_a_quiet_moment(observe)
+
+
+def test_a_player_goes_on_where_it_was_when_the_machine_was_asleep(monkeypatch) -> None:
+    player, found = Player(made([n * 0.02 for n in range(100)]), ahead=5), []
+    for picture in player:
+        if picture is not None:
+            found.append(picture.number)
+            if picture.number == 5:
+                oversleep(monkeypatch, 3600)
+    # What is due after a sleep is what was due before it, and at most half a second more.
+    assert found[-1] == 99
+    assert max(np.diff(found)) <= 0.5 / 0.02 + 20
 
 
 def test_a_player_says_at_least_every_third_of_a_second_that_nothing_came() -> None:

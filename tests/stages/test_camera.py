@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from support.clocks import oversleep
 from support.graphs import until
 from support.pictures import clip
 from support.quiet import in_a_quiet_moment
@@ -200,6 +201,17 @@ def test_a_driver_that_hangs_for_good_takes_a_new_process(reading, monkeypatch) 
     reader = reading(Driver(script=lambda n: "hang" if n > 2 else ""))
     with pytest.raises(RuntimeError, match="the camera's driver hangs"):
         list(reader)
+
+
+def test_a_camera_is_not_lost_frozen_or_hung_because_the_machine_was_asleep(reading, caplog, monkeypatch) -> None:
+    driver = Driver(fps=20)
+    reader = reading(driver, frozen_s=5)
+    arrived(reader, 3)
+    before = driver.fetched
+    oversleep(monkeypatch, 70)
+    first = arrived(reader, 3)[0]
+    assert caplog.messages == []
+    assert number(first) > before
 
 
 def test_a_camera_that_is_unplugged_is_opened_again_and_said_once(reading, caplog) -> None:

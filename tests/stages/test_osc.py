@@ -269,6 +269,26 @@ def test_without_input_everyone_leaves_and_the_status_goes_on(osc: Osc, mailbox:
     assert ("/tuio/2Dcur", "alive") in messages  # again, for who came late
 
 
+def test_hands_of_before_a_sleep_of_the_machine_leave_though_others_come_at_once(osc: Osc, mailbox: Mailbox) -> None:
+    osc.process(some_hands([7]))
+    mailbox.datagrams()
+    osc.received_s -= 70
+    osc.process(some_hands([7], seq=2))
+    assert [m[1:3] for m in mailbox.messages() if m[0] == "/hands/frame"] == [(1, 0), (2, 1)]
+
+
+def test_frame_numbers_go_on_after_a_restart_though_the_time_of_day_is_set_back(monkeypatch, mailbox: Mailbox) -> None:
+    firsts = []
+    for _ in range(2):
+        node = Osc(targets=[Target(protocol="tuio11", port=mailbox.port)])
+        node.start()
+        firsts.append(node.first)
+        node.stop()
+        monkeypatch.setattr(time, "time", lambda: 0.0)
+        monkeypatch.setattr(time, "time_ns", lambda: 0)
+    assert firsts[0] <= firsts[1]
+
+
 def test_the_status_counts_frames_a_second_latency_and_what_was_dropped(osc: Osc, mailbox: Mailbox) -> None:
     osc.process(some_hands([], seq=10))
     osc.process(some_hands([], seq=13))  # 11 and 12 never came

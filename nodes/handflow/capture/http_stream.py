@@ -7,12 +7,13 @@ import cv2
 import numpy as np
 
 from handflow.runtime.address import masked
+from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.names import one_line
 
 from .devices import Capture
 from .http_answer import HttpAddress
 from .images import decode_image
-from .jpeg_scan import MAX_JPEG_BYTES, PICTURE_S, JpegScan, jpegs
+from .jpeg_scan import AWAKE_STEP_S, MAX_JPEG_BYTES, PICTURE_S, JpegScan, jpegs
 from .lateness import BEHIND_S, LATE_S, StreamLateness
 from .stream_errors import SILENT_S, reason
 
@@ -63,7 +64,8 @@ class JpegStream:
                 late_s = self._lateness.measure(own_s, now) if own_s else 0.0
                 in_time = late_s is not None and late_s <= LATE_S
                 old_s = now if old_s is None else old_s
-                if in_time and (now - asked > WAITED_S or now - old_s > DRAIN_S):
+                # After a longer wait this process was stopped, and more may lie here.
+                if in_time and (WAITED_S < now - asked < SILENT_S or now - old_s > DRAIN_S):
                     self._taken_s = now - (late_s or 0.0)
                     return True
                 if now - old_s > BEHIND_S:
@@ -131,7 +133,7 @@ class JpegSnapshots:
 
 def _whole(response: HTTPResponse) -> bytes:
     """The picture that an answer consists of. OSError if it takes too long or is too long."""
-    begun, got = time.monotonic(), bytearray()
+    wait, got = Countdown(PICTURE_S, AWAKE_STEP_S), bytearray()
     # Where neither length nor chunks say where it ends, and the server does not close, the JPEG does.
     endless = response.length is None and not response.chunked
     scan = JpegScan() if endless and "jp" in response.headers.get_content_subtype() else None
@@ -142,7 +144,7 @@ def _whole(response: HTTPResponse) -> bytes:
             if (picture := scan.take()) is not None:
                 got[:] = picture.jpeg
                 break
-        if time.monotonic() - begun > PICTURE_S:
+        if wait.over():
             raise OSError(f"a picture takes longer than {PICTURE_S:g} s")
         if len(got) > MAX_JPEG_BYTES:
             raise OSError(f"{MAX_JPEG_BYTES >> 20} MiB without an end: no picture")

@@ -5,11 +5,13 @@ announce, and is of no use here, except for the time.
 """
 
 import re
-import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from handflow.runtime.awake_clock import Countdown
+
 PICTURE_S = 5.0  # a picture that takes longer is of no use to anybody
+AWAKE_STEP_S = 1.0  # bytes of one come more often than that, where this process runs
 MAX_JPEG_BYTES = 32 * 1024 * 1024
 MAX_BETWEEN_BYTES = 64 * 1024  # before a picture
 
@@ -84,11 +86,11 @@ class JpegScan:
 
 def jpegs(more: Callable[[], bytes]) -> Iterator[StreamedJpeg]:
     """The pictures in what `more` returns until it returns nothing. OSError if one takes too long, or there is none."""
-    scan, begun = JpegScan(), time.monotonic()
+    scan, wait = JpegScan(), Countdown(PICTURE_S, AWAKE_STEP_S)
     while got := more():
         scan.feed(got)
         while (picture := scan.take()) is not None:
             yield picture
-            begun = time.monotonic()
-        if time.monotonic() - begun > PICTURE_S:
+            wait = Countdown(PICTURE_S, AWAKE_STEP_S)
+        if wait.over():
             raise OSError(f"a picture takes longer than {PICTURE_S:g} s")

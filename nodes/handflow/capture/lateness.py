@@ -1,5 +1,7 @@
 """How late the pictures of a stream come, from their own times and their arrivals."""
 
+import math
+
 from handflow.runtime.lateness import Lateness
 
 # A picture that comes so much later than the quickest one is old.
@@ -21,6 +23,7 @@ class StreamLateness:
 
     def measure(self, own_s: float, now_s: float) -> float | None:
         """Seconds that a picture is late; None while it cannot be told: what was kept for us is still coming in."""
+        own_s = own_s if math.isfinite(own_s) else 0.0
         stalled = self._last_s is not None and own_s <= self._last_s
         self._last_s = own_s
         # A stream without times, or whose clock was set back: nothing can be told.

@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from handflow.messages import now_ns
+from handflow.runtime.awake_clock import AwakeClock
 
 from .files import WAIT_S, CapturedFrame
 
@@ -15,7 +16,8 @@ REST_S = 0.012  # between two pictures that are decoded ahead
 class Player:
     """Hands out a file's pictures when they are due, as a camera would; its thread decodes ahead.
 
-    A picture is skipped if the next one is due as well. The clock starts with the first one handed out.
+    A picture is skipped if the next one is due as well. The clock starts with the first one handed out, and stands
+    while this process does not run: the file goes on where it was.
     """
 
     def __init__(self, source: Iterable[CapturedFrame], ahead: int = 2) -> None:
@@ -30,20 +32,22 @@ class Player:
 
     def __iter__(self) -> Iterator[CapturedFrame | None]:
         """Waits for the next picture that is due; None for each 0.25 s without one. Ends with the file."""
-        start_ns: int | None = None
+        clock, start_s = AwakeClock(2 * WAIT_S), None
         while True:
             with self._changed:
                 if not self._changed.wait_for(lambda: self._queue or self._ended, WAIT_S):
+                    clock.now()
                     yield None
                     continue
                 if not self._queue:
                     break
-                if start_ns is None:
-                    start_ns = now_ns() - self._queue[0].captured_ns
-                while len(self._queue) > 1 and start_ns + self._queue[1].captured_ns <= now_ns():
+                now_s = clock.now()
+                if start_s is None:
+                    start_s = now_s - self._queue[0].t
+                while len(self._queue) > 1 and start_s + self._queue[1].t <= now_s:
                     self._queue.popleft()
                     self.skipped += 1
-                wait_s = (start_ns + self._queue[0].captured_ns - now_ns()) / 1e9
+                wait_s = start_s + self._queue[0].t - now_s
                 captured = self._queue.popleft() if wait_s <= WAIT_S else None
                 self._changed.notify()
             time.sleep(min(max(wait_s, 0.0), WAIT_S))

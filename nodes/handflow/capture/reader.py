@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 
 from handflow.messages import Clock, now_ns
+from handflow.runtime.awake_clock import AwakeClock
 from handflow.runtime.backoff import pause_s
 
 from .devices import Capture
@@ -78,7 +79,9 @@ class CameraReader:
         self._arrived = threading.Condition()
         self._state_lock = threading.Lock()
         self._closing = threading.Event()
-        self._state_s = self._grabbed_s = self._responded_s = time.monotonic()
+        # Both threads read it: this one at least every WAIT_S.
+        self._clock = AwakeClock(2 * WAIT_S)
+        self._state_s = self._grabbed_s = self._responded_s = self._clock.now()
         self._first_ns, self._count, self._failures = now_ns(), 0, 0
         self._thread = threading.Thread(target=self._run, name="reader", daemon=True)
         self._thread.start()
@@ -103,7 +106,7 @@ class CameraReader:
         self._thread.join(0.2)
 
     def _watch(self) -> None:
-        now = time.monotonic()
+        now = self._clock.now()
         if now - self._responded_s > HANG_S:
             raise RuntimeError(f"the camera's driver hangs for {HANG_S:.0f} s: only a new process gets rid of it")
         patience_s = LOST_S if self.state else OPENING_S
@@ -115,7 +118,7 @@ class CameraReader:
             while not self._closing.is_set():
                 if not self._try() and self._give_up and not self.state:
                     break
-                self._responded_s = time.monotonic()
+                self._responded_s = self._clock.now()
                 self._closing.wait(pause_s(self._pauses_s, self._failures))
                 self._failures += 1
         except Exception as error:
@@ -124,7 +127,7 @@ class CameraReader:
 
     def _try(self) -> bool:
         """Opens the camera and reads it for as long as it lives; whether it opened."""
-        self._responded_s = time.monotonic()
+        self._responded_s = self._clock.now()
         capture, why = None, "it does not open"
         try:
             capture = self._connect()
@@ -145,7 +148,7 @@ class CameraReader:
     def _read(self, capture: Capture) -> None:
         """Reads until the camera is lost or frozen, or the reader is closed."""
         damaged = 0
-        self._health.opened(time.monotonic())
+        self._health.opened(self._clock.now())
         while damaged <= DAMAGED:
             if not self._grab(capture):
                 break
@@ -156,7 +159,7 @@ class CameraReader:
             damaged = 0 if good else damaged + 1
             if not good or image is None:
                 continue
-            state = self._health.check(image, time.monotonic())
+            state = self._health.check(image, self._clock.now())
             if state == "same":
                 continue
             self._report(state)
@@ -170,13 +173,16 @@ class CameraReader:
         self._report("lost", "its driver gives no more pictures")
 
     def _grab(self, capture: Capture) -> bool:
-        """Grabs until it had to wait: what comes at once lay in the driver's buffer, and something newer may follow."""
+        """Grabs until it had to wait: what comes at once lay in the driver's buffer, and something newer may follow.
+
+        So it may after a wait of seconds: this process may have been stopped, and the driver's buffer be full.
+        """
         for _ in range(BUFFERED):
-            self._responded_s = begun = time.monotonic()
+            self._responded_s, begun_s = self._clock.now(), time.monotonic()
             if not capture.grab():
                 return False
-            self._grabbed_s = time.monotonic()
-            if self._closing.is_set() or self._grabbed_s - begun > WAITED_S:
+            self._grabbed_s = self._clock.now()
+            if self._closing.is_set() or WAITED_S < time.monotonic() - begun_s < LOST_S:
                 break
         return True
 
@@ -191,7 +197,7 @@ class CameraReader:
             before, since = self.state, self._state_s
             if state == before or self._closing.is_set():
                 return
-            self.state, self._state_s = state, time.monotonic()
+            self.state, self._state_s = state, self._clock.now()
         if state == "lost":
             self._log.warning("camera lost: %s; trying again until it is back", why)
         elif state == "frozen":
@@ -199,4 +205,4 @@ class CameraReader:
         elif state == "black":
             self._log.warning("camera black: is the lens covered, or the light off?")
         elif before:
-            self._log.info("camera back: pictures again after %.1f s %s", time.monotonic() - since, before)
+            self._log.info("camera back: pictures again after %.1f s %s", self._clock.now() - since, before)

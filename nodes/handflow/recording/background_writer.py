@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 from handflow.errors import RecordingError
 from handflow.messages import Message, now_ns
+from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.transport.wire import copied
 
 from .channels import RecordedOutput
@@ -113,7 +114,9 @@ class BackgroundWriter:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        self._thread.join(CLOSE_S)
+        wait = Countdown(CLOSE_S)
+        while self._thread.is_alive() and not wait.over():
+            self._thread.join(0.1)
         if self._thread.is_alive():
             self._stop(f"the disk has not taken the rest for {CLOSE_S:g} s: the last part of it is missing")
         self._encoders.shutdown(wait=False, cancel_futures=True)

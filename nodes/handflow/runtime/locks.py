@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from .awake_clock import Countdown
+
 try:
     import fcntl
 except ImportError:
@@ -31,12 +33,12 @@ def take(path: Path, wait_s: float = 0, shared: bool = False) -> Lock | None:
         return _filelock(path, wait_s)
     kind = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
     fd = os.open(path, kind | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + wait_s
+    wait = Countdown(wait_s)
     while True:
         with contextlib.suppress(BlockingIOError):
             fcntl.flock(fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
             return Lock(path, lambda: os.close(fd))
-        if time.monotonic() >= deadline:
+        if wait.over():
             os.close(fd)
             return None
         time.sleep(RETRY_S)

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from handflow.messages import Message, now_ns
 
+AWAKE_STEP_NS = 2_000_000_000  # a status is due every second: who comes later than this did not run
 SAMPLES = 300  # the percentiles span the last ten seconds at 30 fps
 
 
@@ -51,6 +52,7 @@ class Profile:
         self._began_ns = 0
         self._sent_ns = 0
         self._last_report = (time.monotonic_ns(), 0, 0)
+        self._busy_since_ns = self._busy_ns = 0  # see _count_busy
         self.commands: list[str] = []
         self._answers: deque[tuple[int, Any, str]] = deque()
         self._frame: tuple[int, int] | None = None
@@ -98,7 +100,6 @@ class Profile:
         since, came_before, went_before = self._last_report
         self._last_report = (now, came, went)
         seconds = max(1e-3, (now - since) / 1e9)
-        began = self._began_ns
         return NodeStatus(
             node=self.node,
             pid=self.pid,
@@ -111,11 +112,24 @@ class Profile:
             lost=self.lost,
             refused=self.refused,
             note=self.note,
-            busy_s=round((now - began) / 1e9, 3) if began else 0.0,
+            busy_s=round(self._count_busy(now, now - since) / 1e9, 3),
             frame=self._frame,
             commands=self.commands,
             answers=[self._answers.popleft() for _ in range(len(self._answers))],
         )
+
+    def _count_busy(self, now_ns: int, passed_ns: int) -> int:
+        """How long `process` has been at the present message, as far as this process ran: see AwakeClock.
+
+        `passed_ns`: since the status before this one.
+        """
+        began_ns, before_ns = self._began_ns, self._busy_since_ns
+        self._busy_since_ns = began_ns
+        if not began_ns:
+            return 0
+        awake_ns = min(passed_ns, now_ns - began_ns, AWAKE_STEP_NS)
+        self._busy_ns = awake_ns + (self._busy_ns if began_ns == before_ns else 0)
+        return self._busy_ns
 
 
 def spread_ms(samples_ns: "deque[int] | list[Any]") -> Spread:

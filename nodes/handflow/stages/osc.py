@@ -40,7 +40,8 @@ class Osc(Node):
             raise
         self.started_s = self.received_s = self.second_s = time.monotonic()
         # Clients ignore frame numbers below the last they saw: a restart must go on above it.
-        self.first = int(time.time() * 100) & 0x3FFFFFFF
+        # The stream clock goes on in a run, whatever becomes of the time of day.
+        self.first = now_ns() // 10_000_000 & 0x3FFFFFFF
         pairs = self.persistent.get("slots", [])
         slots = dict(zip(pairs[::2], pairs[1::2], strict=True))
         for sender in self.senders:
@@ -53,6 +54,8 @@ class Osc(Node):
         self._send(FrameState(), must=True)
 
     def process(self, hands: Hands) -> None:
+        # After a sleep of the machine no idle moment comes first; whoever is there now, those of before are gone.
+        self._clear_if_lost()
         self.received_s = time.monotonic()
         if hands.stream == self.last_stream:
             self.dropped += max(0, hands.seq - self.last_seq - 1)
@@ -64,8 +67,7 @@ class Osc(Node):
         self._each_second()
 
     def idle(self) -> None:
-        if self._lost() and len(self.builder.last):
-            self._send(self.builder.clear(), must=True)
+        self._clear_if_lost()
         self._each_second()
 
     def changed(self, name: str) -> bool:
@@ -80,6 +82,10 @@ class Osc(Node):
     def _close(self) -> None:
         for sender in self.senders:
             sender.udp.close()
+
+    def _clear_if_lost(self) -> None:
+        if self._lost() and len(self.builder.last):
+            self._send(self.builder.clear(), must=True)
 
     def _lost(self) -> bool:
         return time.monotonic() - self.received_s > self.lost_s

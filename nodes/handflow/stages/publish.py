@@ -55,6 +55,9 @@ class Publish(Node):
         self.received_s = self.reported_s = time.monotonic()
 
     def process(self, hands: Hands) -> None:
+        # After a sleep of the machine no idle moment comes first; whoever is there now, those of before are gone.
+        if time.monotonic() - self.received_s > self.lost_s and self.reported_s <= self.received_s:
+            self._send_lost()
         self.received_s = time.monotonic()
         # After a crash of this process times go on from the same frame.
         if self.persistent.get("stream") != hands.stream:

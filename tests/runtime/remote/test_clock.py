@@ -61,3 +61,14 @@ def test_a_clock_that_follows_takes_steps_forward_and_great_ones_at_once_and_sma
     assert Other.offset_ns == 3 * MS - 100_000
     Other.follow(-1000 * MS)
     assert Other.offset_ns == -1000 * MS
+
+
+def test_a_machine_that_was_suspended_has_another_clock_from_the_first_exchange_on() -> None:
+    offset, second = Offset(), 1000 * MS
+    for at in range(10):
+        offset.add(exchanged(at * second, at * second + 7 * MS, at * second + 7 * MS, at * second + MS))
+    back = 30 * second  # theirs stood still for 13 s; the first answer is slower than those before
+    offset.add(exchanged(back, back - 13 * second, back - 13 * second, back + 20 * MS))
+    best = offset.best(back)
+    assert best is not None
+    assert best.offset_ns == -13 * second - 10 * MS

@@ -15,6 +15,7 @@ from support.pictures import smooth
 
 from handflow import Frame, Hands, Heatmap
 from handflow.errors import SetupError, WireError
+from handflow.messages import Clock
 from handflow.runtime import keys
 from handflow.runtime.profile import Profile
 from handflow.runtime.remote.edge import RemoteDecoder, RemotePublisher, subscribe_remote
@@ -171,6 +172,16 @@ def test_what_is_a_second_later_than_usual_is_late_whatever_the_clocks_say() -> 
     assert decoder.late(1, captured[10], captured[10] - ahead + 2 * second)
     assert not decoder.late(1, captured[20], captured[20] - ahead + second // 2)
     assert not decoder.late(2, captured[21], captured[21] + second)  # a new stream has a clock of its own
+
+
+def test_after_the_sender_s_machine_was_suspended_its_messages_are_not_late_for_ever(monkeypatch) -> None:
+    decoder, second = RemoteDecoder(b""), 10**9
+    assert not decoder.late(1, 0, 0)
+    assert not decoder.late(1, second, second)
+    assert decoder.late(1, 2 * second, 15 * second)  # its clock stood still for 13 s
+    monkeypatch.setattr(Clock, "offset_ns", Clock.offset_ns - 13 * second)  # the supervisors have found out
+    assert not decoder.late(1, 3 * second, 16 * second)
+    assert decoder.late(1, 4 * second, 20 * second)
 
 
 def test_clocks_that_drift_apart_make_nothing_late() -> None:

@@ -6,7 +6,6 @@ import queue
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +27,7 @@ class Child:
     process: subprocess.Popen[bytes] | None = None
     usage: psutil.Process | None = None
     status: NodeStatus | None = None
-    status_at: float = 0.0  # monotonic seconds
+    status_at: float = 0.0  # this and what follows: seconds by the clock of the RunningGraph
     started_at: float = 0.0
     start_at: float = 0.0  # when it is to be started
     restarts: int = 0
@@ -75,7 +74,7 @@ class Child:
     def alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
-    def start(self, graph: Path, flags: Sequence[str] = ()) -> None:
+    def start(self, graph: Path, now: float, flags: Sequence[str] = ()) -> None:
         """Starts its process, which reads the graph from the copy in `graph`."""
         command = [sys.executable, "-m", "handflow", "node", self.name, "--supervised", *flags]
         command += ["--graph", str(graph)] + ["--restarted"] * bool(self.restarts)
@@ -91,7 +90,7 @@ class Child:
         self.stderr_reader = threading.Thread(target=_read, args=(self.process.stderr, self.stderr), daemon=True)
         self.stderr_reader.start()
         self.usage = psutil.Process(self.process.pid)
-        self.started_at = self.status_at = time.monotonic()
+        self.started_at = self.status_at = now
         self.status, self.last_line, self.running = None, "", False
         self.ended_inputs.clear()
 

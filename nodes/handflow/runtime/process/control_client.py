@@ -8,10 +8,12 @@ from typing import Any
 import zmq
 
 from handflow.errors import RunError
+from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.transport.rundir import RunDir, running
 
 ANSWER_S = 3.0
+LOOK_MS = 100  # a wait is cut into these, so that the time while nobody ran does not count
 CHANGE_S = 90.0  # a network that is loaded anew takes seconds, on a busy machine many
 
 
@@ -28,8 +30,10 @@ def request(directory: RunDir, verb: str, wait_s: float = ANSWER_S, **arguments:
         address = directory.control
         address.connect(socket)
         socket.send(address.prefix + json.dumps({"verb": verb, **arguments}).encode())
-        if not socket.poll(round(wait_s * 1000)):
-            raise RunError(f"the supervisor of {directory.path.name} has not answered for {wait_s:g} s")
+        wait = Countdown(wait_s)
+        while not socket.poll(LOOK_MS):
+            if wait.over():
+                raise RunError(f"the supervisor of {directory.path.name} has not answered for {wait_s:g} s")
         reply = json.loads(socket.recv())
     if "error" in reply:
         raise RunError(reply["error"])

@@ -3,7 +3,6 @@
 import functools
 import itertools
 import json
-import time
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
 from typing import Any
@@ -118,7 +117,7 @@ class ControlServer:
         if len(self.pending) >= MAX_PENDING:
             raise Refused("too many commands are under way; try again when they are done")
         number = next(self._numbers)
-        self.pending[number] = Pending(process, process.pid, time.monotonic() + within_s, done)
+        self.pending[number] = Pending(process, process.pid, self.running.clock.now() + within_s, done)
         process.send({kind: [number, name, value]})
 
     def top(self, _: Client) -> Any:

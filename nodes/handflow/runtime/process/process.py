@@ -16,6 +16,7 @@ import zmq
 
 from handflow.errors import GraphError, SetupError
 from handflow.messages import Clock
+from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import resolve
 from handflow.runtime.graph.stage import Stage
@@ -28,6 +29,7 @@ from .commands import WorkerCommands
 from .worker import Worker, line_of
 
 STATUS_S = 1.0
+STOP_S = 2.0  # the supervisor has gone: what has not stopped by then is ended
 FAILED_TO_START = 3  # the exit status that tells the supervisor so
 
 
@@ -121,7 +123,9 @@ def _follow_supervisor(commands: WorkerCommands) -> None:
         signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # also out of a wait
     else:
         _thread.interrupt_main(signal.SIGINT)  # Windows: the one signal that ends a sleep
-    time.sleep(2)
+    wait = Countdown(STOP_S)
+    while not wait.over():
+        time.sleep(0.1)
     os._exit(1)
 
 

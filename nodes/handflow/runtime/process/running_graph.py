@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from handflow.runtime.awake_clock import AwakeClock
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import explicit
 from handflow.runtime.graph.stage import Stage
@@ -11,6 +12,8 @@ from handflow.runtime.transport.rundir import RunDir
 
 from .child import AttachedNode, Child
 
+# The supervisor looks at its processes ten times a second; one that was stopped has seen no more than this of it.
+AWAKE_STEP_S = 1.0
 UNANSWERED = 0  # number of a command whose answer nobody waits for
 
 
@@ -19,6 +22,7 @@ class RunningGraph:
 
     def __init__(self, graph: Graph, stages: Mapping[str, Stage], say: Callable[[str], None]) -> None:
         self.graph, self.say = graph, say
+        self.clock = AwakeClock(AWAKE_STEP_S)  # by which processes are judged
         self.stages = stages  # of the whole graph; those of other machines are theirs to run
         self.directory = RunDir(graph.file, graph.portable, graph.on)
         self.children = {name: Child(stage) for name, stage in stages.items() if stage.on == graph.on}
@@ -39,7 +43,7 @@ class RunningGraph:
 
     def start(self, child: Child, graph: Path | None = None, flags: Sequence[str] = ()) -> None:
         """Starts a node's process, of this graph or of another copy of it, and sends it what it must know."""
-        child.start(graph or self.directory.graph, flags)
+        child.start(graph or self.directory.graph, self.clock.now(), flags)
         self.send_news_of_peers(child)
         for name, value in child.retained.items():
             child.send({"call": [UNANSWERED, name, value]})

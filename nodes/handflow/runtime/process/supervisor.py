@@ -4,7 +4,6 @@ import contextlib
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 
 import msgspec
@@ -12,6 +11,7 @@ import zmq
 
 from handflow.errors import RunError
 from handflow.messages import Clock
+from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.backoff import pause_s
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.stage import Stage
@@ -90,10 +90,11 @@ class Supervisor:
 
     def _own_rows(self) -> list[Row]:
         """Made anew twice a second at most: the processor's share is what was used since the last time."""
-        if time.monotonic() - self._rows_at > ROWS_S:
+        now = self.running.clock.now()
+        if now - self._rows_at > ROWS_S:
             successors = {name: swap.new.state() for name, swap in self.swaps.under_way.items()}
             self._own = [row(child, successors.get(name, "")) for name, child in self.running.children.items()]
-            self._rows_at = time.monotonic()
+            self._rows_at = now
         return self._own
 
     def _open(self, context: zmq.Context) -> None:
@@ -110,9 +111,10 @@ class Supervisor:
         poller = zmq.Poller()
         poller.register(control, zmq.POLLIN)
         poller.register(statuses, zmq.POLLIN)
-        started = shown = time.monotonic()
+        clock = self.running.clock
+        started = shown = clock.now()
         while not all(child.ended for child in children.values()):
-            now = time.monotonic()
+            now = clock.now()
             if self._stop_asked.is_set() or (for_s is not None and now - started >= for_s):
                 return
             for name, child in children.items():
@@ -126,7 +128,7 @@ class Supervisor:
                 self._receive_statuses()
             if control in ready:
                 self.control.receive()
-            self.swaps.step(time.monotonic())
+            self.swaps.step(now)
             self.control.expire(now)
             for child in children.values():
                 self.running.relay(child)
@@ -207,7 +209,7 @@ class Supervisor:
                 continue
             each.status = status
             if isinstance(each, Child):
-                each.status_at = time.monotonic()
+                each.status_at = self.running.clock.now()
                 # Twice, a second apart: a source may find only in its work that there is nothing to read.
                 each.ran |= each.running and status["state"] == "running"
                 each.running = status["state"] == "running"
@@ -218,12 +220,13 @@ class Supervisor:
         processes = self.running.processes()
         for child in processes:
             child.ask_to_stop(by_signal=not self.graph.portable)
-        deadline = time.monotonic() + KILL_S
+        wait = Countdown(KILL_S)
         for child in processes:
             assert child.process is not None
-            try:
-                child.process.wait(max(0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
+            while child.alive() and not wait.over():
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    child.process.wait(LOOP_MS / 1000)
+            if child.alive():
                 self.say(f"{child.name} did not stop in {KILL_S} s; killing it")
                 child.process.kill()
             self.running.reap(child)

@@ -5,7 +5,6 @@ one can hold (a camera, a port): it starts after the change-over, and if it then
 """
 
 import copy
-import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -44,7 +43,7 @@ class Swap:
         yield from self._old_leaves()
         took_over = yield from self._until("running")
         if not took_over:
-            self.old.start_at = time.monotonic()  # the supervisor starts it again
+            self.old.start_at = self.running.clock.now()  # the supervisor starts it again
             self.done(f"{self.node} was not swapped, and its old process was started again: {self._failure()}")
             return
         self._replace()
@@ -52,9 +51,9 @@ class Swap:
 
     def _until(self, state: str) -> Generator[None, None, bool]:
         """Waits until the new process has come to `state`; False: it never will."""
-        deadline = time.monotonic() + LOAD_S
+        deadline = self.running.clock.now() + LOAD_S
         while self.new.state() != state or not self.new.alive():
-            if not self.new.alive() or time.monotonic() > deadline:
+            if not self.new.alive() or self.running.clock.now() > deadline:
                 return False
             yield
         return True
@@ -71,16 +70,16 @@ class Swap:
         old = self.old
         old.send({"leave": True})
         self.old_works = False
-        deadline = time.monotonic() + LEAVE_S
+        deadline = self.running.clock.now() + LEAVE_S
         while old.alive() and old.state() != "left":
-            if time.monotonic() > deadline:
+            if self.running.clock.now() > deadline:
                 old.kill()
                 break
             yield
         self.new.send({"go": old.status["frame"] if old.status else None})
         if old.process is not None:
             leaving = copy.copy(old)
-            leaving.start_at = time.monotonic() + LEAVE_S
+            leaving.start_at = self.running.clock.now() + LEAVE_S
             self.running.beside.append(leaving)
             old.process = None
 

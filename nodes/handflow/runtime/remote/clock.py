@@ -7,6 +7,8 @@ from typing import NamedTuple
 KEPT_SAMPLES = 64
 # How fast an old sample loses its worth, in seconds a second: RFC 5905's PHI.
 DRIFT = 15e-6
+# Clocks do not drift apart by more while samples are kept.
+STEP_NS = 50_000_000
 
 
 class ClockSample(NamedTuple):
@@ -33,6 +35,12 @@ class Offset:
         self._samples: deque[ClockSample] = deque(maxlen=KEPT_SAMPLES)
 
     def add(self, new: ClockSample) -> None:
+        """Takes one exchange more. If none before can be as true, one of the clocks was stopped or set: those go."""
+        best = self.best(new.at_ns)
+        if best is not None:
+            error_ns = (best.delay_ns + new.delay_ns) / 2 + STEP_NS
+            if abs(new.offset_ns - best.offset_ns) > error_ns:
+                self.clear()
         self._samples.append(new)
 
     def clear(self) -> None:

@@ -18,13 +18,14 @@ import numpy as np
 import zmq
 
 from handflow.errors import SetupError, StaleSlot
-from handflow.messages import Message
+from handflow.messages import Clock, Message
 from handflow.runtime import keys
+from handflow.runtime.awake_clock import AwakeClock, Countdown
 from handflow.runtime.lateness import Lateness
 from handflow.runtime.profile import Profile
 from handflow.runtime.topology import TOPIC_BYTES, Crossing
 from handflow.runtime.transport import jpeg
-from handflow.runtime.transport.endpoint import FixedAddress
+from handflow.runtime.transport.endpoint import LOCATE_S, FixedAddress
 from handflow.runtime.transport.publisher import READABLE, Publisher
 from handflow.runtime.transport.shared_memory import Ref
 from handflow.runtime.transport.subscriber import MAX_MESSAGE_BYTES, Subscription
@@ -49,6 +50,8 @@ SEND_BYTES = 128 * 1024
 HELD_MESSAGES = 64
 # A message that was held up for longer is not shown.
 LATE_S = 1.0
+# A node sends, or looks after its readers, at least so often.
+AWAKE_STEP_S = 1.0
 # The least delay grows by so many seconds a second: a link that stays slow is no longer late.
 FORGET_DELAY = 0.05
 
@@ -118,6 +121,7 @@ class RemoteDecoder:
         self._head_bytes = len(topic) + NUMBER.size
         self._lateness = Lateness(FORGET_DELAY)
         self._stream = 0
+        self._offset_ns = Clock.offset_ns
 
     def unpack(self, data: bytes) -> dict[str, Any]:
         return unpack(memoryview(data)[self._head_bytes :])
@@ -133,8 +137,10 @@ class RemoteDecoder:
 
     def late(self, stream: int, captured_ns: int, now_ns: int) -> bool:
         """Whether a message was held up on its way."""
-        if stream != self._stream:
-            self._stream = stream
+        # The sender's machine was suspended, or has another clock for some other reason: not its messages are late.
+        stepped = abs(Clock.offset_ns - self._offset_ns) > LATE_S * 1e9 / 2
+        if stream != self._stream or stepped:
+            self._stream, self._offset_ns = stream, Clock.offset_ns
             self._lateness.restart()
         late_s = self._lateness.measure(captured_ns / 1e9, now_ns / 1e9)
         return late_s is not None and late_s > LATE_S
@@ -161,6 +167,7 @@ class RemotePublisher:
         self._forms = {crossing.topic: crossing for crossing in crossings}
         self._wanted: dict[bytes, CongestionWindow] = {}  # the forms that somebody listens to: others are not made
         self._held: dict[bytes, tuple[int, bytes]] = {}  # the newest message in that form, not sent yet
+        self._clock = AwakeClock(AWAKE_STEP_S)
         self._socket = context.socket(zmq.XPUB)
         harden(self._socket)
         self._socket.setsockopt(zmq.SNDHWM, QUEUED_MESSAGES)
@@ -179,10 +186,10 @@ class RemotePublisher:
 
     def wait_for(self, listeners: int, timeout_s: float) -> None:
         """Waits until so many listen here and somebody to each form elsewhere, or the time is over."""
-        deadline = time.monotonic() + timeout_s
+        wait = Countdown(timeout_s)
         self._local.wait_for(listeners, timeout_s)
-        while self._wanted.keys() != self._forms.keys() and (left := deadline - time.monotonic()) > 0:
-            self._socket.poll(round(left * 1000))
+        while self._wanted.keys() != self._forms.keys() and (left := wait.left()):
+            self._socket.poll(min(left, LOCATE_S) * 1000)
             self._hear()
 
     def wait_for_readers(
@@ -206,8 +213,8 @@ class RemotePublisher:
     def drain(self) -> None:
         """Waits until those who must read every message have done so; the last message goes out to the others too."""
         self._local.drain()
-        deadline = time.monotonic() + LAST_MESSAGE_S
-        while self._held and time.monotonic() < deadline:
+        wait = Countdown(LAST_MESSAGE_S)
+        while self._held and not wait.over():
             self._socket.poll(20)
             self._hear()
             self._send_held()
@@ -215,7 +222,7 @@ class RemotePublisher:
     def _send_held(self) -> None:
         """Sends the newest message, where another may be on its way now; what it replaced was skipped."""
         for topic, (number, data) in list(self._held.items()):
-            window, now = self._wanted[topic], time.monotonic()
+            window, now = self._wanted[topic], self._clock.now()
             if window.open(now):
                 window.sent(number, now)
                 self._socket.send(topic + NUMBER.pack(number) + data)
@@ -240,7 +247,7 @@ class RemotePublisher:
                 self._held.pop(topic, None)
             elif kind == ACK and topic in self._wanted and len(rest) == NAME_BYTES + NUMBER.size:
                 (number,) = NUMBER.unpack(rest[NAME_BYTES:])
-                self._wanted[topic].arrived(rest[:NAME_BYTES], number, time.monotonic())
+                self._wanted[topic].arrived(rest[:NAME_BYTES], number, self._clock.now())
 
 
 def _jpeg(form: Crossing, image: np.ndarray) -> bytes:

@@ -16,6 +16,7 @@ import msgpack
 import zmq
 
 from handflow.messages import now_ns
+from handflow.runtime.awake_clock import AwakeClock
 from handflow.runtime.keys import Key, guarded, serve, visit
 from handflow.runtime.topology import Machine
 
@@ -37,7 +38,8 @@ class Peer:
 
     machine: Machine
     offset: Offset = field(default_factory=Offset)  # its stream clock less our monotonic clock
-    heard: float = -1e9  # monotonic seconds
+    awake: AwakeClock = field(default_factory=AwakeClock)
+    heard: float = -1e9  # this and `due`: seconds by that clock
     answers: int = 0  # since it was reached
     run: int = 0  # of its supervisor
     graph: str = ""  # what it says it runs
@@ -47,7 +49,7 @@ class Peer:
     due: float = 0.0
 
     def reachable(self) -> bool:
-        return time.monotonic() - self.heard < LOST_S
+        return self.awake.now() - self.heard < LOST_S
 
     def clock(self) -> ClockSample | None:
         return self.offset.best(time.monotonic_ns())
@@ -122,7 +124,7 @@ class PeerLink(threading.Thread):
         return socket
 
     def _ask(self, peer: Peer, socket: zmq.Socket) -> None:
-        now = time.monotonic()
+        now = peer.awake.now()
         if now < peer.due:
             return
         if not peer.reachable():
@@ -166,7 +168,7 @@ class PeerLink(threading.Thread):
             peer.offset.clear()
         peer.run, peer.graph, peer.rows, peer.ended = run, graph, rows, ended
         peer.offset.add(exchanged(asked, received, sent, arrived))
-        peer.heard = time.monotonic()
+        peer.heard = peer.awake.now()
         peer.answers += 1
 
 

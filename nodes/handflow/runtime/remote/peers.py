@@ -7,6 +7,7 @@ from typing import Any
 
 from handflow.messages import Clock
 from handflow.runtime import keys
+from handflow.runtime.awake_clock import AwakeClock, Countdown
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import shared_by_machines
 from handflow.runtime.graph.stage import Stage
@@ -17,6 +18,8 @@ from .peer_link import Peer, PeerLink, digest
 EXPECTED_S = 5.0
 # How long a machine whose nodes have all ended waits for the others to ask.
 REPORTED_S = 3.0
+# The others are looked after once a second.
+AWAKE_STEP_S = 2.0
 UNREACHABLE = "unreachable"
 
 Row = dict[str, Any]
@@ -37,9 +40,10 @@ class Peers:
         key = keys.read(Path(graph.key)) if graph.key else None
         self._link = PeerLink(here, others, self._graph, lambda: {"rows": self._rows, "ended": self._ended}, key)
         self._link.start()
-        self._began = time.monotonic()
+        self._clock = AwakeClock(AWAKE_STEP_S)
+        self._began = self._clock.now()
         self._reachable: dict[str, bool] = {}  # when last looked
-        self._since: dict[str, float] = {}  # when that last changed, monotonic seconds
+        self._since: dict[str, float] = {}  # when that last changed, by that clock
         self._met: set[str] = set()  # machines that have been there
         self._other_graph: set[str] = set()  # machines that run another graph
 
@@ -54,7 +58,7 @@ class Peers:
             self._say_if_another_graph(name, peer)
 
     def _say_whether_reachable(self, name: str, peer: Peer) -> None:
-        now, reachable = time.monotonic(), peer.reachable()
+        now, reachable = self._clock.now(), peer.reachable()
         machine = f"machine {name} ({peer.machine.host}:{peer.machine.port})"
         if not reachable and name not in self._reachable and now - self._began > EXPECTED_S:
             key = ", with the same key" if self.graph.key else ""
@@ -81,8 +85,8 @@ class Peers:
 
     def wait_reported(self) -> None:
         """After the last of our nodes has ended: until those that are there have heard of it."""
-        since = time.monotonic()
-        while time.monotonic() - since < REPORTED_S:
+        since, wait = time.monotonic(), Countdown(REPORTED_S)
+        while not wait.over():
             there = [name for name, peer in self._link.peers.items() if peer.reachable()]
             if all(self._link.asked_at.get(name, 0) > since for name in there):
                 return

@@ -7,6 +7,7 @@ import time
 import zmq
 
 from handflow.errors import SetupError
+from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.transport.endpoint import RELEASED_S
 
 # A link on which nothing has been heard for CUT_MS is cut.
@@ -35,7 +36,7 @@ def bind(bound: zmq.Socket, endpoint: str) -> None:
     """Binds to this machine's address in the graph. SetupError."""
     host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
     # A process that this one takes over from has only just let go.
-    deadline = time.monotonic() + RELEASED_S
+    released = Countdown(RELEASED_S)
     while True:
         try:
             # ZeroMQ binds to numbers only.
@@ -44,7 +45,7 @@ def bind(bound: zmq.Socket, endpoint: str) -> None:
             return
         except (OSError, zmq.ZMQError) as error:
             taken = error.errno == errno.EADDRINUSE
-            if taken and time.monotonic() < deadline:
+            if taken and not released.over():
                 time.sleep(0.005)
                 continue
             bound.close(linger=0)

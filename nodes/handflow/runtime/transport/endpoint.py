@@ -9,6 +9,7 @@ from typing import Protocol
 
 import zmq
 
+from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.files import replacing
 
 # How often a socket that has not found its other end looks for it, and one that has whether it has moved.
@@ -104,8 +105,8 @@ class LoopbackAddress:
         return self._port is not None
 
     def vanish(self) -> None:
-        deadline = time.monotonic() + RELEASED_S
-        while (port := self._written()) is not None and time.monotonic() < deadline:
+        released = Countdown(RELEASED_S)
+        while (port := self._written()) is not None and not released.over():
             with python_socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) != 0:
                     return

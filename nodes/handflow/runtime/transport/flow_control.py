@@ -91,7 +91,7 @@ class Account:
     """What the producer knows of one reader."""
 
     read: int  # number of the last message it has done with
-    heard: float  # monotonic seconds: when it last said so, or began to owe an answer
+    heard: float  # seconds by the producer's AwakeClock: when it last said so, or began to owe an answer
     lost: bool = False  # was silent: it is sent messages, but nothing is kept for it
 
 

@@ -20,6 +20,8 @@ from .wire import Edge, Nothing
 
 # After its sender has ended: what was sent has been read by then.
 LAST_MESSAGE_S = 0.05
+# No wait for that takes longer, unless this process itself did not run.
+SLEPT_S = 1.0
 # How long a node waits for a message before it is told that there is none.
 IDLE_S = 0.25
 
@@ -67,14 +69,15 @@ class Inputs:
 
     def __iter__(self) -> Iterator[Call | None]:
         while True:
-            ending = all(policy.edge.node in self._ended for policy in self._driving)
+            ending, began_s = all(policy.edge.node in self._ended for policy in self._driving), time.monotonic()
             try:
                 timeout_s = LAST_MESSAGE_S if ending else IDLE_S
                 driving, first = self._passed.popleft() if self._passed else self._next(timeout_s)
             except TimeoutError:
                 for policy in (*self._driving, *self._others):
                     policy.rest()
-                if ending:
+                # Who slept meanwhile has not looked for long enough.
+                if ending and time.monotonic() - began_s < SLEPT_S:
                     return
                 yield None
                 continue

@@ -1,12 +1,12 @@
 """The sending end of a node: one ZeroMQ PUB socket, one message part for each message."""
 
 import secrets
-import time
 from collections.abc import Callable, Sequence
 
 import zmq
 
 from handflow.messages import Message
+from handflow.runtime.awake_clock import AwakeClock, Countdown
 from handflow.runtime.profile import Profile
 
 from .endpoint import LOCATE_S, Address
@@ -21,6 +21,8 @@ QUEUED_MESSAGES = 4 * CREDIT
 MAX_ANSWER_BYTES = 4096
 # How often one that waits for a reader looks whether it has become silent.
 LOOK_FOR_SILENT_S = 0.02
+# A reader's silence is judged in steps well below SILENT_S.
+AWAKE_STEP_S = 0.1
 # Arithmetic on pyzmq's enumerations costs microseconds.
 READABLE = int(zmq.POLLIN)
 
@@ -50,6 +52,7 @@ class Publisher:
         self._prefix = address.prefix
         self._ledger = Ledger(secrets.randbits(31), address.prefix)
         self._listeners = 0
+        self._clock = AwakeClock(AWAKE_STEP_S)
         self._heard = False  # since the last message
         self._socket = context.socket(zmq.XPUB)
         self._socket.setsockopt(zmq.SNDHWM, QUEUED_MESSAGES)
@@ -62,16 +65,16 @@ class Publisher:
 
     def wait_for(self, listeners: int, timeout_s: float) -> None:
         """Waits until so many listen, or the time is over: a clip's first frames should not go to nobody."""
-        deadline = time.monotonic() + timeout_s
-        while self._listeners < listeners and (left := deadline - time.monotonic()) > 0:
-            self._hear(left)
+        wait = Countdown(timeout_s)
+        while self._listeners < listeners and (left := wait.left()):
+            self._hear(min(left, LOCATE_S))
 
     def wait_for_readers(
         self, nodes: Sequence[str], timeout_s: float, meanwhile: Callable[[], None] = lambda: None
     ) -> None:
         """Waits until these, who must read every message, do listen; says whom it goes on without."""
-        deadline = time.monotonic() + timeout_s
-        while (missing := self._ledger.missing(nodes)) and (left := deadline - time.monotonic()) > 0:
+        wait = Countdown(timeout_s)
+        while (missing := self._ledger.missing(nodes)) and (left := wait.left()):
             self._hear(min(left, LOCATE_S))
             meanwhile()
         if missing:
@@ -94,7 +97,7 @@ class Publisher:
         # Serialise before sending: a failed pack must not leave a gap in the counter's wake without a word.
         data = encode(message, self._rings, by=ledger.by, **marks)
         self._socket.send(self._prefix + data if self._prefix else data)
-        ledger.count(time.monotonic())
+        ledger.count(self._clock.now())
         self._hear()
         self._heard = True
         self._rings.settle(ledger.sent, ledger.read())
@@ -118,7 +121,7 @@ class Publisher:
         ledger = self._ledger
         while ledger.full() or self._rings.crowded():
             if not self._exact:
-                for node in ledger.lose_silent(time.monotonic()):
+                for node in ledger.lose_silent(self._clock.now()):
                     self._say(
                         f"{node} has read nothing for {SILENT_S:g} s: not waiting for it any longer, it loses messages"
                     )
@@ -132,7 +135,7 @@ class Publisher:
         while self._ledger.owed():
             self._hear(0.1)
             if not self._exact:
-                self._ledger.lose_silent(time.monotonic())
+                self._ledger.lose_silent(self._clock.now())
 
     def close(self) -> None:
         self._socket.close()
@@ -149,7 +152,7 @@ class Publisher:
             elif data == b"\x00" + self._prefix:
                 self._listeners -= 1
             else:
-                ledger.hear(data, time.monotonic())
+                ledger.hear(data, self._clock.now())
             self._rings.keep(CREDIT if ledger.accounts else 0, alone=self._listeners <= ledger.credited())
         while ledger.back:
             self._say(f"{ledger.back.pop()} is reading again")
