@@ -221,9 +221,7 @@ def test_a_stream_that_stalls_is_said(serving, monkeypatch) -> None:
 
 
 def test_a_port_that_is_part_of_a_password_is_not_shown() -> None:
-    with pytest.raises(
-        SetupError, match=r"PORT: 1 to 65535; in names and passwords write # as %23, / as %2F"
-    ) as caught:
+    with pytest.raises(SetupError, match=r"PORT: 1 to 65535; .* / as %2F") as caught:
         open_stream("http://me:secret/word@127.0.0.1/live")
     assert "secret" not in str(caught.value)
 

@@ -14,6 +14,7 @@ from handflow.errors import GraphError, RunError
 from handflow.runtime.files import replacing
 
 PLAIN = re.compile(r"[A-Za-z_](?:[\w .-]*[\w.-])?")  # text that needs no quotes anywhere
+ALIAS = re.compile(r"\s*:\s+\*[^\s,\[\]{}]+")  # behind a key
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 
@@ -46,9 +47,16 @@ def put(text: str, path: tuple[str, ...], value: Any, after: str = "") -> str:
         place = place[key]
     place[path[-1]] = value
     # An anchor, an alias or a tag may mean more than is seen here.
-    if _load(new) != wanted:
+    if not _means(new, wanted):
         raise GraphError([f"{'.'.join(path)}: cannot be written into the graph as it is; write it by hand"])
     return new
+
+
+def _means(text: str, wanted: Any) -> bool:
+    try:
+        return _load(text) == wanted
+    except GraphError:
+        return False
 
 
 def _put(text: str, path: tuple[str, ...], value: Any, after: str) -> str:
@@ -84,8 +92,11 @@ def _insert(text: str, holder: MappingNode, after: str, key: str, value: Any) ->
     if not holder.value:  # {}
         at = holder.start_mark.index + 1
         return f"{text[:at]}{scalar(key)}: {flow(value)}{text[at:]}"
-    last = next((v for k, v in holder.value if k.value == after), holder.value[-1][1])
-    at = _end(text, last)
+    last = next(((k, v) for k, v in holder.value if k.value == after), holder.value[-1])
+    at = _end(text, last[1])
+    # What an alias stands for is written before it.
+    if at < last[0].end_mark.index and (alias := ALIAS.match(text, last[0].end_mark.index)):
+        at = alias.end()
     if holder.flow_style:
         return f"{text[:at]}, {scalar(key)}: {flow(value)}{text[at:]}"
     line = text.find("\n", at)  # behind a remark

@@ -1,12 +1,13 @@
 """YAML that people write, as maps whose values know their line and column: for graphs, and recipes of training."""
 
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError, ReusedAnchorWarning, YAMLError
 
 from handflow.errors import GraphError
 
@@ -25,11 +26,15 @@ class YamlText:
     def whole(self, text: str, expected: str) -> CommentedMap:
         """The map that a text is; `expected`: what must be in it. Raises `error`."""
         try:
-            whole = YAML().load(text)
+            with warnings.catch_warnings():
+                # An anchor that is given anew is the newer one from there on, as YAML has it.
+                warnings.simplefilter("ignore", ReusedAnchorWarning)
+                whole = YAML().load(text)
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             position = f"{self.file}:{mark.line + 1}:{mark.column + 1}" if mark else self.file
             problem = re.sub(r" with value .*", " is given twice", str(error.problem).replace("found duplicate ", ""))
+            problem = re.sub(r'^(merge )?key "<<".*', "<< is given twice; merge several maps as <<: [*a, *b]", problem)
             raise self.error([f"{position}: {problem}"]) from error
         except YAMLError as error:
             raise self.error([f"{self.file}: not YAML: {' '.join(str(error).split())}"]) from error
@@ -37,6 +42,10 @@ class YamlText:
             raise self.error([f"{self.file}: expected {expected}, got an empty file"])
         if not isinstance(whole, CommentedMap):
             raise self.error([f"{self.file}:1:1: expected {expected}, got {found(whole)}"])
+        try:
+            plain(whole)
+        except RecursionError:
+            raise self.error([f"{self.file}: expected values that end, got one that contains itself (&, *)"]) from None
         return whole
 
     def fault(self, position: str, line: str) -> None:
@@ -51,14 +60,22 @@ class YamlText:
                 self.fault(self.key(given, key), f"{what}: no key {key!r}{has}")
 
     def key(self, given: CommentedMap, key: Any) -> str:
-        """The position of a key."""
-        line, column = given.lc.key(key)
+        """The position of a key; of one that is merged in (`<<: *other`), where that was written."""
+        line, column = _written_in(given, key).lc.key(key)
         return f"{self.file}:{line + 1}:{column + 1}"
 
     def at(self, given: CommentedMap, key: Any) -> str:
-        """The position of a key's value."""
-        line, column = given.lc.value(key)
+        """The position of a key's value, likewise."""
+        line, column = _written_in(given, key).lc.value(key)
         return f"{self.file}:{line + 1}:{column + 1}"
+
+
+def _written_in(given: CommentedMap, key: Any) -> CommentedMap:
+    """The map that a key stands in: the given one, or one of those merged into it."""
+    if key in (given.lc.data or ()):
+        return given
+    merged = (each[1] if isinstance(each, tuple) else each for each in given.merge)
+    return _written_in(next(each for each in merged if key in each), key)
 
 
 def plain(given: Any) -> Any:
