@@ -56,7 +56,7 @@ def test_what_is_wrong_with_a_merged_value_is_said_where_that_was_written(file: 
     file.write_text(GRAPH.replace("fps: 25", "fsp: 25").replace("{keep_s: 1, sure", "{keep_s: 1, sur"))
     lines = faults(file)
     assert [line for line in lines if line.startswith("2:65: second: no setting 'fsp'")]
-    assert [line for line in lines if line.startswith("15:44: last: no setting 'sur_score'")]
+    assert [line for line in lines if line.startswith("15:42: last: no setting 'sur_score'")]
     file.write_text(GRAPH.replace("run: camera, with", "rum: camera, with"))
     assert [line for line in faults(file) if line.startswith("2:20: second: no key 'rum' (did you mean 'run'?)")]
     file.write_text(GRAPH.replace("{frame: camera}", "{frame: camra}"))
