@@ -234,7 +234,7 @@ def test_a_port_that_is_part_of_a_password_is_not_shown() -> None:
          "the server answers 454 Odd"),
         ([b"RTSP/1.0 401 No\r\nWWW-Authenticate: Basic realm=x\r\n\r\n"] * 2, "another user name or password"),
         ([b"HTTP/1.1 400 Bad Request\r\n\r\n"], "no RTSP: HTTP/1.1 400 Bad Request"),
-        ([b""], "closes the connection without an answer"),
+        ([b""], "the server closes the connection"),
     ],
 )  # fmt: skip
 def test_why_ffmpeg_opens_no_rtsp_is_asked_of_the_server(serving, answers: list[bytes], line: str) -> None:

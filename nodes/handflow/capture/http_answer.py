@@ -133,7 +133,7 @@ def _bare(parts: SplitResult) -> SplitResult:
         _ = parts.port
     except ValueError:
         # What Python says of it shows what stands there: often the end of a password.
-        raise OSError("expected a port from 1 to 65535; in a password write / as %2F, ? as %3F, # as %23") from None
+        raise OSError("expected a port from 1 to 65535 in the address") from None
     path, query = (quote(each, safe="%/:=&?~#+!$,;'@()*[]|") for each in (parts.path, parts.query))
     return SplitResult(parts.scheme.lower(), parts.netloc.rpartition("@")[2], path, query, "")
 

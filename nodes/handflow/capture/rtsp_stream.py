@@ -108,9 +108,7 @@ def describe(url: str) -> str:
                 line = answer.readline(1000).decode("latin-1").strip()
                 status = re.match(r"RTSP/\S+ (\d{3})(.*)", line)
                 if status is None:
-                    return (
-                        f"no RTSP: {one_line(line)}" if line else "the server closes the connection without an answer"
-                    )
+                    return f"no RTSP: {one_line(line)}" if line else "the server closes the connection"
                 headers = parse_headers(answer)
                 if status[1] != "401":
                     break

@@ -3,16 +3,17 @@
 import sys
 from collections.abc import Callable
 
-from rich.console import Console
 from rich.live import Live
 
 from handflow.runtime.address import masked
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import resolve
+from handflow.runtime.names import one_line
 from handflow.runtime.process.status_table import line, table
 from handflow.runtime.process.supervisor import Supervisor
 
 from ._console import complain
+from ._terminal import PlainConsole
 
 
 def supervise(
@@ -28,12 +29,12 @@ def supervise(
 
     def run(for_s: float | None) -> None:
         if not sys.stdout.isatty() or not table_on_stdout:
-            show = (lambda rows: print(line(rows), flush=True)) if table_on_stdout else lambda rows: None
+            show = (lambda rows: print(one_line(line(rows)), flush=True)) if table_on_stdout else lambda rows: None
             Supervisor(graph, stages, complain, show).run(for_s, opened)
             return
-        console = Console(highlight=False)
+        console = PlainConsole()
         with Live(console=console, auto_refresh=False) as live:
-            say = lambda text: console.print(masked(text), markup=False)  # noqa: E731
+            say = lambda text: console.print(masked(text))  # noqa: E731
             Supervisor(graph, stages, say, lambda rows: live.update(table(rows), refresh=True)).run(for_s, opened)
 
     return run

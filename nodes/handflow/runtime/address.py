@@ -3,6 +3,7 @@
 import ipaddress
 import os
 import re
+import socket
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -36,6 +37,10 @@ def refuse_outside(address: str, insecure: bool) -> None:
 
 def cannot_listen(address: str, port: int, error: Exception) -> SetupError:
     """The line for an address or a port that cannot be had; `error` is the system's (OSError, ZMQError)."""
+    if isinstance(error, socket.gaierror):
+        return SetupError(
+            f"cannot listen on {address}:{port}: expected an address of this machine; there is no such host"
+        )
     number = getattr(error, "errno", None)
     why = os.strerror(number) if number else str(error)
     return SetupError(f"cannot listen on {address}:{port}: {why}; choose another port or address")

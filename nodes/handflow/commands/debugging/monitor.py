@@ -14,25 +14,31 @@ from collections.abc import Callable
 from typing import Any, get_args
 
 from rich import box
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from handflow.commands._arguments import positive
+from handflow.commands._arguments import positive, whole
+from handflow.commands._console import complain
+from handflow.commands._terminal import PlainConsole
 from handflow.errors import SetupError
 from handflow.outputs.osc.layout import Protocol
 from handflow.outputs.osc.layouts import LAYOUTS
 from handflow.outputs.osc.receiver import OscReceiver, ReceivedStream
 from handflow.outputs.udp_listener import listening_socket
+from handflow.runtime.names import one_line
 
 MAX_ROWS = 40  # hands shown of one stream
+MAX_CHARACTERS = 100  # shown of what somebody sent
 REDRAW_S = 0.2
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     ports = ", ".join(str(port) for port in sorted({layout.port for layout in LAYOUTS.values()}))
-    parser.add_argument("--port", action="append", type=int, help=f"repeat for more than one; default: {ports}")
+    parser.add_argument(
+        "--port", action="append", type=whole(1, 65535), help=f"repeat for more than one; default: {ports}"
+    )
     parser.add_argument("--protocol", choices=get_args(Protocol), help="only this one, on its own port")
     parser.add_argument("--host", default="", help="listen on one address of this machine only")
     parser.add_argument("--group", metavar="ADDRESS", help="join a multicast group")
@@ -46,8 +52,9 @@ def run(args: argparse.Namespace) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     receiver = OscReceiver(args.protocol)
     sockets, faults = _sockets(args)
-    for fault in faults:
-        print(fault, file=sys.stderr)
+    complain(*faults)
+    if not sockets:
+        return 1
     ports = ", ".join(str(port) for port in sockets)
     until = None if args.for_s is None and not args.once else time.monotonic() + (args.for_s or 1.0)
     try:
@@ -58,7 +65,7 @@ def run(args: argparse.Namespace) -> int:
                 print(f"listening on {ports}", flush=True)
             _listen(receiver, sockets, until, 1.0, lambda: None if args.once else print(_line(receiver), flush=True))
         else:
-            with Live(auto_refresh=False, console=Console(highlight=False)) as live:
+            with Live(auto_refresh=False, console=PlainConsole()) as live:
                 draw = lambda: live.update(tables(receiver, ports), refresh=True)  # noqa: E731
                 draw()
                 _listen(receiver, sockets, until, REDRAW_S, draw)
@@ -70,7 +77,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         _print(receiver)
     elif args.once or not sys.stdout.isatty():
-        Console(highlight=False).print(tables(receiver, ports))
+        PlainConsole().print(tables(receiver, ports))
     return 0
 
 
@@ -107,21 +114,22 @@ def _drain(receiver: OscReceiver, each: socket.socket, port: int) -> None:
 
 
 def _sockets(args: argparse.Namespace) -> tuple[dict[int, socket.socket], list[str]]:
-    """Those that open, and a line for each that does not. SetupError if none does, or one asked for does not."""
+    """Those that open, and a line for each that does not; none, if one that was asked for does not."""
     asked = args.port or ([LAYOUTS[args.protocol].port] if args.protocol else [])
     ports = asked or sorted({layout.port for layout in LAYOUTS.values()})
-    made, faults = {}, []
+    made: dict[int, socket.socket] = {}
+    faults = []
     for port in ports:
         try:
             made[port] = listening_socket(args.host, port, args.group)
-        except (OSError, OverflowError) as error:
-            why = getattr(error, "strerror", None) or str(error)
-            faults.append(f"port {port}: {why}; is a game listening there? End it, or send to another port as well")
+        except SetupError as error:
+            faults.append(str(error))
     if not made or (asked and faults):
         for each in made.values():
             each.close()
-        raise SetupError("\n".join(faults))
-    return made, faults
+        made = {}
+    # A host or a group is wrong on every port alike.
+    return made, list(dict.fromkeys(faults))
 
 
 def summary(receiver: OscReceiver) -> dict[str, Any]:
@@ -146,7 +154,7 @@ def _line(receiver: OscReceiver) -> str:
         for stream in receiver
     ]
     lines += [f"{receiver.unreadable} datagrams are not OSC ({receiver.fault})"] if receiver.unreadable else []
-    return " | ".join(lines) or "nothing has arrived"
+    return one_line(" | ".join(lines)) or "nothing has arrived"
 
 
 def faults(stream: ReceivedStream, now_s: float) -> list[str]:
@@ -155,7 +163,7 @@ def faults(stream: ReceivedStream, now_s: float) -> list[str]:
     if stuck := stream.stuck(now_s):
         found.append(f"never left: {', '.join(map(str, stuck[:10]))}{' ...' if len(stuck) > 10 else ''}")
     found += [
-        f"{address}: expected ,{expected}, got ,{tags} ({count})"
+        f"{_short(address)}: expected ,{expected}, got ,{_short(tags)} ({count})"
         for (address, expected, tags), count in stream.wrong.items()
     ]
     return found + [f"{fault} ({count})" for fault, count in stream.faults.items()]
@@ -172,22 +180,27 @@ def tables(receiver: OscReceiver, ports: str) -> Group:
     parts: list[Any] = [streams]
     for stream in receiver:
         streams.add_row(
-            stream.protocol + (f" {stream.base}" if stream.base else ""), stream.sender, str(stream.port),
+            stream.protocol + (f" {_short(stream.base)}" if stream.base else ""), stream.sender, str(stream.port),
             f"{stream.rate(now_s):.1f}", str(stream.missing), str(len(stream.hands)),
             str(stream.entered), str(stream.left),
         )  # fmt: skip
     for stream in receiver:
-        parts += [Text(f"{stream.protocol}: {fault}", style="red") for fault in faults(stream, now_s)]
+        parts += [Text(one_line(f"{stream.protocol}: {fault}"), style="red") for fault in faults(stream, now_s)]
         if stream.hands:
             parts.append(_hands(stream, now_s))
     if receiver.unknown:
-        most = ", ".join(f"{address} ({count})" for address, count in receiver.unknown.most_common(5))
-        parts.append(Text(f"of no known layout: {most}", style="yellow"))
+        most = ", ".join(f"{_short(address)} ({count})" for address, count in receiver.unknown.most_common(5))
+        parts.append(Text(one_line(f"of no known layout: {most}"), style="yellow"))
     if receiver.unreadable:
         parts.append(Text(f"{receiver.unreadable} datagrams are not OSC ({receiver.fault})", style="red"))
     if not receiver.streams:
         parts.append(Text(f"nothing has arrived at port {ports} yet"))
     return Group(*parts)
+
+
+def _short(text: str) -> str:
+    """The beginning of what somebody sent, which may be as long as a datagram."""
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}..."
 
 
 def _hands(stream: ReceivedStream, now_s: float) -> Table:

@@ -33,8 +33,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps([line._asdict() | {"past": line.past} for line in lines]))
     else:
         from rich import box
-        from rich.console import Console
         from rich.table import Table
+
+        from handflow.commands._terminal import PlainConsole
 
         table = Table("what", box=box.SIMPLE_HEAD, pad_edge=False)
         table.add_column("found", justify="right")
@@ -42,5 +43,5 @@ def run(args: argparse.Namespace) -> int:
         table.add_column("")
         for line in lines:
             table.add_row(line.what, f"{line.found:.4g}", f"{line.allowed:g}", "past" if line.past else "")
-        Console(highlight=False).print(table)
+        PlainConsole().print(table)
     return int(any(line.past for line in lines))

@@ -20,8 +20,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(found))
         return 0
     from rich import box
-    from rich.console import Console
     from rich.table import Table
+
+    from handflow.commands._terminal import PlainConsole
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("output", "type"):
@@ -34,8 +35,8 @@ def run(args: argparse.Namespace) -> int:
         ages = f"{each['age_ms']['p50']:.1f}", f"{each['age_ms']['p99']:.1f}"
         numbers = str(each["messages"]), f"{each['hz']:.1f}", f"{each['mb']:.1f}", *ages, str(each["lost"] or "")
         table.add_row(each["output"], each["type"], *numbers, gaps)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 200)
-    say = lambda text: console.print(text, markup=False, soft_wrap=True)  # noqa: E731
+    console = PlainConsole(width=None if sys.stdout.isatty() else 200)
+    say = lambda text: console.print(text, soft_wrap=True)  # noqa: E731
     say(f"{found['file']}: {found['duration_s']:g} s, {found['size_mb']:g} MB{_made(found)}")
     console.print(table)
     for name, node in found.get("graph", {}).get("nodes", {}).items():

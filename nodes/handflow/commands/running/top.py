@@ -4,10 +4,10 @@ import argparse
 import json
 import time
 
-from rich.console import Console
 from rich.live import Live
 
 from handflow.commands._arguments import add_running, running_file
+from handflow.commands._terminal import PlainConsole
 from handflow.runtime.process.control_client import ask
 from handflow.runtime.process.status_table import table
 
@@ -26,9 +26,9 @@ def run(args: argparse.Namespace) -> int:
         print(json.dumps(rows()))
         return 0
     if args.once:
-        Console(highlight=False).print(table(rows()))
+        PlainConsole().print(table(rows()))
         return 0
-    with Live(table(rows()), auto_refresh=False) as live:
+    with Live(table(rows()), console=PlainConsole(), auto_refresh=False) as live:
         while True:
             time.sleep(1)
             live.update(table(rows()), refresh=True)

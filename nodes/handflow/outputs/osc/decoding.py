@@ -91,13 +91,13 @@ def kind_of(message: ReceivedMessage) -> MessageKind | None:
             continue
         parts = found.groupdict()
         name = parts.get("name") or "count"
-        kind = name
+        kind, base = name, parts.get("base") or ""
         if form.protocol == "tuio11":
+            # Its profiles have lists of their own.
+            base = "" if name == "2Dcur" else name
             kind = str(message.values[0]) if message.values else ""
             name, kind = f"{name} {kind}", f"{name} set" if kind == "set" else kind
-        return MessageKind(
-            form.protocol, parts.get("base") or "", name, int(parts.get("slot") or 0), form.tags.get(kind, "s(what?)")
-        )
+        return MessageKind(form.protocol, base, name, int(parts.get("slot") or 0), form.tags.get(kind, "s(what?)"))
     return None
 
 

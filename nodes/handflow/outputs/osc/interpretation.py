@@ -11,6 +11,8 @@ from .received_stream import ReceivedStream
 
 # Different things of one kind that are remembered: whatever comes, memory does not grow.
 MAX_DIFFERENT = 200
+# Numbers of what belongs to no frame: the state once more, or out of its turn.
+REPEATED_TUIO11, REPEATED_TUIO2 = -1, 0
 # What stands in each message, after the id.
 BLOB = ("a", "w", "h", "f", "vx", "vy", "A", "m", "r")
 POINTER = ("tu_id", "slot", "x", "y", "angle", "shear", "radius", "press", "vx", "vy", "p_vel", "m", "p_acc")
@@ -44,7 +46,10 @@ def _tuio11(stream: ReceivedStream, kind: MessageKind, values: list, now_s: floa
         stream.pending[values[1]] = dict(zip(names, values[2:], strict=True))
     elif part == "fseq":
         stream.events[profile] += 1
-        stream.frame(values[1], stream.listed, stream.pending, now_s)
+        if values[1] == REPEATED_TUIO11:
+            stream.repeat(stream.listed, stream.pending, now_s)
+        else:
+            stream.frame(values[1], stream.listed, stream.pending, now_s)
 
 
 def _tuio2(stream: ReceivedStream, kind: MessageKind, values: list, now_s: float) -> None:
@@ -52,6 +57,8 @@ def _tuio2(stream: ReceivedStream, kind: MessageKind, values: list, now_s: float
         stream.next_number, stream.pending, stream.frame_time = values[0], {}, values[1]
     elif kind.name == "ptr":
         stream.pending[values[0]] = dict(zip(POINTER, values[1:], strict=True))
+    elif stream.next_number == REPEATED_TUIO2:
+        stream.repeat(values, stream.pending, now_s)
     elif stream.next_number is not None:
         stream.frame(stream.next_number, values, stream.pending, now_s, single=not values, mark=stream.frame_time)
 

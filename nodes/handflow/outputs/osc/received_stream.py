@@ -8,6 +8,8 @@ from .layout import Protocol
 
 STUCK_S = 2.0  # a hand of which nothing is heard for this long has been left behind
 RESTART_FRAMES = 1000  # a jump by this many frames is a new start, not a loss
+# Layouts that may leave out what has not changed: who is there stands in the list alone.
+CHANGES_ONLY = ("tuio11", "tuio2")
 
 Values = dict[str, float]
 
@@ -38,6 +40,7 @@ class ReceivedStream:
         self._times_s: deque[float] = deque(maxlen=300)  # when frames came
         self._alive: list[int] = []  # in it
         self._frame_mark: object = None  # what the parts of it have in common
+        self._came: set[int] = set()  # those in the frame's list that were not in the one before
         self.reported: set[int] = set()  # whose values have come since
         # What interpretation.py gathers of a frame that is not yet whole.
         self.pending: dict[int, Values] = {}  # by id
@@ -74,11 +77,31 @@ class ReceivedStream:
             self.step(number, now_s)
             self.hand_frames += len(alive)
             self._alive, self.reported = alive, set()
-            for id_ in self.hands.keys() - set(alive):
-                self.leave(id_)
+            self._list(alive, now_s)
             if len(set(alive)) < len(alive):
                 self.faults["an id twice in one frame"] += 1
         self.number, self._frame_mark = number, mark
+        self._report(alive, by_id, now_s)
+
+    def repeat(self, alive: list[int], by_id: dict[int, Values], now_s: float) -> None:
+        """The state once more, in case a frame was lost: no frame of its own."""
+        self._list(alive, now_s)
+        self._report(alive, by_id, now_s)
+
+    def _list(self, alive: list[int], now_s: float) -> None:
+        """Takes the list of who is there."""
+        there = set(alive)
+        for id_ in self.hands.keys() - there:
+            self.leave(id_)
+        if self.protocol not in CHANGES_ONLY:
+            return
+        # Who was there before we listened may have been told of then.
+        if self.frames > 1:
+            self._came |= there - self.hands.keys()
+        for id_ in alive:
+            self.update(id_, {}, now_s)
+
+    def _report(self, alive: list[int], by_id: dict[int, Values], now_s: float) -> None:
         for id_, values in by_id.items():
             if id_ not in alive:
                 self.faults["a hand that is not in the list of who is there"] += 1
@@ -88,9 +111,12 @@ class ReceivedStream:
 
     def _end(self) -> None:
         """The frame before is over: was it whole?"""
-        if len(self.reported) < len(self._alive):
+        if self.protocol in CHANGES_ONLY:
+            if untold := len(self._came - self.reported):
+                self.faults["hands that came without a position"] += untold
+        elif len(self.reported) < len(self._alive):
             self.faults["hands missing in a frame"] += len(self._alive) - len(self.reported)
-        self._alive, self.reported = [], set()
+        self._alive, self.reported, self._came = [], set(), set()
 
     def step(self, number: int | None, now_s: float) -> None:
         self.frames += 1
