@@ -41,7 +41,8 @@ HOME = {  # which folders or modules may import what
     "ruamel": {"runtime.graph", "training.labels"},
     "matplotlib": {"training"},
     "mcap": {"recording"},
-    "av": {"recording.conversion", "recording.animation"},
+    "av": {"capture.clips", "recording.conversion", "recording.animation"},
+    "PIL": {"capture.images"},
 }
 
 

@@ -3,14 +3,18 @@
 What `detect`, `evaluate`, `annotate` and the benchmark run: the same nodes as in the processes.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from handflow.capture.files import CapturedFrame, read_frames
-from handflow.capture.images import images_in, is_image
+from handflow.capture.files import Report
+from handflow.capture.frames import CapturedFrame
+from handflow.capture.images import images_in, is_image, read_image
+from handflow.errors import SetupError
 from handflow.messages import Frame
 from handflow.outputs.json_line import Line, frame_line, hand_line, line_of
 from handflow.outputs.result_files import FrameResult
+from handflow.recording.sources import read_source
 from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
@@ -18,33 +22,64 @@ from handflow.stages.tracker import Tracker
 from handflow.vision.peaks import find_peaks
 from handflow.vision.thresholds import START_SCORE
 
+FPS = 30.0  # of a recording without times
 
-def detect(path: str, model: HeatmapNode, track: bool = True, min_score: float | None = None) -> Iterator[FrameResult]:
+log = logging.getLogger("handflow")
+
+
+def detect(
+    path: str,
+    model: HeatmapNode,
+    track: bool = True,
+    min_score: float | None = None,
+    report: Report = log.warning,
+) -> Iterator[FrameResult]:
     """Every picture of `path` with its hands. Still pictures are independent of each other: no tracking. SetupError.
 
     `model` runs (`started`): it is opened once for all the paths of a command.
     `min_score` lets weaker peaks through than the tracker's own thresholds.
+    `report` is told of what cannot be read and is left out.
     """
-    stills = _stills(path)
-    if stills or not track:
-        yield from _peaks(path, stills, model, START_SCORE if min_score is None else min_score)
+    folder = Path(path)
+    if folder.is_dir():
+        yield from _peaks(_stills(path, images_in(folder), report), model, min_score)
+    elif is_image(path):
+        yield from _peaks([(path, CapturedFrame(read_image(folder), 0, 0, 0.0))], model, min_score)
+    elif not track:
+        yield from _peaks(((path, captured) for captured in read_source(path, FPS, report)), model, min_score)
     else:
         tracker = Tracker() if min_score is None else Tracker(start_score=min_score, keep_score=min_score)
-        yield from follow(path, read_frames(path), model, tracker)
+        yield from follow(path, read_source(path, FPS, report), model, tracker)
 
 
-def _peaks(path: str, stills: list[Path], model: HeatmapNode, min_score: float) -> Iterator[FrameResult]:
+def _stills(folder: str, files: list[Path], report: Report) -> Iterator[tuple[str, CapturedFrame]]:
+    """The pictures of a folder, each for itself."""
+    read = 0
+    for file in files:
+        try:
+            image = read_image(file)
+        except SetupError as error:
+            report(str(error))
+            continue
+        read += 1
+        yield str(Path(folder) / file.name), CapturedFrame(image, 0, 0, 0.0)
+    if read < len(files):
+        report(f"{folder}: {len(files) - read} of {len(files)} pictures were left out")
+
+
+def _peaks(
+    pictures: Iterable[tuple[str, CapturedFrame]], model: HeatmapNode, min_score: float | None
+) -> Iterator[FrameResult]:
+    """The hands of each picture by itself; with each comes what it is called."""
+    threshold = START_SCORE if min_score is None else min_score
     with InlineGraph({"heatmap": InlineNode(model, {"frame": "", "prior": "none"}, running=True)}) as stages:
-        for source in stills or [Path(path)]:
-            name = path if not stills or str(source) == path else str(Path(path) / source.name)
-            for captured in read_frames(source):
-                heatmap = stages.push(Frame(image=captured.image, captured_ns=captured.captured_ns))["heatmap"]
-                found = find_peaks(heatmap, min_score)
-                hands = [
-                    hand_line(None, *values)
-                    for values in zip(found.xy, found.radius, found.score, found.open, strict=True)
-                ]
-                yield FrameResult(captured, _line(name, captured, hands))
+        for name, captured in pictures:
+            heatmap = stages.push(Frame(image=captured.image, captured_ns=captured.captured_ns))["heatmap"]
+            found = find_peaks(heatmap, threshold)
+            hands = [
+                hand_line(None, *values) for values in zip(found.xy, found.radius, found.score, found.open, strict=True)
+            ]
+            yield FrameResult(captured, _line(name, captured, hands))
 
 
 def follow(source: str, frames: Iterable[CapturedFrame], model: HeatmapNode, tracker: Tracker) -> Iterator[FrameResult]:
@@ -66,10 +101,3 @@ def follow(source: str, frames: Iterable[CapturedFrame], model: HeatmapNode, tra
 def _line(source: str, captured: CapturedFrame, hands: list[Line]) -> Line:
     height, width = captured.image.shape[:2]
     return frame_line(source, captured.number, captured.t, width, height, hands)
-
-
-def _stills(path: str) -> list[Path]:
-    """The picture files of a path; none if it is a clip (or nothing: reading it says so)."""
-    if Path(path).is_dir():
-        return images_in(Path(path))
-    return [Path(path)] if is_image(path) else []

@@ -15,9 +15,11 @@ from support.quiet import in_a_quiet_moment
 
 from handflow import SetupError
 from handflow.capture.devices import CameraRequest, configure
-from handflow.capture.files import CapturedFrame, loop_frames, read_frames
+from handflow.capture.files import read_frames
+from handflow.capture.frames import CapturedFrame
 from handflow.capture.player import Player
 from handflow.capture.transform import transform
+from handflow.recording.sources import loop_source
 
 
 def brightness(found: list[CapturedFrame]) -> list[int]:
@@ -71,17 +73,25 @@ def test_a_folder_without_pictures_is_one_line(tmp_path: Path) -> None:
         read_frames(tmp_path)
 
 
-def test_a_broken_picture_in_a_folder_is_named(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
+def test_a_broken_picture_in_a_folder_is_named_and_left_out(tmp_path: Path) -> None:
+    for name in ("a.png", "c.png"):
+        cv2.imwrite(str(tmp_path / name), np.zeros((8, 8, 3), np.uint8))
     (tmp_path / "b.png").write_bytes(b"hello")
-    found = read_frames(tmp_path)
-    next(found)
-    with pytest.raises(SetupError, match=r"b.png: expected a picture"):
-        next(found)
+    lines: list[str] = []
+    assert [captured.number for captured in read_frames(tmp_path, report=lines.append)] == [0, 1]
+    assert len(lines) == 2
+    assert "b.png: expected a picture" in lines[0]
+    assert lines[1].endswith("1 of 3 pictures were left out")
+
+
+def test_a_folder_of_which_nothing_can_be_read_is_one_line_more(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(b"hello")
+    with pytest.raises(SetupError, match="none of its 1 pictures can be read"):
+        list(loop_source(tmp_path, 30, print))
 
 
 def test_a_loop_goes_on_counting_frames_and_time(tmp_path: Path) -> None:
-    found = list(islice(loop_frames(clip(tmp_path / "a.mp4", count=3)), 7))
+    found = list(islice(loop_source(clip(tmp_path / "a.mp4", count=3), 30, print), 7))
     assert brightness(found) == [0, 1, 2, 0, 1, 2, 0]
     assert [picture.number for picture in found] == list(range(7))
     assert [picture.t for picture in found] == pytest.approx([n / 25 for n in range(7)])

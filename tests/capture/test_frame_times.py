@@ -9,8 +9,9 @@ import av
 import numpy as np
 import pytest
 
-from handflow.capture.files import loop_frames, read_frames
+from handflow.capture.files import read_frames
 from handflow.capture.frame_times import FrameTimes
+from handflow.recording.sources import loop_source
 
 
 def followed(stamps: list[float], fps: float = 10) -> tuple[list[float], list[str]]:
@@ -79,7 +80,7 @@ def test_a_file_whose_clock_jumps_is_read_at_its_rate_and_said_once_however_ofte
     assert max(found) < 1
     with caplog.at_level(logging.WARNING):
         caplog.clear()
-        looped = loop_frames(file)
+        looped = loop_source(file)
         times = [next(looped).t for _ in range(45)]
     assert np.diff(times) == pytest.approx(0.033, abs=0.002)
     assert len(caplog.records) == 1

@@ -9,8 +9,9 @@ import pytest
 from support.pictures import clip
 
 from handflow.capture import media
+from handflow.capture.clips import ClipReader
 from handflow.capture.images import read_image, write_image
-from handflow.capture.media import open_video, writable
+from handflow.capture.media import writable
 from handflow.errors import SetupError
 
 NAMES = [
@@ -43,8 +44,7 @@ def test_a_clip_is_written_and_read_under_any_name(
     else:
         clip(tmp_path / "plain.mp4", 3).rename(file)
     assert os.listdir(os.fsencode(folder)) == [name]
-    capture = open_video(file)
-    assert [capture.read()[0] for _ in range(4)] == [True, True, True, False]
+    assert [stored.number for stored in ClipReader(Path(file)).frames()] == [0, 1, 2]
 
 
 def test_a_picture_is_written_and_read_under_any_name(tmp_path: Path) -> None:
@@ -60,5 +60,5 @@ def test_nothing_is_left_open(tmp_path: Path) -> None:
     file = clip(tmp_path / "plain.mp4", 3).rename(tmp_path / os.fsdecode(b"\xe9.mp4"))
     before = len(os.listdir("/proc/self/fd"))
     for _ in range(3):
-        open_video(file).release()
+        ClipReader(file).close()
     assert len(os.listdir("/proc/self/fd")) == before

@@ -197,6 +197,9 @@ def test_what_is_no_recording_of_this_version_is_one_line(
     tmp_path: Path, verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, (file, words) in bad_files(tmp_path).items():
+        # What another tool recorded can be looked at.
+        if (verb, name) == ("info", "foreign"):
+            continue
         more = ["-o", str(tmp_path / "out.mcap")] if verb == "recover" else []
         assert main([verb, str(file), *more]) == 1, name
         err = capsys.readouterr().err

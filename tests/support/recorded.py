@@ -68,7 +68,7 @@ def bad_files(folder: Path) -> dict[str, tuple[Path, str]]:
     return {
         "version": (other_version, f"expected messages of version {VERSION}, got {VERSION + 70}"),
         "foreign": (foreign, "expected a recording of handflow, got one of 'rosbag2'"),
-        "text": (text, "expected an MCAP file of `handflow record`"),
+        "text": (text, "expected an MCAP file, as of `handflow record`"),
         "empty": (empty, "expected a recording, got an empty file"),
         "cut": (cut, "breaks off before the first message"),
         "absent": (folder / "absent.mcap", "No such file"),

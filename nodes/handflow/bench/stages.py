@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from handflow.capture.files import CapturedFrame, read_frames
+from handflow.capture.files import read_frames
+from handflow.capture.frames import CapturedFrame
 from handflow.messages import Frame
 from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.flow import OpticalFlow

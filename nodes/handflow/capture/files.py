@@ -1,6 +1,7 @@
 """Video files, folders of pictures and single pictures, read in order with the time of each frame.
 
-Plain functions without a node: the camera stage, `detect` and `evaluate` use them.
+Plain functions without a node: the camera stage, `detect` and `evaluate` use them. What is damaged in a clip or a
+folder is left out and reported, in a line each; the rest is read.
 """
 
 import itertools
@@ -8,28 +9,18 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
-import numpy as np
 
 from handflow.errors import SetupError
 
 from .frame_times import FrameTimes
+from .frames import CapturedFrame, FrameReader
 from .images import images_in, is_image, read_image
-from .media import open_video
 
+# What takes a line about what is wrong with a file.
+Report = Callable[[str], None]
 log = logging.getLogger(__name__)
-WAIT_S = 0.25  # a source says at least this often that nothing new has come
-
-
-class CapturedFrame(NamedTuple):
-    """A frame as it was read or taken."""
-
-    image: np.ndarray  # (height, width, 3) uint8, BGR
-    captured_ns: int  # stream clock; of a file that is not played: t in nanoseconds
-    number: int  # from 0
-    t: float  # seconds since the first frame
 
 
 def silence_opencv() -> None:
@@ -41,57 +32,63 @@ def silence_opencv() -> None:
 
 
 def read_frames(
-    path: str | Path, fps: float = 30.0, say: Callable[[str], None] = log.warning
+    path: str | Path, fps: float = 30.0, report: Report = log.warning, say: Report = log.warning
 ) -> Iterator[CapturedFrame]:
     """Every picture of a video file, a folder (by name, at `fps`) or one picture file, in order. SetupError.
 
-    `say` is given a line about what is wrong with the file and does not keep it from being read.
+    `report` is given a line about each thing that is left out, `say` one about what keeps nothing from being read.
     """
     path = Path(path)
     if path.is_dir():
-        return _stills(images_in(path), fps)
+        return _stills(path, images_in(path), fps, report)
     if not path.is_file():
         raise SetupError(f"{path}: no such file or folder")
     if is_image(path):
-        read_image(path)
-        return _stills([path], fps)
-    capture = open_video(path)
-    good, image = capture.read() if capture.isOpened() else (False, None)
-    if not good or image is None:
-        raise SetupError(
-            f"{path}: expected a video that OpenCV can decode, got {path.stat().st_size} bytes of something else"
-        )
-    return _video(capture, image, FrameTimes(str(path), capture.get(cv2.CAP_PROP_FPS), say))
+        return iter([CapturedFrame(read_image(path), 0, 0, 0.0)])
+    # Not before there is a clip: a camera's process does without a second FFmpeg.
+    from .clips import ClipReader
+
+    return decoded(ClipReader(path), report, say)
 
 
-def loop_frames(path: str | Path, fps: float = 30.0) -> Iterator[CapturedFrame]:
-    """The pictures of `path` again and again, frame numbers and times going on."""
-    number, t, step = 0, 0.0, 1 / fps
-    say: Callable[[str], None] = log.warning
-    while True:
-        for captured in read_frames(path, fps, say):
-            now = t + captured.t
-            yield CapturedFrame(captured.image, round(now * 1e9), number + captured.number, now)
-        if captured.number > 0:
-            step = captured.t / captured.number
-        number, t = number + captured.number + 1, now + step
-        say = _say_nothing  # again
+def decoded(reader: FrameReader, report: Report, say: Report) -> Iterator[CapturedFrame]:
+    """The frames of a clip or a recording as images, with times that grow. SetupError at once if there is none."""
+    frames = _decoded(reader, report, say)
+    first = next(frames, None)
+    if first is None:
+        raise SetupError(reader.fault() or f"{reader.path}: holds no picture that can be decoded")
+    return itertools.chain([first], frames)
 
 
-def _say_nothing(line: str) -> None: ...
+def _decoded(reader: FrameReader, report: Report, say: Report) -> Iterator[CapturedFrame]:
+    times, stamp, t = FrameTimes(str(reader.path), reader.fps, say), 0.0, None
+    for stored in reader.frames():
+        try:
+            image = stored.decode()
+        except SetupError:
+            # The reader's `fault` counts it.
+            continue
+        # Phones' clips have no even rate; a file without times gets those of one.
+        stamp = stamp if stored.t is None else stored.t
+        t = times.follow(stamp)
+        yield CapturedFrame(image, round(t * 1e9), stored.number, t)
+    fault = reader.fault()
+    reader.close()
+    if fault and t is not None:
+        report(fault)
 
 
-def _stills(files: list[Path], fps: float) -> Iterator[CapturedFrame]:
-    for number, file in enumerate(files):
-        yield CapturedFrame(read_image(file), round(number / fps * 1e9), number, number / fps)
-
-
-def _video(capture: cv2.VideoCapture, image: np.ndarray | None, times: FrameTimes) -> Iterator[CapturedFrame]:
-    for number in itertools.count():
-        if image is None:
-            break
-        # Phones' clips have no even rate.
-        t = times.follow(capture.get(cv2.CAP_PROP_POS_MSEC) / 1000)
-        yield CapturedFrame(image, round(t * 1e9), number, t)
-        image = capture.read()[1]
-    capture.release()
+def _stills(folder: Path, files: list[Path], fps: float, report: Report) -> Iterator[CapturedFrame]:
+    number = 0
+    for file in files:
+        try:
+            image = read_image(file)
+        except SetupError as error:
+            report(str(error))
+            continue
+        yield CapturedFrame(image, round(number / fps * 1e9), number, number / fps)
+        number += 1
+    if not number:
+        raise SetupError(f"{folder}: none of its {len(files)} pictures can be read")
+    if number < len(files):
+        report(f"{folder}: {len(files) - number} of {len(files)} pictures were left out")

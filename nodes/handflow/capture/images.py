@@ -1,19 +1,34 @@
 """The one way to decode an image, from a file or from bytes, and to list the images of a folder.
 
 Every image comes out as (height, width, 3) uint8, BGR, upright: EXIF orientation applied, grey spread over three
-channels, of 16 bits the upper 8, alpha dropped. OpenCV does all this where it is asked for colour.
+channels, 10 to 16 bits scaled to 8, alpha dropped, of a moving picture the first one. OpenCV decodes; HEIC takes
+pi-heif, where it is installed.
 """
 
+import contextlib
+import importlib
 import re
+import warnings
+from io import BytesIO
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 
 from handflow.errors import SetupError
-from handflow.runtime.files import replacing
+from handflow.runtime.files import files_in, replacing
 
-SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff", ".webp"})
+SUFFIXES = frozenset({
+    ".avif", ".bmp", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
+    ".tif", ".tiff", ".webp",
+})  # fmt: skip
+# A telephone's largest pictures have 200 million; a few bytes that ask for more are no picture.
+MAX_PIXELS = 1 << 28
+# What a 16-bit picture may really hold, bits: industrial cameras store 10, 12 or 14 without scaling them.
+DEPTHS = (10, 12, 14, 16)
+# The types that the first bytes of a HEIC file name (ISO/IEC 23008-12, annex B).
+HEIF = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
 
 
 def is_image(path: str | Path) -> bool:
@@ -21,9 +36,9 @@ def is_image(path: str | Path) -> bool:
     return Path(path).suffix.lower() in SUFFIXES
 
 
-def images_in(folder: Path) -> list[Path]:
-    """The image files of a folder, hand2 before hand10. SetupError if there are none."""
-    files = sorted(filter(is_image, folder.iterdir()), key=_natural)
+def images_in(folder: Path, deep: bool = False) -> list[Path]:
+    """The image files of a folder (`deep`: and of those in it), hand2 before hand10. SetupError if there are none."""
+    files = sorted(filter(is_image, files_in(folder, deep=deep)), key=_natural)
     if not files:
         raise SetupError(f"{folder}: no pictures in this folder; expected files named {', '.join(sorted(SUFFIXES))}")
     return files
@@ -40,7 +55,7 @@ def read_image(file: Path) -> np.ndarray:
         raise SetupError(f"{file}: cannot be read: {error.strerror or error}") from error
     image = decode_image(data)
     if image is None:
-        raise SetupError(f"{file}: expected a picture that OpenCV can decode, got {data.size} bytes of something else")
+        raise SetupError(f"{file}: {_reason(data)}")
     return image
 
 
@@ -56,7 +71,12 @@ def write_image(file: Path, image: np.ndarray) -> None:
 
 def decode_image(data: bytes | np.ndarray) -> np.ndarray | None:
     """The image in the bytes of a file, or None if there is none."""
-    return _decoded(data, cv2.IMREAD_COLOR)
+    if _is_heif(data):
+        return _decoded_heif(data)
+    if _is_too_large(_size_of(data)):
+        return None
+    image = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    return None if image is None else eight_bits(image)
 
 
 def decode_stored(data: bytes | np.ndarray) -> np.ndarray | None:
@@ -71,6 +91,73 @@ def _decoded(data: bytes | np.ndarray, flags: int) -> np.ndarray | None:
     except cv2.error:
         # A header that asks for more pixels than OpenCV allows, or whose fields contradict each other.
         return None
+
+
+def eight_bits(image: np.ndarray) -> np.ndarray:
+    """An image of any depth as uint8."""
+    if image.dtype == np.uint8:
+        return image
+    if image.dtype == np.uint16:
+        largest = int(image.max())
+        bits = next(bits for bits in DEPTHS if largest < 1 << bits)
+        return (image >> (bits - 8)).astype(np.uint8)
+    # Floating point: 0..1, as TIFF has it.
+    return (np.clip(np.nan_to_num(image), 0, 1) * 255).astype(np.uint8)
+
+
+def _size_of(data: bytes | np.ndarray) -> tuple[int, int] | None:
+    """Width and height by the header, before anything is decoded; None where Pillow does not know the format."""
+    # A camera's JPEGs need it as well: its import takes 15 ms, OpenCV's 150.
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(bytes(data))) as opened:
+            width, height = opened.size
+            return width, height
+    except Image.DecompressionBombError:
+        return MAX_PIXELS, MAX_PIXELS
+    except Exception:
+        # A damaged header makes it raise whatever it likes; whether the rest is an image is OpenCV's to say.
+        return None
+
+
+def _is_too_large(size: tuple[int, int] | None) -> bool:
+    return size is not None and size[0] * size[1] > MAX_PIXELS
+
+
+def _is_heif(data: bytes | np.ndarray) -> bool:
+    return bytes(data[4:8]) == b"ftyp" and bytes(data[8:12]) in HEIF
+
+
+def _decoded_heif(data: bytes | np.ndarray) -> np.ndarray | None:
+    """A HEIC picture, None without a library for it, or if there is none in it."""
+    library = _heif_library()
+    if library is None:
+        return None
+    try:
+        opened = library.open_heif(BytesIO(bytes(data)), convert_hdr_to_8bit=True)
+        width, height = opened.size
+        return None if width * height > MAX_PIXELS else np.asarray(opened.to_pillow().convert("RGB"))[..., ::-1].copy()
+    except Exception:
+        return None
+
+
+def _heif_library() -> ModuleType | None:
+    """What reads HEIC, where it is installed; the smaller of two that are alike comes first."""
+    for name in ("pi_heif", "pillow_heif"):
+        with contextlib.suppress(ImportError):
+            return importlib.import_module(name)
+    return None
+
+
+def _reason(data: np.ndarray) -> str:
+    """Why these bytes are no image, and what to do."""
+    if _is_heif(data) and _heif_library() is None:
+        return "is a HEIC picture, which nothing installed can read; pip install pi-heif, or save it as JPEG"
+    size = None if _is_heif(data) else _size_of(data)
+    if size is not None and _is_too_large(size):
+        return f"expected a picture of at most {MAX_PIXELS >> 20} megapixels, got more; save it smaller"
+    return f"expected a picture that OpenCV can decode, got {data.size} bytes of something else"
 
 
 def _natural(path: Path) -> list[tuple[int, str]]:

@@ -11,15 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import cv2
-
 DESCRIPTORS = "/proc/self/fd"  # Linux: an open file's other name
-
-
-def open_video(file: str | Path) -> cv2.VideoCapture:
-    """A clip, as OpenCV opens it. OSError where the system does not."""
-    with readable(file) as name:
-        return cv2.VideoCapture(name)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from handflow.messages import now_ns
 from handflow.runtime.awake_clock import AwakeClock
 
-from .files import WAIT_S, CapturedFrame
+from .frames import WAIT_S, CapturedFrame
 
 REST_S = 0.012  # between two pictures that are decoded ahead
 

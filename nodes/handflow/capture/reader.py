@@ -13,7 +13,7 @@ from handflow.runtime.awake_clock import AwakeClock
 from handflow.runtime.backoff import pause_s
 
 from .devices import Capture
-from .files import WAIT_S, CapturedFrame
+from .frames import WAIT_S, CapturedFrame
 
 LOST_S = 1.0  # a camera that is silent for longer is lost
 OPENING_S = 5.0  # time it has for its first picture: webcams take up to two seconds

@@ -16,3 +16,14 @@ def complain(*lines: str) -> None:
     """Says what is wrong, on stderr; passwords in URLs are hidden."""
     for line in lines:
         print(one_line(masked(line)), file=sys.stderr, flush=True)
+
+
+class LeftOut:
+    """Says what a command leaves out of its input, and remembers that it did."""
+
+    def __init__(self) -> None:
+        self.status = 0  # of the command that goes on: 1 once something was left out
+
+    def report(self, line: str) -> None:
+        complain(line)
+        self.status = 1

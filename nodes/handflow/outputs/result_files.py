@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, TextIO
 
 import cv2
 
-from handflow.capture.files import CapturedFrame
+from handflow.capture.frames import CapturedFrame
 from handflow.capture.media import writable as writable_media
 from handflow.errors import SetupError
 from handflow.outputs.drawing import draw

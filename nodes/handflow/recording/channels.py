@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mcap.records import Schema
+
 from handflow import messages
 from handflow.errors import RecordingError, StageError
 from handflow.messages import Message, layout_of
@@ -13,14 +15,23 @@ from handflow.runtime.transport.wire import VERSION
 
 STATUS = "@top"  # the channel of the nodes' own figures, a JSON list of rows a second; no node can have this name
 
+OURS = "msgpack"  # how our messages are encoded
+
 
 class RecordedOutput(NamedTuple):
     """A node's output, as one channel of the file."""
 
-    name: str  # the node's
-    kind: str  # the message class's name
+    name: str  # the node's; of another tool's recording, the topic
+    kind: str  # the message class's name; of another tool's, the schema's
     run: str = ""  # the node's `run`, where classes that are not ours are found
     schema: str = ""  # JSON Schema of the message
+    encoding: str = OURS  # of the messages, as MCAP calls it
+    definition: Schema | None = None  # of another tool's messages: what they are decoded by
+
+    @property
+    def foreign(self) -> bool:
+        """Whether its messages are another tool's."""
+        return self.encoding != OURS and self.name != STATUS
 
 
 def output_of(name: str, kind: type[Message], run: str = "") -> RecordedOutput:
@@ -50,6 +61,8 @@ def outputs_of(graph: Mapping[str, Any], recorder: str) -> list[RecordedOutput]:
 
 def kind_of(output: RecordedOutput) -> type[Message]:
     """The class of an output's messages: ours by name, another's from the node that gave it. RecordingError."""
+    if output.foreign:
+        raise RecordingError(f"{output.name}: expected messages of handflow, got {output.kind} of another tool")
     ours = getattr(messages, output.kind, None)
     if isinstance(ours, type) and issubclass(ours, Message):
         return ours

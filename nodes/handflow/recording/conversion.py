@@ -13,7 +13,7 @@ import msgpack
 import numpy as np
 import numpy.typing as npt
 
-from handflow.capture.files import read_frames
+from handflow.capture.files import Report
 from handflow.capture.media import writable
 from handflow.errors import RecordingError
 from handflow.messages import Frame, Hands, Hop
@@ -25,20 +25,25 @@ from handflow.runtime.files import replacing
 from .animation import ENCODERS, write_animation
 from .channels import output_of
 from .difference import hands_output
-from .mcap_scan import MAGIC
 from .message_format import pack, unpack
 from .metadata import PictureFormat, metadata_of
 from .reader import Recording
+from .recorded_frames import RecordedFrames
+from .sources import is_recording, read_source
 from .writer import Recorder
 
+FPS = 30.0  # of a folder of pictures
 TICKS = 90_000  # a second, of an MP4's clock
 
 
-def convert(file: Path, out: Path, output: str | None, drawn: bool, form: PictureFormat) -> int:
-    """Converts by the names; how many pictures or lines were written. RecordingError, SetupError."""
+def convert(file: Path, out: Path, output: str | None, drawn: bool, form: PictureFormat, report: Report) -> int:
+    """Converts by the names; how many pictures or lines were written. RecordingError, SetupError.
+
+    `report` is told of what is left out of a clip or a folder that is damaged.
+    """
     ending = out.suffix.lower()
-    if is_recording(file):
-        recording = Recording(file)
+    recording = Recording(file) if not file.is_dir() and is_recording(file) else None
+    if recording is not None and (recording.is_ours or ending != ".mcap"):
         ways: dict[str, Callable[[Path], int]] = {
             ".mp4": lambda part: to_video(recording, part, output, drawn),
             ".csv": lambda part: to_table(recording, part, output),
@@ -49,7 +54,7 @@ def convert(file: Path, out: Path, output: str | None, drawn: bool, form: Pictur
         if ending not in ways:
             raise RecordingError(f"{out}: expected a name that ends in {', '.join(ways)}")
     else:
-        ways = {".mcap": lambda part: from_video(file, part, output or "camera", form)}
+        ways = {".mcap": lambda part: from_video(file, part, output or "camera", form, report)}
         if ending not in ways:
             raise RecordingError(f"{out}: expected a name that ends in .mcap, as a video becomes a recording")
     try:
@@ -59,19 +64,11 @@ def convert(file: Path, out: Path, output: str | None, drawn: bool, form: Pictur
         raise RecordingError(f"{out}: cannot be written: {error.strerror}") from error
 
 
-def is_recording(file: Path) -> bool:
-    try:
-        with open(file, "rb") as opened:
-            return opened.read(len(MAGIC)) == MAGIC or file.suffix.lower() == ".mcap"
-    except OSError as error:
-        raise RecordingError(f"{file}: cannot be read: {error.strerror}") from error
-
-
-def from_video(file: Path, out: Path, name: str, form: PictureFormat) -> int:
-    """A clip, or a folder of pictures, as the output `name` of a camera that saw it."""
+def from_video(file: Path, out: Path, name: str, form: PictureFormat, report: Report) -> int:
+    """A clip, a folder of pictures or another tool's recording, as the output `name` of a camera that saw it."""
     base_ns = file.stat().st_mtime_ns  # a recording needs a time of day, and the same one at every conversion
     count = 0
-    source = read_frames(file)
+    source = read_source(file, FPS, report)
     recorder = Recorder(out, metadata_of({}, form), [output_of(name, Frame, "camera")])
     for picture in source:
         at_ns = base_ns + picture.captured_ns
@@ -95,6 +92,10 @@ def frames_output(recording: Recording, output: str | None = None) -> str:
 
 def frames_of(recording: Recording, output: str | None, drawn: bool) -> Iterator[tuple[int, np.ndarray]]:
     """When each frame was captured (ns), and its image; `drawn`: with a ring on every hand. RecordingError."""
+    if not recording.is_ours:
+        frames = RecordedFrames(recording.file, output)
+        yield from ((round(1e9 * (stored.t or 0)), stored.decode()) for stored in frames.frames())
+        return
     camera = frames_output(recording, output)
     hands = {(each.stream, each.seq): each for each in _hands(recording)} if drawn else {}
     for frame in recording.messages(camera):

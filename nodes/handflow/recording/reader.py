@@ -2,7 +2,6 @@
 
 import mmap
 import os
-import struct
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from io import BytesIO
@@ -20,12 +19,22 @@ from handflow.messages import Message
 from handflow.runtime.transport.wire import VERSION
 
 from .channels import STATUS, RecordedOutput, kind_of
-from .mcap_scan import HEAD, MAGIC, Chunk, Span, chunk_of, index_is_whole, records_of, summary_of, walk
+from .mcap_scan import (
+    HEAD,
+    MAGIC,
+    MESSAGE,
+    Chunk,
+    Span,
+    chunk_of,
+    index_is_whole,
+    records_of,
+    summary_of,
+    walk,
+    with_loose,
+)
 from .message_format import unpack
 from .metadata import RecordingMetadata
 from .writer import PROFILE
-
-MESSAGE = struct.Struct("<HIQQ")  # channel, sequence, log time, publish time
 
 
 class RecordedMessage(NamedTuple):
@@ -51,21 +60,42 @@ class Recording:
         self.metadata: RecordingMetadata | None = None  # None: damaged
         self.outputs: dict[str, RecordedOutput] = {}
         self._channels: dict[int, RecordedOutput] = {}
-        self._schemas: dict[int, str] = {}
+        self._schemas: dict[int, Schema] = {}
         self._library = ""
         self._walk()
         self._refuse()
 
     def entries(self, outputs: Collection[str] | None = None, since_ns: int = 0) -> Iterator[RecordedMessage]:
-        """Every message in the order of the file, from the first chunk that reaches `since_ns`. RecordingError."""
+        """Every message, from the first chunk that reaches `since_ns`, in the order of the file. RecordingError.
+
+        What another tool wrote is in the order of its times.
+        """
         if self.damage:
             raise RecordingError(self.fault())
+        if not self._is_ordered:
+            yield from self._sorted(outputs)
+            return
         for chunk in self.chunks:
             if chunk.last_ns >= since_ns:
-                try:
-                    yield from self.entries_of(chunk, outputs)
-                except DamagedChunk:
-                    raise RecordingError(self.fault(chunk.start)) from None
+                yield from self._whole(chunk, outputs)
+
+    def _sorted(self, outputs: Collection[str] | None) -> Iterator[RecordedMessage]:
+        places = [
+            (entry.log_ns, chunk, number)
+            for chunk in range(len(self.chunks))
+            for number, entry in enumerate(self._whole(self.chunks[chunk], outputs))
+        ]
+        read, entries = -1, list[RecordedMessage]()
+        for _, chunk, number in sorted(places, key=lambda place: place[0]):
+            if chunk != read:
+                read, entries = chunk, list(self._whole(self.chunks[chunk], outputs))
+            yield entries[number]
+
+    def _whole(self, chunk: Chunk, outputs: Collection[str] | None = None) -> Iterator[RecordedMessage]:
+        try:
+            yield from self.entries_of(chunk, outputs)
+        except DamagedChunk:
+            raise RecordingError(self.fault(chunk.start)) from None
 
     def entries_of(self, chunk: Chunk, outputs: Collection[str] | None = None) -> Iterator[RecordedMessage]:
         """The messages of one chunk. DamagedChunk."""
@@ -76,7 +106,8 @@ class Recording:
             channel, sequence, log_ns, publish_ns = MESSAGE.unpack_from(content)
             output = self._channels.get(channel) or self._named(channel, content[MESSAGE.size :])
             if outputs is None or output.name in outputs:
-                yield RecordedMessage(output.name, log_ns, publish_ns, sequence, bytes(content[MESSAGE.size :]))
+                data = bytes(content[MESSAGE.size :])
+                yield RecordedMessage(output.name, log_ns, publish_ns or log_ns or _captured_ns(data), sequence, data)
 
     def messages(self, output: str) -> Iterator[Message]:
         """Every message of one output. RecordingError."""
@@ -87,17 +118,19 @@ class Recording:
     @cached_property
     def start_ns(self) -> int:
         """When the first frame was captured."""
-        return min((captured for captured in self._captured(self.chunks[:1])), default=0)
+        return min(self._captured(self.chunks[:1] if self._is_ordered else self.chunks), default=0)
 
     @cached_property
     def span_ns(self) -> int:
         """From the first frame to one step after the last."""
-        times = sorted(set(self._captured(self.chunks[-2:])))
+        times = sorted(set(self._captured(self.chunks[-2:] if self._is_ordered else self.chunks)))
         step = times[-1] - times[-2] if len(times) > 1 else 0
         return max(times[-1] + step - self.start_ns, 0) if times else 0
 
     def frame_after(self, ns: int) -> int | None:
         """When the first frame after `ns` was captured."""
+        if not self._is_ordered:
+            return min((captured for captured in self._captured(self.chunks) if captured > ns), default=None)
         for chunk in self.chunks:
             if chunk.last_ns > ns:
                 later = [captured for captured in self._captured([chunk]) if captured > ns]
@@ -105,11 +138,24 @@ class Recording:
                     return min(later)
         return None
 
+    def time_of(self, entry: RecordedMessage) -> int:
+        """When the frame that a message stems from was captured; of another tool's, when it was recorded."""
+        return entry.log_ns or entry.publish_ns if self.output(entry.output).foreign else _captured_ns(entry.data)
+
+    @cached_property
+    def _is_ordered(self) -> bool:
+        """Whether the chunks follow each other in time, by the clock of the frames, as `handflow record` has them."""
+        if not self._library.startswith(PROFILE):
+            return False
+        times = [time for chunk in self.chunks for time in (chunk.first_ns, chunk.last_ns)]
+        first_ns = min(self._captured(self.chunks[:1]), default=0)
+        return not times or (times == sorted(times) and times[1] >= first_ns)
+
     def _captured(self, chunks: Sequence[Chunk]) -> Iterator[int]:
         for chunk in chunks:
-            for entry in self.entries_of(chunk):
+            for entry in self._whole(chunk):
                 if entry.output != STATUS:
-                    yield captured_ns(entry.data)
+                    yield self.time_of(entry)
 
     def output(self, name: str) -> RecordedOutput:
         if name not in self.outputs:
@@ -129,6 +175,17 @@ class Recording:
         if self.cut is not None:
             return f"{self.file}: breaks off at byte {self.cut}: read up to there; {self._remedy()}"
         return "" if self.index else f"{self.file}: its index is damaged, its messages are whole; {self._remedy()}"
+
+    def require_ours(self) -> None:
+        """RecordingError if nothing in it is of handflow."""
+        if not self.is_ours:
+            by = repr(self._library) if self._library else "another tool"
+            raise RecordingError(f"{self.file}: expected a recording of handflow, got one of {by}")
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether any of its outputs is of handflow, or it has none."""
+        return not self.names() or not all(self.outputs[name].foreign for name in self.names())
 
     def check(self, limit: int) -> None:
         """Reads every chunk of a file of at most `limit` bytes. RecordingError if one is damaged."""
@@ -150,6 +207,9 @@ class Recording:
             if found.opcode == Opcode.CHUNK:
                 self.chunks.append(chunk_of(self.data, found))
                 continue
+            if found.opcode == Opcode.MESSAGE:
+                with_loose(self.data, self.chunks, found)
+                continue
             content = self.data[found.start + HEAD.size : found.end]
             if found.opcode == Opcode.METADATA and not self._note(content):
                 self.damage.append(Span(found.start, found.end))
@@ -164,27 +224,30 @@ class Recording:
             self.index = index_is_whole(self.data)
             for record in summary_of(self.data) if self.index else ():
                 self._define(record.opcode, self.data[record.start + HEAD.size : record.end])
-        for chunk in self.chunks:  # the first that is whole has the definitions of all outputs
+        # The first chunk that is whole defines all outputs; other tools define each where it is first used.
+        for chunk in self.chunks:
             try:
-                for opcode, definition in records_of(self.data, chunk):
-                    self._define(opcode, definition)
+                for _ in self.entries_of(chunk):
+                    pass
             except DamagedChunk:
                 continue
-            break
+            if self._library.startswith(PROFILE):
+                break
 
     def _refuse(self) -> None:
-        """RecordingError if the file is not ours, or of another version."""
+        """RecordingError if the file is none, holds nothing, or is one of ours of another version."""
         if self.data[: len(MAGIC)] != MAGIC and not self.chunks:
-            raise RecordingError(f"{self.file}: expected an MCAP file of `handflow record`, got something else")
+            raise RecordingError(f"{self.file}: expected an MCAP file, as of `handflow record`, got something else")
         if self.metadata is not None and self.metadata.wire != VERSION:
             raise RecordingError(
                 f"{self.file}: expected messages of version {VERSION}, got {self.metadata.wire}; "
                 f"use handflow {self.metadata.handflow}, which recorded it"
             )
-        if self.metadata is None and self._library and not self._library.startswith(PROFILE):
-            raise RecordingError(f"{self.file}: expected a recording of handflow, got one of {self._library!r}")
-        if not self.chunks and (self.metadata is None or self.cut is not None):
+        if not self.chunks and self.cut is not None:
             raise RecordingError(f"{self.file}: breaks off before the first message ({len(self.data)} bytes)")
+        if not self.chunks and self.metadata is None:
+            by = f", made by {self._library!r}" if self._library else ""
+            raise RecordingError(f"{self.file}: expected messages, got a recording without any{by}")
 
     def _note(self, content: bytes) -> bool:
         """Takes in a metadata record; whether it is as it was written."""
@@ -201,15 +264,23 @@ class Recording:
         try:
             if opcode == Opcode.SCHEMA:
                 schema = Schema.read(_stream(content))
-                self._schemas[schema.id] = schema.data.decode()
+                self._schemas[schema.id] = schema
             elif opcode == Opcode.CHANNEL:
                 channel = Channel.read(_stream(content))
-                kind, run = (channel.metadata.get(key, "") for key in ("kind", "run"))
-                self._add(
-                    channel.id, RecordedOutput(channel.topic, kind, run, self._schemas.get(channel.schema_id, ""))
-                )
+                if channel.id not in self._channels:
+                    self._add_channel(channel)
         except (ValueError, McapError):
             return
+
+    def _add_channel(self, channel: Channel) -> None:
+        schema = self._schemas.get(channel.schema_id)
+        named = schema.name.removeprefix(f"{PROFILE}.") if schema else ""
+        kind, run = channel.metadata.get("kind", named), channel.metadata.get("run", "")
+        output = RecordedOutput(channel.topic, kind, run, "", channel.message_encoding)
+        if output.foreign:
+            self._add(channel.id, output._replace(kind=kind or channel.message_encoding, definition=schema))
+        elif kind or output.name == STATUS:
+            self._add(channel.id, output._replace(schema=schema.data.decode() if schema else ""))
 
     def _named(self, channel: int, data: memoryview) -> RecordedOutput:
         """A channel whose definition is lost: the message itself says what it is, and who sent it."""
@@ -225,9 +296,12 @@ class Recording:
         return output
 
 
-def captured_ns(data: bytes) -> int:
-    """When the frame that a message stems from was captured."""
-    return int(msgpack.unpackb(data)["captured_ns"])
+def _captured_ns(data: bytes) -> int:
+    """When the frame that a message of ours stems from was captured; 0 if it is none of ours."""
+    try:
+        return int(msgpack.unpackb(data)["captured_ns"])
+    except (ValueError, KeyError, TypeError, msgpack.UnpackException):
+        return 0
 
 
 def _stream(content: bytes | memoryview) -> ReadDataStream:

@@ -21,6 +21,7 @@ class Recovered(NamedTuple):
 def recover(file: Path, out: Path) -> Recovered:
     """Writes all whole chunks of `file`, whatever lies between them, to `out` as a new recording. RecordingError."""
     recording = Recording(file)
+    recording.require_ours()
     if out.exists() and out.samefile(file):
         raise RecordingError(f"{out}: is the damaged file itself; give another name after -o")
     lost = [f"bytes {span.start} to {span.end} are nothing that was recorded" for span in recording.damage]

@@ -10,7 +10,7 @@ from handflow.runtime.address import masked_in
 from handflow.runtime.profile import spread_ms
 
 from .channels import STATUS
-from .reader import RecordedMessage, Recording, captured_ns
+from .reader import RecordedMessage, Recording
 
 GAP = 2.5  # times the usual step from one message to the next
 GAP_S = 0.05
@@ -34,7 +34,7 @@ def summary(file: Path) -> dict[str, Any]:
         try:
             for entry in recording.entries_of(chunk):
                 if entry.output != STATUS:
-                    entries.setdefault(entry.output, []).append(_row(entry))
+                    entries.setdefault(entry.output, []).append(_row(recording, entry))
         except DamagedChunk:
             damaged += 1
     times = [row.sent_ns for rows in entries.values() for row in rows]
@@ -54,8 +54,9 @@ def summary(file: Path) -> dict[str, Any]:
     }
 
 
-def _row(entry: RecordedMessage) -> Row:
-    return Row(entry.publish_ns, entry.sequence, len(entry.data), entry.publish_ns - captured_ns(entry.data))
+def _row(recording: Recording, entry: RecordedMessage) -> Row:
+    age_ns = entry.publish_ns - recording.time_of(entry)
+    return Row(entry.publish_ns, entry.sequence, len(entry.data), age_ns)
 
 
 def _figures(rows: list[Row], start_ns: int) -> dict[str, Any]:

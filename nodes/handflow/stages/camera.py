@@ -1,4 +1,4 @@
-"""Camera, stream, video file, folder of pictures or demo -> Frame: always the newest frame, never an old one as new.
+"""Camera, stream, clip, recording, pictures or demo -> Frame: always the newest frame, never an old one as new.
 
 A camera is opened again for ever; lost, frozen and black ones are told apart. Files are played as a camera would, or as
 fast as they are read. The last step of turning and scaling writes into the shared slot that is sent: 0.2 ms at 720p.
@@ -14,7 +14,8 @@ import msgspec
 
 from handflow import Frame, Node, Range, SetupError, now_ns, ticks
 from handflow.capture.devices import CameraControl, CameraRequest, Capture, is_device, open_source
-from handflow.capture.files import CapturedFrame, loop_frames, read_frames, silence_opencv
+from handflow.capture.files import silence_opencv
+from handflow.capture.frames import CapturedFrame
 from handflow.capture.network import SCHEMES, is_stream, open_stream
 from handflow.capture.player import Player
 from handflow.capture.reader import CameraReader, Health
@@ -28,11 +29,12 @@ Code = Annotated[str, msgspec.Meta(pattern="^[ -~]{4}$")]
 
 
 class Camera(Node):
-    """Sends the newest picture of a camera, a video file, a folder of pictures, or the demo's."""
+    """Sends the newest picture of a camera, a video file, a recording, a folder of pictures, or the demo's."""
 
     source: Annotated[
         str | int,
-        "auto (the first camera that opens, else the demo), index or device path, file, folder, rtsp://, http://, demo",
+        "auto (the first camera that opens, else the demo), index or device path, "
+        "clip, recording, picture, folder of pictures, rtsp://, http://, demo",
     ] = "auto"
     size: Annotated[
         tuple[Side, Side], "largest width and height sent; asked of a camera; aspect kept, never enlarged"
@@ -125,8 +127,12 @@ class Camera(Node):
         return capture
 
     def _start_file(self, source: str) -> None:
+        # A camera does without what reads clips and recordings.
+        from handflow.recording.sources import loop_source, read_source
+
         # A played file's frames are transformed ahead, by the player's thread: when one is due, it has only to be sent.
-        frames = map(self._transformed, (loop_frames if self.loop else read_frames)(source, self.fps))
+        read = loop_source if self.loop else read_source
+        frames = map(self._transformed, read(source, self.fps, self.log.warning, self.log.warning))
         if self.pace == "max" or self.exact:
             self.max_age_s = math.inf
             # The clip's own steps in time, however fast it is read: speeds stay what they were.

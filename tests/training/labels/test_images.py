@@ -1,5 +1,6 @@
 """Clips read by frame number: short ones kept, long ones sought."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from handflow.capture.frames import FrameReader, StoredFrame
 from handflow.errors import LabelError
 from handflow.training.labels.images import BEHIND, NEAR, Clip
 
@@ -48,22 +50,22 @@ def test_frames_of_a_long_clip_are_those_that_reading_on_would_give(file: Path, 
 
 
 class Astray:
-    """A decoder that jumps to some milliseconds beside where it is sent, as they do in clips of uneven rate."""
+    """A reader that jumps to some seconds beside where it is sent, as they do in clips of uneven rate."""
 
-    def __init__(self, capture: Any, off_ms: float) -> None:
-        self.capture, self.off_ms = capture, off_ms
+    def __init__(self, reader: FrameReader, off_s: float) -> None:
+        self.reader, self.off_s = reader, off_s
 
-    def set(self, which: int, value: float) -> None:
-        self.capture.set(which, max(0.0, value + self.off_ms))
+    def frames(self, from_s: float | None = None) -> Iterator[StoredFrame]:
+        return self.reader.frames(None if from_s is None else max(0.0, from_s + self.off_s))
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.capture, name)
+        return getattr(self.reader, name)
 
 
 @pytest.mark.parametrize("off_ms", [-300, 200, 2000, 10_000])
 def test_a_decoder_that_jumps_elsewhere_is_noticed(file: Path, off_ms: float) -> None:
     clip = Clip(file, kept_bytes=1)
-    clip._capture = Astray(clip._capture, off_ms)  # type: ignore[assignment]
+    clip._reader = Astray(clip._reader, off_ms / 1000)  # type: ignore[assignment]
     assert [number(clip[n]) for n in (150, 60)] == [150, 60]
 
 
@@ -76,5 +78,5 @@ def test_a_frame_that_is_not_there_is_an_index_error(file: Path) -> None:
 
 def test_what_is_no_clip_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"nothing")
-    with pytest.raises(LabelError, match=r"a\.mp4: no such clip, or not one OpenCV can read"):
+    with pytest.raises(LabelError, match=r"a\.mp4: expected a video that FFmpeg can decode, got 7 bytes"):
         Clip(tmp_path / "a.mp4")

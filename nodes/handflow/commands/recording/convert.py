@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from handflow.commands._arguments import add_pictures
+from handflow.commands._console import LeftOut
 from handflow.recording.conversion import convert
 from handflow.recording.metadata import PictureFormat
 
@@ -19,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    count = convert(args.file, args.out, args.output, args.draw, PictureFormat(args.pictures, args.quality))
+    left_out = LeftOut()
+    form = PictureFormat(args.pictures, args.quality)
+    count = convert(args.file, args.out, args.output, args.draw, form, left_out.report)
     what = "hands" if args.out.suffix.lower() == ".csv" else "pictures"
     print(f"{args.out}: {count} {what}")
-    return 0
+    return left_out.status

@@ -81,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
 def play(options: ReplayOptions) -> int:
     """Plays until the recording and all that hangs on it have ended; the exit status. GraphError, RecordingError."""
     recording = Recording(options.file)
+    recording.require_ours()
     recording.check(CHECKED_BYTES)
     if fault := recording.fault():
         complain(fault)

@@ -1,13 +1,17 @@
-"""`handflow detect`: pictures, folders and clips through the stages, in one process: every frame, no pacing.
+"""`handflow detect`: pictures, folders, clips and recordings through the stages: every frame, no pacing, one process.
 
-Writes a JSON line per frame, a CSV line per hand, a video with the hands drawn on it.
+Writes a JSON line per frame, a CSV line per hand, a video with the hands drawn on it. What cannot be read is told and
+left out, with exit status 1 at the end.
 """
 
 import argparse
 import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
-from handflow.outputs.result_files import LineWriter, ResultWriter, TableWriter, VideoWriter, writable
+from handflow.commands._console import LeftOut
+from handflow.errors import SetupError
+from handflow.outputs.result_files import FrameResult, LineWriter, ResultWriter, TableWriter, VideoWriter, writable
 from handflow.pipeline import detect
 from handflow.runtime.inline import started
 from handflow.stages.heatmap import HeatmapNode
@@ -26,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    left_out = LeftOut()
     model = HeatmapNode(profile=args.profile, precision=args.precision)
     with contextlib.ExitStack() as outputs:
         writers: list[ResultWriter] = []
@@ -39,7 +44,15 @@ def run(args: argparse.Namespace) -> int:
             writers.append(video)
         outputs.enter_context(started(model))
         for path in args.paths:
-            for result in detect(path, model, track=not args.no_track, min_score=args.min_score):
+            for result in _results(path, model, args, left_out):
                 for writer in writers:
                     writer.write(result)
-    return 0
+    return left_out.status
+
+
+def _results(path: str, model: HeatmapNode, args: argparse.Namespace, left_out: LeftOut) -> Iterator[FrameResult]:
+    """What is found in `path`; one that cannot be read keeps nobody from the others."""
+    try:
+        yield from detect(path, model, not args.no_track, args.min_score, left_out.report)
+    except SetupError as error:
+        left_out.report(str(error))

@@ -8,11 +8,10 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
-import cv2
 import numpy as np
 
-from handflow.capture.media import open_video
 from handflow.outputs.json_line import Line, frame_line, hand_line
+from handflow.recording.sources import open_frames
 from handflow.training.labels.data import LabelError
 from handflow.training.labels.pictures import LabelledPicture
 from handflow.vision.peaks import Peaks
@@ -93,7 +92,6 @@ def line_of(picture: LabelledPicture, lines: list[Line], file: Path) -> Line:
 @lru_cache(maxsize=64)
 def fps(clip: Path) -> float:
     """A clip's frames a second."""
-    capture = open_video(clip)
-    said = capture.get(cv2.CAP_PROP_FPS)
-    capture.release()
-    return said if 1 <= said <= 1000 else 30.0
+    reader = open_frames(clip)
+    reader.close()
+    return reader.fps

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from handflow.capture import files as sources
+from handflow.capture.frames import CapturedFrame
 from handflow.capture.images import write_image
 from handflow.outputs.json_line import Line
 from handflow.pipeline import detect, follow
@@ -75,9 +75,9 @@ def follow_demo(
         noise.add(number / fps, image)
         return image
 
-    def frames() -> Iterator[sources.CapturedFrame]:
+    def frames() -> Iterator[CapturedFrame]:
         for number in range(count):
-            yield sources.CapturedFrame(draw(number), round(number / fps * 1e9), number, number / fps)
+            yield CapturedFrame(draw(number), round(number / fps * 1e9), number, number / fps)
 
     name = Path(f"demo of {hands} hands")
     truth = [true_hands(scene, number / fps, number, name) for number in range(count)]

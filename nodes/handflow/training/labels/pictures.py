@@ -47,7 +47,8 @@ class LabelledPicture:
         else:
             frames = read_clip(self.path)
             if not 0 <= self.frame < len(frames):
-                raise LabelError(f"{self.path}: no frame {self.frame}; the clip has {len(frames)}")
+                why = f" ({frames.fault})" if frames.fault else ""
+                raise LabelError(f"{self.path}: no frame {self.frame}; the clip has {len(frames)}{why}")
             image = frames[self.frame]
         if image.shape[:2] != (self.height, self.width):
             expected, found = f"{self.width}x{self.height}", f"{image.shape[1]}x{image.shape[0]}"
