@@ -55,7 +55,7 @@ EXAMPLES = """examples:
 SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib")  # what opencv-python's wheel does not bring
 EXTRAS = {  # module that is missing -> what needs it, and the extra that brings it
     **dict.fromkeys(("torch", "onnx", "matplotlib"), ("training", "train")),
-    **dict.fromkeys(("av", "mcap_protobuf", "foxglove_schemas_protobuf", "google"), ("converting", "video")),
+    **dict.fromkeys(("mcap_protobuf", "foxglove_schemas_protobuf", "google"), ("converting", "video")),
 }
 
 

@@ -143,14 +143,15 @@ def test_what_cannot_be_converted_is_one_line(
 
 def test_without_the_optional_libraries_the_remedy_is_said(recorded: Path, tmp_path: Path) -> None:
     (tmp_path / "lacking").mkdir()
-    (tmp_path / "lacking" / "av.py").write_text("raise ModuleNotFoundError('no av', name='av')")
+    lacking = "mcap_protobuf"
+    (tmp_path / "lacking" / f"{lacking}.py").write_text(f"raise ModuleNotFoundError('no', name='{lacking}')")
     code = "import sys; sys.path.insert(0, sys.argv.pop(1)); from handflow.__main__ import main; sys.exit(main())"
     done = subprocess.run(
-        [sys.executable, "-c", code, tmp_path / "lacking", "convert", recorded, "-o", tmp_path / "a.mp4"],
+        [sys.executable, "-c", code, tmp_path / "lacking", "convert", recorded, "-o", tmp_path / "a.mcap"],
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == "av is missing, which converting needs: pip install 'handflow[video]'\n"
+    assert done.stderr == f"{lacking} is missing, which converting needs: pip install 'handflow[video]'\n"
 
 
 @pytest.mark.slow

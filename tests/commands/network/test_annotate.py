@@ -239,7 +239,7 @@ def test_what_cannot_be_opened_or_written_is_one_line(
     (tmp_path / "file").write_text("")
     for arguments, said in {
         (str(tmp_path / "none.mp4"),): "none.mp4: no such file or folder",
-        (str(tmp_path / "text.mp4"),): "text.mp4: no such clip, or not one OpenCV can read",
+        (str(tmp_path / "text.mp4"),): "text.mp4: expected a video that FFmpeg can decode",
         (str(tmp_path / "empty"),): "empty: no pictures in this folder",
         (str(clip), "-o", str(tmp_path / "file")): "cannot be written: ",
         (str(clip), "-o", str(tmp_path / "out"), "--model", "paws"): "there is no paws.onnx",

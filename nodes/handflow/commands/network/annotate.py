@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from handflow.capture.files import silence_opencv
 from handflow.commands._arguments import port, whole
+from handflow.commands._console import complain
 from handflow.errors import SetupError
 from handflow.messages import Frame
 from handflow.runtime.inline import InlineGraph, InlineNode
@@ -55,6 +56,8 @@ def run(args: argparse.Namespace) -> int:
 def _run(args: argparse.Namespace, session: Session) -> int:
     for item in session.items:
         print(f"{item.name}: {item.summary}", flush=True)
+        if item.clip is not None and item.clip.fault:
+            complain(item.clip.fault)
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt

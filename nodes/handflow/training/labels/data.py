@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from handflow.errors import LabelError
+from handflow.runtime.files import files_in
 
 from .coco import coco
 from .cvat import cvat
@@ -23,7 +24,7 @@ def read_labels(paths: Iterable[Path | str]) -> list[LabelledPicture]:
         if not path.is_dir():
             pictures += read_file(path)
             continue
-        files = sorted(path.glob("*.jsonl"))
+        files = files_in(path, "*.jsonl")
         if (path / "clips" / "clips.jsonl").exists():
             files.append(path / "clips" / "clips.jsonl")
         found = [picture for file in files for picture in read_file(file)]
@@ -59,7 +60,9 @@ def read_folder(folder: Path) -> list[ForeignLine]:
     if yolo_names(folder) is not None:
         return list(yolo(folder))
     found: list[ForeignLine] = []
-    for file in sorted([*folder.glob("*.json"), *folder.glob("*.xml"), *folder.glob("annotations/*.json")]):
+    for file in sorted(
+        [*files_in(folder, "*.json"), *files_in(folder, "*.xml"), *files_in(folder, "annotations/*.json")]
+    ):
         if file.name != "kinds.json":
             found += read_foreign(file) or []
     return found

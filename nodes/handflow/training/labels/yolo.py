@@ -4,6 +4,7 @@ The classes' names stand in a YAML file as Ultralytics has it, or in a text file
 """
 
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from ruamel.yaml.error import YAMLError
 
 from handflow.capture.images import is_image
 from handflow.errors import LabelError
+from handflow.runtime.files import files_in
 
 from .foreign_formats import NONE, ForeignLine, Kinds, group_of
 from .images import read_image
@@ -28,7 +30,8 @@ def yolo_names(folder: Path) -> dict[int, str] | None:
             if (place / name).is_file():
                 lines = (place / name).read_text(encoding="utf-8").splitlines()
                 return dict(enumerate(line.strip() for line in lines if line.strip()))
-        for file in sorted([*place.glob("*.yaml"), *place.glob("*.yml")]):
+        listed = os.access(place, os.R_OK)
+        for file in [*files_in(place, "*.yaml"), *files_in(place, "*.yml")] if listed else []:
             try:
                 names = (YAML(typ="safe").load(file) or {}).get("names")
             except (YAMLError, AttributeError):
@@ -44,8 +47,10 @@ def yolo(folder: Path) -> Iterator[ForeignLine]:
     """Every picture below the folder; its labels lie beside it, or in `labels` where it lies in `images`."""
     names, kinds = yolo_names(folder) or {}, Kinds(folder.resolve())
     lists = {*CLASSES, "train.txt", "valid.txt", "val.txt", "test.txt"}
-    texts = {file for file in folder.rglob("*.txt") if file.name not in lists and not file.name.startswith("README")}
-    for picture in sorted(filter(is_image, folder.rglob("*"))):
+    files = files_in(folder, deep=True)
+    texts = {file for file in files if file.suffix == ".txt" and file.name not in lists}
+    texts = {file for file in texts if not file.name.startswith("README")}
+    for picture in filter(is_image, files):
         text = labels_of(picture)
         texts.discard(text)
         height, width = read_image(picture.resolve()).shape[:2]
