@@ -34,6 +34,7 @@ VERBS = {
         "train": ("network.train", "trains the network on labelled pictures"),
         "evaluate": ("network.evaluate", "scores a model on labelled pictures and clips"),
         "export": ("network.export", "writes a trained network as ONNX models"),
+        "synthesize": ("network.synthesize", "renders people with labelled hands: in one's own place, or a drawn one"),
     },
     "setting up": {
         "check": ("setup.check", "says everything that is wrong with a graph, without a camera"),
@@ -56,6 +57,7 @@ SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib")  # what opencv-python's wh
 EXTRAS = {  # module that is missing -> what needs it, and the extra that brings it
     **dict.fromkeys(("torch", "onnx", "matplotlib"), ("training", "train")),
     **dict.fromkeys(("mcap_protobuf", "foxglove_schemas_protobuf", "google"), ("converting", "video")),
+    **dict.fromkeys(("moderngl", "glcontext"), ("drawing people", "synthetic")),
 }
 
 

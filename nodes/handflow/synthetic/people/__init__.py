@@ -1,0 +1,1 @@
+"""Rendered people in public places, whose hands and joints are known."""

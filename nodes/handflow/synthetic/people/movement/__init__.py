@@ -1,0 +1,1 @@
+"""How people stand, sit, walk, hold their arms and move them."""
