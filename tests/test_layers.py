@@ -43,6 +43,7 @@ HOME = {  # which folders or modules may import what
     "mcap": {"recording"},
     "av": {"capture.clips", "recording.conversion", "recording.animation"},
     "PIL": {"capture.images"},
+    "moderngl": {"synthetic.people"},
 }
 
 

@@ -44,7 +44,7 @@ class PeopleRenderer:
     """Draws with the textures of `layers` (512, 512, 4). SetupError where there is no OpenGL."""
 
     def __init__(self, layers: Sequence[np.ndarray]) -> None:
-        self.gl = gl = _context()
+        self.gl = gl = opengl_context()
         self.colour = gl.program(*COLOUR)
         self.owner = gl.program(*OWNER)
         self.depth = gl.program(*SHADOW)
@@ -178,7 +178,7 @@ class PeopleRenderer:
         return self.targets[size]
 
 
-def _context() -> Any:
+def opengl_context() -> Any:
     """OpenGL without a window. SetupError."""
     options: dict[str, Any] = {"backend": "egl"} if sys.platform == "linux" else {}
     try:

@@ -6,6 +6,8 @@ import cv2
 import numpy as np
 
 QUIET = 0.002  # noise below which a picture is taken for denoised, 0..1
+# Variance, pixels^2, of what the measuring blurs: a Gaussian of .5, the difference of pixels 2 apart, the pixel itself.
+OWN_BLUR = 0.25 + 4 / 12 + 1 / 12
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def measured_softness(image: np.ndarray) -> float:
     # An edge of blur s has a slope as 1 / s: the ratio is sqrt(s^2 + 1.5^2) / s.
     ratio = float(np.median(slopes[0][sharp] / np.maximum(slopes[1][sharp], 1e-3)))
     blurred = 1.5 / np.sqrt(max(ratio**2 - 1, 0.05))
-    return float(np.clip(np.sqrt(max(blurred**2 - 0.25, 0.04)), 0.2, 3.0))
+    return float(np.clip(np.sqrt(max(blurred**2 - OWN_BLUR, 0.04)), 0.2, 3.0))
 
 
 def noisy(rng: np.random.Generator, image: np.ndarray, noise: float, share: np.ndarray | float = 1.0) -> np.ndarray:

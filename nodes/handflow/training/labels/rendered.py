@@ -21,7 +21,6 @@ from .line import HandLabel, LabelLine
 from .people import parse_people
 
 SOURCE = "rendered"
-EVERYBODY = {"people_complete": True, "rendered": True}
 QUALITY = 92  # of JPEG
 
 
@@ -93,7 +92,7 @@ class RenderedFolder:
 
 
 def label_line(image: np.ndarray, hands: list[dict], people: list[dict], group: str, **rest: Any) -> LabelLine:
-    """The line of a picture; `people` and the `rest` beside the hands."""
+    """The line of a picture of which everything is known."""
     height, width = image.shape[:2]
     labels = [
         HandLabel(
@@ -106,7 +105,16 @@ def label_line(image: np.ndarray, hands: list[dict], people: list[dict], group: 
         )
         for hand in hands
     ]
-    return LabelLine(width, height, labels, group=group, people=parse_people(people, SOURCE), **EVERYBODY, rest=rest)
+    return LabelLine(
+        width,
+        height,
+        labels,
+        group=group,
+        people=parse_people(people, SOURCE),
+        people_complete=True,
+        rendered=True,
+        rest=rest,
+    )
 
 
 def _append(file: Path, values: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from .arm import ArmPosture, PosedHand, between, pose_arm, waved
 from .arm_kinds import ARM_KINDS, HIDDEN, SEATED, ArmContext, choose
 from .stance import Stance, pose_legs, pose_trunk, stride_m
 
-CHANGE_S = 0.75  # in which an arm goes from one posture to the next
+CHANGE_S = 0.9  # in which an arm goes from one posture to the next
 BREATH_HZ = 0.3
 Legs = Literal["stand", "walk", "sit"]
 
