@@ -69,7 +69,7 @@ def _matched(rng: np.random.Generator, view: EmptyView, background: np.ndarray, 
 
 def _contrasted(rng: np.random.Generator, colour: np.ndarray) -> np.ndarray:
     middle = 0.4 * float(colour.max() > 0.5)
-    return np.maximum((colour - middle) * rng.uniform(1, 1.25) + middle + rng.normal(0, 0.01), 0)
+    return np.maximum((colour - middle) * rng.uniform(1, 1.12) + middle + rng.normal(0, 0.01), 0)
 
 
 def _blur_hands(rng: np.random.Generator, layer: np.ndarray, drawn: Drawn, people: list[PlacedPerson]) -> None:

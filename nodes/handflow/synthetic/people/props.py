@@ -11,8 +11,9 @@ PALM_M = 0.085  # from the wrist to the middle of the palm
 
 
 def colour(rng: np.random.Generator, low: float = 0.02, high: float = 0.8) -> np.ndarray:
-    """Any colour, dark ones more often."""
-    return rng.uniform(low, 1, 3) * rng.uniform(0.1, 1) * high
+    """Any colour; dark and greyish ones more often."""
+    hue, vivid = rng.uniform(0.2, 1, 3), rng.uniform(0, 1) ** 2.5
+    return np.clip(rng.uniform(low, 1) ** 1.5 * high * (1 - vivid + vivid * hue / hue.mean()), 0.01, 1)
 
 
 def held(
@@ -111,17 +112,12 @@ def car(rng: np.random.Generator) -> list[Solid]:
 
 
 def tree(rng: np.random.Generator) -> list[Solid]:
-    tall = rng.uniform(1.8, 3)
-    green = np.array([0.12, 0.22, 0.05]) * rng.uniform(0.4, 1.3)
-    crown = [
-        ball(
-            np.array([*rng.normal(0, 0.5, 2), 0])[[0, 2, 1]] + UP * (tall + rng.uniform(0, 1)),
-            rng.uniform(0.5, 1, 3),
-            green,
-        )
-        for _ in range(6)
-    ]
-    return [rod(np.zeros(3), UP * tall, rng.uniform(0.06, 0.16), np.array([0.12, 0.08, 0.05])), *crown]
+    tall, green = rng.uniform(1.8, 3), np.array([0.07, 0.12, 0.03]) * rng.uniform(0.4, 1.3)
+    crown = []
+    for _ in range(14):
+        middle = UP * (tall + rng.uniform(0, 1.3)) + rng.normal(0, 0.55, 3) * [1, 0.3, 1]
+        crown.append(ball(middle, rng.uniform(0.25, 0.65, 3), green * rng.uniform(0.6, 1.5)))
+    return [rod(np.zeros(3), UP * tall, rng.uniform(0.06, 0.16), np.array([0.06, 0.045, 0.03])), *crown]
 
 
 def animal(rng: np.random.Generator) -> list[Solid]:

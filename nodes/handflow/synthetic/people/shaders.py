@@ -43,7 +43,7 @@ void main() {
   light = ambient(m); shine = vec3(0);
   bool flesh = skin > .5;
   float wrap = flesh ? .25 : .05;
-  vec3 soft = vec3(.3) + (flesh ? vec3(.25, .08, .05) : vec3(0));
+  vec3 soft = vec3(.3) + (flesh ? vec3(.15, .07, .05) : vec3(0));
   for (int k = 0; k < LIGHTS; k++) {
     float d = dot(m, light_from[k]), front = max((d + wrap) / (1. + wrap), 0.);
     if (front > 0.) {

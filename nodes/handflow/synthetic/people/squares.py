@@ -40,7 +40,7 @@ class Place(NamedTuple):
         far = rng.uniform(4, 12, 4) if roof else rng.uniform(8, 45, 4)
         facade = Facade(
             colour=rng.uniform(0.15, 0.75) * rng.uniform(0.75, 1, 3),
-            window=rng.uniform(0.02, 0.2, 3),
+            window=rng.uniform(0.02, 0.16) * np.array([0.9, 1, 1.1]) * rng.uniform(0.85, 1.15, 3),
             period=(float(rng.uniform(1.6, 4)), float(rng.uniform(2.8, 3.8))),
             share=(float(rng.uniform(0.3, 0.7)), float(rng.uniform(0.4, 0.7))),
             lit=float(rng.uniform(0.1, 0.5)) if dark else 0.0,
@@ -117,7 +117,7 @@ def _sample(noise: np.ndarray, u: np.ndarray, v: np.ndarray, metres: float) -> n
 
 def _ground(place: Place, ray: np.ndarray, distance: np.ndarray, noise: np.ndarray) -> np.ndarray:
     u, v = ray[0] * distance, ray[2] * distance
-    rough = 1 + 0.09 * _sample(noise, u, v, 7.3) + 0.12 * _sample(noise, u, v, 41.0)
+    rough = 1 + 0.09 * _sample(noise, u, v, 7.3) + 0.06 * _sample(noise, u, v, 41.0)
     if place.pattern == "lawn":
         green = np.array([0.12, 0.24, 0.06])
         return green * (0.75 + 0.2 * _sample(noise, u, v, 2.1)[:, None]).clip(0.2, 2) * rough[:, None]
@@ -148,7 +148,7 @@ def _walls(
     inside = (np.abs(a - np.floor(a) - 0.5) < facade.share[0] / 2) & (
         np.abs(b - np.floor(b) - 0.5) < facade.share[1] / 2
     )
-    rough = 1 + 0.07 * _sample(noise, along, up, 5.1) + 0.08 * _sample(noise, along, up, 33.0)
+    rough = 1 + 0.07 * _sample(noise, along, up, 5.1) + 0.03 * _sample(noise, along, up, 33.0)
     # Walls that face the sun are brighter.
     sun, strength = light.directions[0], light.colours[0]
     facing = np.where(side_wall, np.maximum(-np.sign(ray[0]) * sun[0], 0), np.maximum(-np.sign(ray[2]) * sun[2], 0))
