@@ -12,6 +12,12 @@ def escape_names() -> None:
     escape_in(sys.stderr)
 
 
+def say(*lines: str) -> None:
+    """Says what came of it, on stdout."""
+    for line in lines:
+        print(one_line(masked(line)), flush=True)
+
+
 def complain(*lines: str) -> None:
     """Says what is wrong, on stderr; passwords in URLs are hidden."""
     for line in lines:

@@ -1,6 +1,5 @@
 """What open pages are sent: a JSON head, maps and a JPEG in one binary message, and how fast the frames come."""
 
-import json
 import statistics
 import struct
 from collections import deque
@@ -10,6 +9,7 @@ import numpy as np
 
 from handflow.capture.transform import transform
 from handflow.messages import Heatmap, Message
+from handflow.runtime.names import dumps
 from handflow.runtime.transport.jpeg import encode
 
 
@@ -37,7 +37,7 @@ class RateMeter:
 
 def pack(head: dict[str, Any], *bodies: bytes) -> bytes:
     """Length of the head (uint32, little endian), the head as JSON with the bodies' lengths, and the bodies."""
-    text = json.dumps({**head, "bytes": [len(body) for body in bodies]}, separators=(",", ":")).encode()
+    text = dumps({**head, "bytes": [len(body) for body in bodies]}).encode()
     return b"".join([struct.pack("<I", len(text)), text, *bodies])
 
 

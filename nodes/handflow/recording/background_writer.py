@@ -20,6 +20,7 @@ from typing import NamedTuple
 from handflow.errors import RecordingError
 from handflow.messages import Message, now_ns
 from handflow.runtime.awake_clock import Countdown
+from handflow.runtime.names import fitting
 from handflow.runtime.transport.wire import copied
 
 from .channels import RecordedOutput
@@ -259,4 +260,4 @@ def give_way() -> None:
 
 
 def numbered(file: Path, number: int) -> Path:
-    return file if number == 1 else file.with_name(f"{file.stem}-{number}{file.suffix}")
+    return file if number == 1 else file.with_name(fitting(file.stem, f"-{number}{file.suffix}"))

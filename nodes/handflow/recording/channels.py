@@ -11,6 +11,7 @@ from handflow import messages
 from handflow.errors import RecordingError, StageError
 from handflow.messages import Message, layout_of
 from handflow.runtime.graph.stage import declaration_of, load
+from handflow.runtime.names import named
 from handflow.runtime.transport.wire import VERSION
 
 STATUS = "@top"  # the channel of the nodes' own figures, a JSON list of rows a second; no node can have this name
@@ -67,7 +68,7 @@ def kind_of(output: RecordedOutput) -> type[Message]:
     if isinstance(ours, type) and issubclass(ours, Message):
         return ours
     try:
-        kind = declaration_of(load(output.run, Path())).output
+        kind = declaration_of(load(named(output.run), Path())).output
     except StageError as error:
         raise RecordingError(f"{output.name}: messages of type {output.kind}: {error}") from error
     if kind is None or kind.__name__ != output.kind:

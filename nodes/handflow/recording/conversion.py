@@ -21,6 +21,7 @@ from handflow.outputs.drawing import draw
 from handflow.outputs.json_line import hand_lines
 from handflow.outputs.result_files import TableWriter
 from handflow.runtime.files import replacing
+from handflow.runtime.names import written
 
 from .animation import ENCODERS, write_animation
 from .channels import output_of
@@ -148,7 +149,7 @@ def to_table(recording: Recording, out: Path, output: str | None) -> int:
         for hands in _hands(recording, tracker):
             first_ns = hands.captured_ns if first_ns is None else first_ns
             t = round((hands.captured_ns - first_ns) / 1e9, 4)
-            head = {"source": str(recording.file), "frame": hands.seq - 1, "t": t, "predicted": False}
+            head = {"source": written(recording.file), "frame": hands.seq - 1, "t": t, "predicted": False}
             for hand in hand_lines(hands):
                 rows.writerow([(head | hand)[column] for column in TableWriter.COLUMNS])
                 count += 1

@@ -11,6 +11,7 @@ import msgpack
 from mcap.writer import CompressionType, Writer
 
 from handflow import __version__
+from handflow.runtime.names import written
 
 from .channels import STATUS, RecordedOutput
 from .disk import Disk
@@ -61,7 +62,7 @@ class Recorder:
         if output.schema:
             schema = self._mcap.register_schema(f"handflow.{output.kind}", "jsonschema", output.schema.encode())
         encoding = "json" if output.name == STATUS else "msgpack"
-        metadata = {"kind": output.kind, "run": output.run}
+        metadata = {"kind": output.kind, "run": written(output.run)}
         self._channels[output.name] = self._mcap.register_channel(output.name, encoding, schema, metadata)
 
     def end_chunk(self) -> None:

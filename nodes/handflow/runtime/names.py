@@ -19,6 +19,7 @@ LIKE_A_BYTE = re.compile(r"\\(?=x(?:5c|[89a-f][0-9a-f]))", re.IGNORECASE)
 BYTE = re.compile(r"\\x(5c|[89a-f][0-9a-f])", re.IGNORECASE)
 # What would end a line, be obeyed by a terminal, or turn the direction of writing.
 CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+LONGEST = 255  # bytes of a name, on the file systems that people use
 ERRORS = "names"  # of a text stream: what its encoding lacks is escaped
 
 
@@ -62,6 +63,12 @@ def meant(text: str, folder: Path = Path()) -> str:
         if os.path.lexists(folder / name):
             return name
     return text
+
+
+def fitting(stem: str, ending: str) -> str:
+    """A file's name of a stem and an ending; the stem is cut where both are longer than a name may be."""
+    cut = len(os.fsencode(ending)) + len(os.fsencode(stem)) - LONGEST
+    return (os.fsdecode(os.fsencode(stem)[:-cut]) if cut > 0 else stem) + ending
 
 
 def dumps(value: Any) -> str:

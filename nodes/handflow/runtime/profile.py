@@ -7,6 +7,8 @@ from typing import Any, TypedDict
 
 from handflow.messages import Message, now_ns
 
+from .names import showable, shown
+
 AWAKE_STEP_NS = 2_000_000_000  # a status is due every second: who comes later than this did not run
 SAMPLES = 300  # the percentiles span the last ten seconds at 30 fps
 
@@ -111,11 +113,11 @@ class Profile:
             skipped=self.skipped,
             lost=self.lost,
             refused=self.refused,
-            note=self.note,
+            note=shown(self.note),
             busy_s=round(self._count_busy(now, now - since) / 1e9, 3),
             frame=self._frame,
             commands=self.commands,
-            answers=[self._answers.popleft() for _ in range(len(self._answers))],
+            answers=[showable(self._answers.popleft()) for _ in range(len(self._answers))],
         )
 
     def _count_busy(self, now_ns: int, passed_ns: int) -> int:

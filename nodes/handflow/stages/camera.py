@@ -21,6 +21,7 @@ from handflow.capture.player import Player
 from handflow.capture.reader import CameraReader, Health
 from handflow.capture.transform import transform
 from handflow.runtime.address import checked_url, masked
+from handflow.runtime.names import meant
 from handflow.runtime.node import MAX_AGE_S
 
 Side = Annotated[int, Range(16, 8192)]
@@ -88,7 +89,7 @@ class Camera(Node):
             give_up = source == "auto" and not self.persistent.get("camera")
             self._start_reader(CameraReader(self._connect, self.log, Health(self.frozen_s), give_up))
         else:
-            self._start_file(source)
+            self._start_file(meant(source))
 
     def changed(self, name: str) -> bool:
         return name not in ("mirror", "rotate", "crop")

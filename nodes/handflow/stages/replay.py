@@ -16,6 +16,7 @@ from handflow.recording.channels import kind_of
 from handflow.recording.message_format import unpack
 from handflow.recording.playback_clock import FOLLOW, PlaybackClock
 from handflow.recording.reader import Recording
+from handflow.runtime.names import meant
 
 POLL_S = 0.02  # how soon a replay that waits follows another clock
 
@@ -44,10 +45,10 @@ class Replay(Node):
         self.clock: PlaybackClock | None = None  # also that of before a stop and a start
 
     def output_type(self) -> type[Message]:
-        return kind_of(Recording(Path(self.file)).output(self.output))
+        return kind_of(Recording(Path(meant(self.file))).output(self.output))
 
     def start(self) -> None:
-        self.recording = Recording(Path(self.file))
+        self.recording = Recording(Path(meant(self.file)))
         self.kind = kind_of(self.recording.output(self.output))
         self.commands = {FOLLOW: self.follow} if self.shared_clock else {}
 

@@ -1,6 +1,7 @@
 """The network in an ONNX file: found, opened, and run on a frame."""
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ import numpy as np
 from handflow.errors import SetupError
 from handflow.messages import Heatmap
 from handflow.runtime.files import packaged
+from handflow.runtime.names import meant
 
 from .model_input import input_size, prepare
 from .prior import PriorMap
@@ -98,9 +100,9 @@ def model_path(name: str, precision: str = "fp32") -> Path:
     The int8 form of `hands.onnx` lies beside it as `hands-int8.onnx`.
     """
     packaged = not (name.endswith(".onnx") or "/" in name or "\\" in name)
-    plain = models_folder() / f"{name}.onnx" if packaged else Path(name).expanduser()
+    plain = models_folder() / f"{name}.onnx" if packaged else Path(os.path.expanduser(meant(name)))
     path = plain if precision == "fp32" else plain.with_name(f"{plain.stem}-{precision}.onnx")
-    if path.is_file():
+    if os.path.isfile(path):
         return path
     there = sorted(p.stem for p in plain.parent.glob("*.onnx") if not p.stem.endswith("-int8"))
     raise SetupError(

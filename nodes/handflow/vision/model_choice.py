@@ -1,6 +1,7 @@
 """Which of a model's files runs here, and how finely it looks: by what is right and quick on this processor."""
 
 import logging
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -26,7 +27,7 @@ def choose_model(name: str, precision: str, threads: int, exact: bool, log: logg
         return open_model(model_path(name, precision), threads)
     plain = open_model(model_path(name), threads)
     quantised = plain.path.with_name(f"{plain.path.stem}-int8.onnx")
-    if exact or not quantised.is_file():
+    if exact or not os.path.isfile(quantised):
         return plain
     quicker = open_model(quantised, threads)
     # Some processors add up products of int8 in 16 bits and cut off what does not fit.

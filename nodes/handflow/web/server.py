@@ -15,6 +15,7 @@ from typing import Any
 from aiohttp import web
 
 from handflow.runtime.address import cannot_listen
+from handflow.runtime.names import dumps
 
 from .message_stream import MessageStream
 from .security import Handler, add_headers, refuse_foreign
@@ -51,7 +52,7 @@ class WebServer:
         """GET of `path` answers with JSON and changes nothing. It runs in the server's thread, so it must be quick."""
 
         async def handle(_: web.Request) -> web.StreamResponse:
-            return web.json_response(answer())
+            return web.json_response(answer(), dumps=dumps)
 
         self._routes.append(web.get(path, _with_errors(handle)))
 
@@ -68,7 +69,7 @@ class WebServer:
                 raise ValueError(f"expected JSON: {error}") from error
             if not isinstance(given, dict):
                 raise ValueError(f"expected a JSON object, got {type(given).__name__}")
-            return web.json_response(answer(given))
+            return web.json_response(answer(given), dumps=dumps)
 
         self._routes.append(web.post(path, _with_errors(handle)))
 

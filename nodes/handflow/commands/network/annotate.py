@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 
 from handflow.capture.files import silence_opencv
 from handflow.commands._arguments import port, whole
-from handflow.commands._console import complain
+from handflow.commands._console import complain, say
 from handflow.errors import SetupError
 from handflow.messages import Frame
 from handflow.runtime.inline import InlineGraph, InlineNode
@@ -55,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _run(args: argparse.Namespace, session: Session) -> int:
     for item in session.items:
-        print(f"{item.name}: {item.summary}", flush=True)
+        say(f"{item.name}: {item.summary}")
         if item.clip is not None and item.clip.fault:
             complain(item.clip.fault)
 
@@ -67,7 +67,7 @@ def _run(args: argparse.Namespace, session: Session) -> int:
         web = serve(session, args.port)
         try:
             web.start()
-            print(f"the page is at {web.url}; labels are saved in {args.out}", flush=True)
+            say(f"the page is at {web.url}; labels are saved in {args.out}")
             if args.open:
                 webbrowser.open(web.url)
             threading.Event().wait()

@@ -13,6 +13,7 @@ from handflow.commands._arguments import number, whole
 from handflow.errors import SetupError
 from handflow.outputs.result_files import writable
 from handflow.runtime.inline import started
+from handflow.runtime.names import dumps
 from handflow.stages.heatmap import HeatmapNode
 from handflow.training.conditions import CONDITIONS
 from handflow.training.evaluation import tracking as clips
@@ -70,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
             seen = {name: model.infer(image, args.profile[0]) for name, model in models.items()}
             write_image(Path(args.report) / "maps.png", draw_maps(seen, image))
     if args.json:
-        print(json.dumps(results[0] if len(results) == 1 else results))
+        print(dumps(results[0] if len(results) == 1 else results))
         return 0
     if args.as_seen_by:
         print(conditions_table(results))

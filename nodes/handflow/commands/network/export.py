@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from handflow.commands._console import say
 from handflow.errors import SetupError
 from handflow.training.export import export, requantise
 from handflow.vision.model import open_model
@@ -20,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
         made = export(source, out, args.name, args.labels)
     for path in made:
         facts = open_model(path).metadata
-        print(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays by {facts['strays']} from what it was made of")
+        say(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays by {facts['strays']} from what it was made of")
     return 0
 
 

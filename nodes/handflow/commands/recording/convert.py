@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from handflow.commands._arguments import add_pictures
-from handflow.commands._console import LeftOut
+from handflow.commands._console import LeftOut, say
 from handflow.recording.conversion import convert
 from handflow.recording.metadata import PictureFormat
 
@@ -24,5 +24,5 @@ def run(args: argparse.Namespace) -> int:
     form = PictureFormat(args.pictures, args.quality)
     count = convert(args.file, args.out, args.output, args.draw, form, left_out.report)
     what = "hands" if args.out.suffix.lower() == ".csv" else "pictures"
-    print(f"{args.out}: {count} {what}")
+    say(f"{args.out}: {count} {what}")
     return left_out.status

@@ -1,12 +1,12 @@
 """`handflow info FILE`: what is in a recording: outputs, rates, gaps, and how it was made."""
 
 import argparse
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from handflow.recording.summary import summary
+from handflow.runtime.names import dumps, one_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     found = summary(args.file)
     if args.json:
-        print(json.dumps(found))
+        print(dumps(found))
         return 0
     from rich import box
     from rich.table import Table
@@ -36,11 +36,11 @@ def run(args: argparse.Namespace) -> int:
         numbers = str(each["messages"]), f"{each['hz']:.1f}", f"{each['mb']:.1f}", *ages, str(each["lost"] or "")
         table.add_row(each["output"], each["type"], *numbers, gaps)
     console = PlainConsole(width=None if sys.stdout.isatty() else 200)
-    say = lambda text: console.print(text, soft_wrap=True)  # noqa: E731
+    say = lambda text: console.print(one_line(text), soft_wrap=True)  # noqa: E731
     say(f"{found['file']}: {found['duration_s']:g} s, {found['size_mb']:g} MB{_made(found)}")
     console.print(table)
     for name, node in found.get("graph", {}).get("nodes", {}).items():
-        say(f"{name}: run {node['run']}, with {json.dumps(node['with'])}")
+        say(f"{name}: run {node['run']}, with {dumps(node['with'])}")
     for name, files in found.get("models", {}).items():
         say(f"{name}: models {', '.join(f'{file} {digest[:12]}' for file, digest in files.items())}")
     if found["fault"]:

@@ -11,6 +11,7 @@ from typing import Any
 import msgpack
 
 from handflow.commands._arguments import add_pictures, names, positive
+from handflow.commands._console import say
 from handflow.commands._graphs import apply_source, graph_of
 from handflow.commands._supervise import supervise
 from handflow.errors import GraphError, RunError
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     graph = args.named or args.graph
     if args.trigger:
         for file in trigger(graph, args.on):
-            print(file)
+            say(file)
         return 0
     if args.out is None:
         raise GraphError(["record: -o FILE is missing: where to?"])

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from handflow.commands._console import say
 from handflow.recording.recovery import recover
 
 
@@ -13,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     done = recover(args.file, args.out)
-    print(f"{args.out}: {done.chunks} chunks with {done.messages} messages")
+    say(f"{args.out}: {done.chunks} chunks with {done.messages} messages")
     for line in done.lost:
-        print(f"left out: {line}")
+        say(f"left out: {line}")
     return 0

@@ -1,11 +1,11 @@
 """`handflow get [NODE[.KEY]]`: a line for each setting, which `set` reads again; a single one as its bare value."""
 
 import argparse
-import json
 from typing import Any
 
 from handflow.commands._arguments import add_running, running_file
 from handflow.runtime.graph.yaml_edit import flow
+from handflow.runtime.names import dumps
 from handflow.runtime.process.control_client import ask
 
 
@@ -19,7 +19,7 @@ def run(args: argparse.Namespace) -> int:
     node, _, key = (args.which or "").partition(".")
     found: dict[str, dict[str, Any]] = ask(running_file(args), "get", on=args.on, node=node or None, key=key or None)
     if args.json:
-        print(json.dumps(found))
+        print(dumps(found))
     elif key:
         print(flow(found[node][key]))
     else:

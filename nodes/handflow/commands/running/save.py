@@ -1,10 +1,10 @@
 """`handflow save FILE`: the running graph's settings in a graph file, comments kept."""
 
 import argparse
-import sys
 from pathlib import Path
 
 from handflow.commands._arguments import add_running, running_file
+from handflow.commands._console import complain
 from handflow.runtime.graph.edits import edits
 from handflow.runtime.graph.parse import read
 from handflow.runtime.graph.yaml_edit import save
@@ -27,5 +27,5 @@ def run(args: argparse.Namespace) -> int:
     found = edits(before, after, target.parent)
     save(target, found, source=source)
     what = ", ".join(f"{path[1]}.{path[-1]}" for path in found) or "nothing has been changed"
-    print(f"{args.file}: {what}", file=sys.stderr)
+    complain(f"{args.file}: {what}")
     return 0

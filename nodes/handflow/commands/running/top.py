@@ -1,13 +1,13 @@
 """`handflow top`: the table of a running graph."""
 
 import argparse
-import json
 import time
 
 from rich.live import Live
 
 from handflow.commands._arguments import add_running, running_file
 from handflow.commands._terminal import PlainConsole
+from handflow.runtime.names import dumps
 from handflow.runtime.process.control_client import ask
 from handflow.runtime.process.status_table import table
 
@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
         return ask(running_file(args), "top", on=args.on)
 
     if args.json:
-        print(json.dumps(rows()))
+        print(dumps(rows()))
         return 0
     if args.once:
         PlainConsole().print(table(rows()))

@@ -4,9 +4,11 @@ import argparse
 import json
 
 from handflow.commands._arguments import add_graph
+from handflow.commands._console import say
 from handflow.commands._graphs import graph_of
 from handflow.runtime.graph.resolve import resolve
 from handflow.runtime.graph.schema import schema
+from handflow.runtime.names import dumps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,9 +24,9 @@ def run(args: argparse.Namespace) -> int:
     graph = graph_of(args.graph)
     stages = resolve(graph)
     if args.json:
-        print(json.dumps({"graph": str(graph.file), "nodes": list(stages), "errors": []}))
+        print(dumps({"graph": str(graph.file), "nodes": list(stages), "errors": []}))
         return 0
-    print(f"{graph.file}: {len(stages)} nodes, nothing wrong")
+    say(f"{graph.file}: {len(stages)} nodes, nothing wrong")
     for machine in graph.machines.values():
         taken = [f"{port} {name}" for name, port in graph.ports().items() if stages[name].on == machine.name]
         print(f"{machine.name} listens on {machine.host}: {', '.join([f'{machine.port} its supervisor', *taken])}")

@@ -3,7 +3,9 @@
 import argparse
 from pathlib import Path
 
+from handflow.commands._console import say
 from handflow.runtime import keys
+from handflow.runtime.graph.yaml_edit import scalar
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,8 +14,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     keys.make(Path(args.file))
-    name = Path(args.file).name
-    print(
-        f"{args.file}: write key: {name} beside 'machines:' in the graph, and copy both to each machine, safely (scp)"
-    )
+    name = scalar(Path(args.file).name)
+    say(f"{args.file}: write key: {name} beside 'machines:' in the graph, and copy both to each machine, safely (scp)")
     return 0

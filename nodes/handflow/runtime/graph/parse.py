@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 from handflow.errors import GraphError, SetupError
 from handflow.runtime import keys
 from handflow.runtime.address import outside
+from handflow.runtime.names import meant
 from handflow.runtime.topology import Machine
 from handflow.runtime.transport.rundir import portable
 
@@ -84,7 +85,7 @@ class _GraphText(YamlText):
         try:
             if not isinstance(given, str):
                 raise SetupError(f"key: expected the name of a file beside the graph, got {found(given)}")
-            path = file.parent / given
+            path = file.parent / meant(given, file.parent)
             keys.read(path)
             return str(path)
         except SetupError as error:

@@ -17,6 +17,7 @@ import msgspec
 
 from handflow.errors import StageError
 from handflow.messages import Message
+from handflow.runtime.names import meant
 from handflow.runtime.node import Node
 from handflow.runtime.topology import Crossing
 from handflow.runtime.transport.wire import Edge
@@ -65,7 +66,7 @@ def load(run: str, folder: Path) -> type[Node]:
     """The node class that `run:` names: a stage of ours, a .py file (from `folder`) or a package.module. StageError."""
     try:
         if run.endswith(".py"):
-            module = _from_file(folder / run)
+            module = _from_file(folder / meant(run, folder))
         elif "." in run:
             module = _from_name(run, run)
         else:

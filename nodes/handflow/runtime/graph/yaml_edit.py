@@ -12,6 +12,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from handflow.errors import GraphError, RunError
 from handflow.runtime.files import replacing
+from handflow.runtime.names import UNDECODABLE
 
 PLAIN = re.compile(r"[A-Za-z_](?:[\w .-]*[\w.-])?")  # text that needs no quotes anywhere
 ALIAS = re.compile(r"\s*:\s+\*[^\s,\[\]{}]+")  # behind a key
@@ -135,7 +136,9 @@ def flow(value: Any) -> str:
 def scalar(value: Any) -> str:
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS and value.isascii():
         return value
-    return json.dumps(value, ensure_ascii=False)
+    text = json.dumps(value, ensure_ascii=False)
+    # What is no text (a byte of a file's name) can stand in YAML only in escapes.
+    return json.dumps(value) if UNDECODABLE.search(text) else text
 
 
 def _load(text: str) -> Any:

@@ -16,10 +16,12 @@ import zmq
 
 from handflow.errors import GraphError, SetupError
 from handflow.messages import Clock
+from handflow.runtime.address import masked
 from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import resolve
 from handflow.runtime.graph.stage import Stage
+from handflow.runtime.names import one_line
 from handflow.runtime.node import Stopped
 from handflow.runtime.profile import Profile
 from handflow.runtime.transport.rundir import RunDir
@@ -31,6 +33,13 @@ from .worker import Worker, line_of
 STATUS_S = 1.0
 STOP_S = 2.0  # the supervisor has gone: what has not stopped by then is ended
 FAILED_TO_START = 3  # the exit status that tells the supervisor so
+
+
+class LineFormatter(logging.Formatter):
+    """One line without passwords, whatever names and addresses are in it."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802
+        return one_line(masked(super().formatMessage(record)))
 
 
 def run_process(
@@ -46,7 +55,9 @@ def run_process(
     commands, done = WorkerCommands(), threading.Event()
     reporter = threading.Thread(target=_send_status, args=(context, directory, profile, done), daemon=True)
     reporter.start()
-    logging.basicConfig(format=f"{name}: %(message)s", level=logging.INFO, force=True)
+    lines = logging.StreamHandler()
+    lines.setFormatter(LineFormatter(f"{name}: %(message)s"))
+    logging.basicConfig(handlers=[lines], level=logging.INFO, force=True)
     try:
         # Inside, for the supervisor may stop it at once, or may have stopped already.
         _stop_by_signals()

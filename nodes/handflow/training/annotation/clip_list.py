@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from handflow.errors import LabelError
+from handflow.runtime.names import fitting, named, read_back, written
 from handflow.training.labels.images import Clip
 from handflow.training.labels.line import json_lines
 
 from .label_file import ELSEWHERE, LabelFile, naming_the_way_out, reference, write_file
+
+LONGEST_ENDING = "-1000.jsonl"  # behind a clip's name
 
 
 class ClipList:
@@ -30,12 +33,13 @@ class ClipList:
             entry = self._moved(clip)
         if entry is None:
             taken = {name(each) for each in self.entries}
-            entry = {"clip": f"clips/{free(clip.path.stem, taken)}.mp4"}
+            stem = fitting(clip.path.stem, LONGEST_ENDING).removesuffix(LONGEST_ENDING)
+            entry = {"clip": f"clips/{written(free(stem, taken))}.mp4"}
             file = self.file.parent / f"{name(entry)}.jsonl"
             if file.exists():
                 raise LabelError(f"{file}: labels that {self.file.name} does not list; {ELSEWHERE}")
             self.entries.append(entry)
-        fresh = {"path": reference(here, self.file.parent), "labels": f"clips/{name(entry)}.jsonl"}
+        fresh = {"path": written(reference(here, self.file.parent)), "labels": f"clips/{written(name(entry))}.jsonl"}
         size = {"frames": len(clip), "fps": round(clip.fps, 3), "width": clip.width, "height": clip.height}
         if any(key in entry and entry[key] != value for key, value in size.items() if key != "fps"):
             raise LabelError(
@@ -43,25 +47,30 @@ class ClipList:
                 f"{entry.get('height')}, but {clip.path} has {len(clip)} of {clip.width}x{clip.height}: "
                 f"another clip; {ELSEWHERE}"
             )
-        entry |= fresh | size | {"group": entry.get("group", name(entry))}
+        entry |= fresh | size | {"group": entry.get("group", written(name(entry)))}
         write_file(self.file, "".join(f"{json.dumps(each)}\n" for each in self.entries))
         return LabelFile(self.file.parent / f"{name(entry)}.jsonl")
 
     def _path(self, entry: dict[str, Any]) -> Path:
-        return (self.file.parent / entry.get("path", f"{name(entry)}.mp4")).resolve()
+        return read_back(entry.get("path", f"{written(name(entry))}.mp4"), self.file.parent).resolve()
 
     def _moved(self, clip: Clip) -> dict[str, Any] | None:
         """The entry of a clip of this name, frames and size that is no longer where it was."""
         wanted = (clip.path.name, len(clip), clip.width, clip.height)
         for entry in self.entries:
-            found = (Path(entry.get("path", "")).name, entry.get("frames"), entry.get("width"), entry.get("height"))
+            found = (
+                Path(named(entry.get("path", ""))).name,
+                entry.get("frames"),
+                entry.get("width"),
+                entry.get("height"),
+            )
             if found == wanted and not self._path(entry).exists():
                 return entry
         return None
 
 
 def name(entry: dict[str, Any]) -> str:
-    return Path(entry["clip"]).stem
+    return Path(named(entry["clip"])).stem
 
 
 def free(wanted: str, taken: Iterable[str]) -> str:

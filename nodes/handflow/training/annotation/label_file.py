@@ -14,6 +14,7 @@ from typing import Any
 
 from handflow.errors import LabelError
 from handflow.runtime.files import replacing
+from handflow.runtime.names import written
 from handflow.training.labels.images import Clip
 from handflow.training.labels.line import LabelLine, json_lines, parse_line
 from handflow.training.labels.pictures import ClipEntry, picture_of
@@ -85,7 +86,7 @@ class LabelFile:
             if self.pictures is None:
                 line.frame = number
             else:
-                line.image = reference(self.pictures[number], self.file.parent)
+                line.image = written(reference(self.pictures[number], self.file.parent))
                 line.source = line.group = self.file.stem
         width, height = size or (line.width, line.height)
         return replace(

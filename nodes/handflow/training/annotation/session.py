@@ -11,6 +11,7 @@ import numpy as np
 from handflow.capture.images import images_in, is_image, read_image
 from handflow.errors import SetupError
 from handflow.outputs.page import page_jpeg
+from handflow.runtime.names import fitting
 from handflow.training.labels.data import LabelError
 from handflow.training.labels.images import Clip
 from handflow.training.targets import KINDS
@@ -114,7 +115,7 @@ class Session:
         self.items = [Item(clip.path.stem, clip_list.label_file(clip), clip) for clip in clips]
         for name, files in pictures:
             taken = [item.label_file.file.stem for item in self.items if item.clip is None]
-            self.items.append(Item(name, LabelFile(folder / f"{free(name, taken)}.jsonl", files), files))
+            self.items.append(Item(name, LabelFile(folder / fitting(free(name, taken), ".jsonl"), files), files))
         self.positions = self._read_positions()
 
     def state(self) -> dict[str, Any]:

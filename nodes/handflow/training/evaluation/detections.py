@@ -12,6 +12,7 @@ import numpy as np
 
 from handflow.outputs.json_line import Line, frame_line, hand_line
 from handflow.recording.sources import open_frames
+from handflow.runtime.names import written
 from handflow.training.labels.data import LabelError
 from handflow.training.labels.pictures import LabelledPicture
 from handflow.vision.peaks import Peaks
@@ -69,12 +70,13 @@ def detections_in(lines: list[Line], pictures: Iterable[LabelledPicture], file: 
     for line in lines:
         by_name[Path(line["source"]).name, line["frame"]].append(line)
     for picture in pictures:
-        yield Detections(picture, peaks_of(line_of(picture, by_name[picture.path.name, picture.frame or 0], file)))
+        lines = by_name[written(picture.path.name), picture.frame or 0]
+        yield Detections(picture, peaks_of(line_of(picture, lines, file)))
 
 
 def line_of(picture: LabelledPicture, lines: list[Line], file: Path) -> Line:
     """Of `lines`, which all name a file as the picture is called, the one whose folders agree with the picture's."""
-    wanted = picture.path.resolve().parts
+    wanted = Path(written(picture.path.resolve())).parts
 
     def agree(line: Line) -> int:
         pairs = zip(reversed(Path(line["source"]).parts), reversed(wanted), strict=False)

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from handflow.messages import Heatmap
+from handflow.runtime.names import one_line
 from handflow.training.targets import IGNORE, OPEN
 from handflow.vision.thresholds import START_SCORE
 
@@ -82,8 +83,10 @@ def contact_sheet(bad: list[Failure]) -> np.ndarray:
         left, top = (TILE[0] - size[0]) // 2, (TILE[1] - size[1]) // 2
         tile[top : top + size[1], left : left + size[0]] = image
         name = picture.path.name if picture.frame is None else f"{picture.path.name} {picture.frame}"
-        words = f"{one.missed} missed, {one.false} false: {picture.source} {name}"
-        cv2.putText(tile, words, (3, TILE[1] + 13), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (255, 255, 255), 1, cv2.LINE_AA)
+        words = one_line(f"{one.missed} missed, {one.false} false: {picture.source} {name}")
+        cv2.putText(
+            tile, one_line(words), (3, TILE[1] + 13), cv2.FONT_HERSHEY_SIMPLEX, 0.36, (255, 255, 255), 1, cv2.LINE_AA
+        )
         tiles.append(tile)
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % ACROSS)
     return np.vstack([np.hstack(tiles[n : n + ACROSS]) for n in range(0, len(tiles), ACROSS)])
@@ -111,7 +114,7 @@ def draw_maps(maps: dict[str, Heatmap], image: np.ndarray) -> np.ndarray:
             )
             tile = small // 3
             tile[..., 2 if title == "any hand" else 1] = np.maximum(tile[..., 1], (255 * lit).astype(np.uint8))
-            words = f"{name}: {title}, up to {values.max():.2f}"
+            words = one_line(f"{name}: {title}, up to {values.max():.2f}")
             cv2.putText(tile, words, (5, 14), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
             tiles.append(tile)
         rows.append(np.hstack(tiles))
@@ -138,14 +141,21 @@ def draw_curves(seen: list[Detections], path: Path, title: str) -> None:
             values, _, precision, recall, hands = curve(found)
             if hands and len(values):
                 wide = 2.5 if source == "total" else 1.2
-                (line,) = axis.plot(recall, precision, label=f"{source} ({hands})", linewidth=wide)
+                (line,) = axis.plot(recall, precision, label=f"{_as_text(source)} ({hands})", linewidth=wide)
                 at = int((values >= START_SCORE).sum()) - 1
                 if mode == "all" and at >= 0:
                     axis.plot(recall[at], precision[at], "o", color=line.get_color())
-        axis.set(xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01), title=f"{mode}: {title}")
+        axis.set(
+            xlabel="recall", ylabel="precision", xlim=(0, 1.01), ylim=(0, 1.01), title=f"{mode}: {_as_text(title)}"
+        )
         axis.grid(alpha=0.3)
         if axis.lines:
             axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     figure.tight_layout()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
+
+
+def _as_text(name: str) -> str:
+    """A name as matplotlib draws it; between two dollars it would read mathematics."""
+    return one_line(name).replace("$", r"\$")

@@ -12,6 +12,7 @@ from handflow.capture.frames import CapturedFrame
 from handflow.capture.images import write_image
 from handflow.outputs.json_line import Line
 from handflow.pipeline import detect, follow
+from handflow.runtime.names import written
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
 from handflow.synthetic.camera_noise import CameraNoise
@@ -52,7 +53,7 @@ def follow_lines(pictures: Iterable[LabelledPicture], lines: list[Line]) -> dict
     reported: dict[Path, list[Line]] = {path: [] for path in clips}
     for line in lines:
         for path in clips:
-            if Path(line["source"]).name == path.name:
+            if Path(line["source"]).name == written(path.name):
                 reported[path].append(line)
     followed = [hand.get("id") is not None for lines in reported.values() for line in lines for hand in line["hands"]]
     if not (followed and all(followed)):

@@ -107,7 +107,9 @@ def split(
 
     Folds 0, 1, 2… hold other groups each, until after 1 / `share` of them every group has been held once.
     """
-    places = [int(hashlib.sha256(p.group.encode()).hexdigest()[:8], 16) / 2**32 for p in pictures]
+    places = [
+        int(hashlib.sha256(p.group.encode(errors="surrogateescape")).hexdigest()[:8], 16) / 2**32 for p in pictures
+    ]
     held = [(place - fold * share) % 1 < share for place in places]
     return [p for p, h in zip(pictures, held, strict=True) if not h], [
         p for p, h in zip(pictures, held, strict=True) if h
@@ -118,5 +120,5 @@ def fingerprint(pictures: list[LabelledPicture]) -> str:
     """A short hash of all labels, so that a model can say what it was trained on."""
     digest = hashlib.sha256()
     for p in sorted(pictures, key=lambda p: (str(p.path.name), p.frame or 0)):
-        digest.update(f"{p.path.name} {p.frame} {p.boxes.tolist()} {p.kinds.tolist()}".encode())
+        digest.update(f"{p.path.name} {p.frame} {p.boxes.tolist()} {p.kinds.tolist()}".encode(errors="surrogateescape"))
     return digest.hexdigest()[:16]
