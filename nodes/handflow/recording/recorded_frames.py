@@ -40,11 +40,13 @@ class RecordedFrames:
         self.fps = 1 / step_s if 0.001 <= step_s <= 1 else 30.0
 
     def frames(self, from_s: float | None = None) -> Iterator[StoredFrame]:
-        """Every frame, or those from `from_s` (seconds by the recording's clock) on."""
+        """Every frame, or those from `from_s` (seconds since the first one) on."""
         self._undecoded = 0
+        first_ns = self._places[0].time_ns if self._places else 0
         for number, place in enumerate(self._places):
-            if from_s is None or place.time_ns >= from_s * 1e9:
-                yield StoredFrame(number, place.time_ns / 1e9, partial(self._image, place))
+            t = (place.time_ns - first_ns) / 1e9
+            if from_s is None or t >= from_s:
+                yield StoredFrame(number, t, partial(self._image, place))
 
     def fault(self) -> str:
         """What was left out when all frames had been read, as one line; "" if nothing was."""
