@@ -7,6 +7,8 @@ from pathlib import Path
 
 from handflow.errors import SetupError
 
+from .names import fitting
+
 PACKAGE = Path(__file__).parent.parent
 # Folders that systems put beside people's files: macOS into archives, others for thumbnails and what was deleted.
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"})
@@ -42,7 +44,7 @@ def replacing(file: Path) -> Iterator[Path]:
 
     Nobody sees half a file, and what was there stays until something better is whole. OSError as writing raises it.
     """
-    part = file.with_name(f".{file.name}.part")
+    part = file.with_name(fitting(f".{file.name}", ".part"))
     try:
         yield part
         os.replace(part, file)

@@ -1,7 +1,11 @@
 """The picture of a graph, as Mermaid, Graphviz or SVG text. Dashed: an input that does not drive."""
 
+import json
+import re
 from collections.abc import Mapping
 from html import escape
+
+from handflow.runtime.names import one_line
 
 from .stage import Stage
 
@@ -10,7 +14,7 @@ WIDTH, HEIGHT, GAP = 130, 44, 60  # px of a box, and between columns
 
 def mermaid(stages: Mapping[str, Stage]) -> str:
     lines = ["flowchart LR"]
-    lines += [f"  {_id(name)}[{_label(stage)}]" for name, stage in stages.items()]
+    lines += [f"  {_id(name)}[{_quoted(_label(stage))}]" for name, stage in stages.items()]
     for name, stage in stages.items():
         for number, edge in enumerate(stage.edges):
             lines.append(f"  {_id(edge.node)} {'-.->' if number else '-->'}|{edge.kind.__name__}| {_id(name)}")
@@ -19,7 +23,7 @@ def mermaid(stages: Mapping[str, Stage]) -> str:
 
 def dot(stages: Mapping[str, Stage]) -> str:
     lines = ["digraph handflow {", "  rankdir=LR; node [shape=box];"]
-    lines += [f'  "{name}" [label="{_label(stage)}"];' for name, stage in stages.items()]
+    lines += [f'  "{name}" [label={json.dumps(_label(stage), ensure_ascii=False)}];' for name, stage in stages.items()]
     for name, stage in stages.items():
         for number, edge in enumerate(stage.edges):
             style = ", style=dashed" if number else ""
@@ -80,6 +84,11 @@ def _id(name: str) -> str:
     return "n_" + name.replace("-", "_")  # Mermaid has words of its own, such as `end`
 
 
+def _quoted(label: str) -> str:
+    """A label as Mermaid reads it: as it is where it has no signs of its language."""
+    return label if re.fullmatch(r"[\w .:-]*", label) else '"' + label.replace('"', "#quot;") + '"'
+
+
 def _label(stage: Stage) -> str:
     run = stage.run.rpartition("/")[2]
-    return stage.name if run == stage.name else f"{stage.name}: {run}"
+    return stage.name if run == stage.name else one_line(f"{stage.name}: {run}")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from handflow.errors import LabelError
 from handflow.runtime.files import files_in
+from handflow.runtime.names import named, read_back, written
 
 from .coco import coco
 from .cvat import cvat
@@ -45,8 +46,8 @@ def read_file(file: Path, clip: ClipEntry | None = None) -> list[LabelledPicture
     pictures: list[LabelledPicture] = []
     for where, values in json_lines(file):
         if "clip" in values:
-            name = Path(values["clip"]).stem
-            entry = ClipEntry(file.parent / values.get("path", f"{name}.mp4"), values.get("group"))
+            name = Path(named(values["clip"])).stem
+            entry = ClipEntry(read_back(values.get("path", written(f"{name}.mp4")), file.parent), values.get("group"))
             pictures += read_file(file.parent / f"{name}.jsonl", entry)
             continue
         values = in_todays_words(values)

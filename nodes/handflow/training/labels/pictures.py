@@ -1,6 +1,7 @@
 """Labelled pictures, and sets of them."""
 
 import hashlib
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -8,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from handflow.errors import LabelError
+from handflow.runtime.names import read_back
 from handflow.training.targets import COARSE, IGNORE, KINDS, UNKNOWN, PeopleLabelled
 
 from .images import read_clip, read_image, read_once
@@ -67,10 +69,10 @@ def picture_of(line: LabelLine, where: str, file: Path, clip: ClipEntry | None =
     """The picture, or the frame of `clip`, that a line of the label file `file` is about. Raises LabelError."""
     check_line(line, where)
     if line.frame is None:
-        path = file.parent / str(line.image)
+        path = read_back(str(line.image), file.parent)
     else:
         path = clip.path if clip is not None else file.with_suffix(".mp4")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise LabelError(f"{where}: no such {'picture' if line.frame is None else 'clip'}: {path}")
     group = clip.group if clip is not None else line.group
     return LabelledPicture(
