@@ -38,7 +38,7 @@ HOME = {  # which folders or modules may import what
     "pythonosc": {"outputs.osc.encoding", "outputs.osc.decoding", "bench"},
     "zmq": {"runtime", "stages.publish"},
     "aiohttp": {"web"},
-    "ruamel": {"runtime.graph", "training.labels"},
+    "ruamel": {"runtime.graph", "training.labels", "training.recipe"},
     "matplotlib": {"training"},
     "mcap": {"recording"},
     "av": {"capture.clips", "recording.conversion", "recording.animation"},

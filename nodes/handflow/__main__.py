@@ -31,7 +31,8 @@ VERBS = {
     },
     "your own network": {
         "annotate": ("network.annotate", "a page to label the hands in clips and pictures of your own"),
-        "train": ("network.train", "trains the network on labelled pictures"),
+        "teach": ("network.teach", "labels pictures anew, as larger networks see them"),
+        "train": ("network.train", "trains the network on labelled pictures, or by a recipe"),
         "evaluate": ("network.evaluate", "scores a model on labelled pictures and clips"),
         "export": ("network.export", "writes a trained network as ONNX models"),
         "synthesize": ("network.synthesize", "renders people with labelled hands: in one's own place, or a drawn one"),

@@ -15,6 +15,10 @@ class GraphError(Exception):
         super().__init__("\n".join(self.lines))
 
 
+class RecipeError(GraphError):
+    """What is wrong with a recipe of training: `lines`, one per fault."""
+
+
 class StageError(Exception):
     """A stage that cannot be had, or is not what a stage must be: one line."""
 

@@ -12,9 +12,9 @@ import torch
 
 from handflow import SetupError
 from handflow.commands.network import train as command
-from handflow.training import train as training
+from handflow.training import progress
 from handflow.training.coarse_labels import assign_coarse
-from handflow.training.losses import focal, loss_of, parts_loss, quality
+from handflow.training.losses import focal, loss_of, quality, soft_loss
 from handflow.training.network import Network
 from handflow.training.samples.batches import made_up_prior, parse_sizes
 from handflow.training.samples.compose import TrainingSample
@@ -50,7 +50,7 @@ def test_parts_of_people_are_learned_only_where_they_are_known():
     logit = torch.zeros(1, 5, 4, 4, requires_grad=True)
     mask = torch.zeros(1, 1, 4, 4)
     mask[0, 0, 1, 2] = 1
-    parts_loss(logit, torch.rand(1, 5, 4, 4), mask).backward()
+    soft_loss(logit, torch.rand(1, 5, 4, 4), mask).backward()
     assert (logit.grad != 0).sum() == 5
     assert (logit.grad[0, :, 1, 2] != 0).all()
 
@@ -225,10 +225,10 @@ def test_training_waits_while_the_file_is_there(tmp_path, monkeypatch):
     pause = tmp_path / "PAUSE"
     pause.touch()
     waits = []
-    monkeypatch.setattr(training.time, "sleep", lambda seconds: waits.append(seconds) or pause.unlink())
-    training.wait_while_paused(str(pause))
+    monkeypatch.setattr(progress.time, "sleep", lambda seconds: waits.append(seconds) or pause.unlink())
+    progress.wait_while_paused(str(pause))
     assert len(waits) == 1
-    training.wait_while_paused("")
+    progress.wait_while_paused("")
 
 
 def test_a_stopped_run_goes_on_and_keeps_the_good_checkpoint_before(data):

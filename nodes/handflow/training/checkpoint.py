@@ -1,18 +1,23 @@
 """What `handflow train` keeps: all that a stopped run needs to go on, and what `handflow export` makes files of."""
 
+import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from handflow.errors import SetupError
 from handflow.runtime.files import replacing
 
 from .network import Network
 from .progress import draw_curves
+
+PREVIOUS = "previous.pt"  # the checkpoint before, beside the newest
 
 
 @dataclass
@@ -41,10 +46,13 @@ def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
 
 
 def resume(state: TrainingState, checkpoint: Path, device: torch.device) -> None:
-    """Goes on from a checkpoint, if there is one. Raises SetupError if it is of another network."""
-    if not checkpoint.exists():
+    """Goes on from a checkpoint, or from the one before it if it is no whole one; from the start if there is neither.
+
+    Raises SetupError if it is of another network.
+    """
+    saved = newest(checkpoint, str(device))
+    if saved is None:
         return
-    saved = read_checkpoint(checkpoint, str(device))
     if saved["network"] != state.model.settings:
         raise SetupError(
             f"{checkpoint}: expected a network of {state.model.settings}, got one of {saved['network']}; "
@@ -54,6 +62,29 @@ def resume(state: TrainingState, checkpoint: Path, device: torch.device) -> None
     state.mean.load_state_dict(saved["mean"])
     state.optimizer.load_state_dict(saved["optimizer"])
     state.step, state.spent_s, state.log = saved["step"], saved["spent"], saved["log"]
+
+
+def newest(checkpoint: Path, device: str = "cpu") -> dict[str, Any] | None:
+    """The checkpoint, or the one before it: a kill or a power cut may leave either. Raises SetupError."""
+    before = checkpoint.with_name(PREVIOUS)
+    if not checkpoint.exists():
+        return read_checkpoint(before, device) if before.exists() else None
+    try:
+        return read_checkpoint(checkpoint, device)
+    except SetupError as error:
+        if not before.exists():
+            raise
+        print(f"{error}; goes on from {before}")
+        return read_checkpoint(before, device)
+
+
+def weights_hash(weights: Mapping[str, Tensor]) -> str:
+    """SHA-256 of all weights: two trainings gave the same network to the bit if this is the same."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(weights.items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def save(state: TrainingState, out: Path, origin: dict[str, Any]) -> None:
@@ -76,7 +107,7 @@ def save(state: TrainingState, out: Path, origin: dict[str, Any]) -> None:
         with replacing(checkpoint) as part:
             torch.save(saved, part)
             if checkpoint.exists():
-                os.replace(checkpoint, out / "previous.pt")
+                os.replace(checkpoint, out / PREVIOUS)
     except (OSError, RuntimeError) as error:  # torch has its own words for a full disk
         reason = str(error).splitlines()[0][:120]
         raise SetupError(

@@ -26,7 +26,7 @@ from handflow.training.samples.pool import Pool
 from handflow.vision.model import OUTPUTS, PROFILES, Model, open_model
 from handflow.vision.model_choice import MAX_INT8_DEVIATION, deviation
 
-from .checkpoint import read_checkpoint
+from .checkpoint import read_checkpoint, weights_hash
 from .network import MULTIPLE, STRIDE, Network
 from .quantisation import describe, quantise
 
@@ -108,8 +108,11 @@ def compare(expected: Callable[[np.ndarray], Maps], model: Model, pictures: np.n
 
 def published(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings without the folders of the machine that trained."""
-    shown = {name: value for name, value in settings.items() if name != "out"}
-    return shown | ({"init": Path(shown["init"]).name} if shown.get("init") else {})
+    shown = {name: value for name, value in settings.items() if name not in ("out", "pause")}
+    shown |= {"init": Path(shown["init"]).name} if shown.get("init") else {}
+    if shown.get("teachers"):
+        shown["teachers"] = ",".join(Path(teacher).name for teacher in shown["teachers"].split(","))
+    return shown
 
 
 def commit() -> str:
@@ -124,13 +127,12 @@ def commit() -> str:
     return asked.stdout.strip() if asked.returncode == 0 else __version__
 
 
-def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] | None = None) -> list[Path]:
-    """Writes both files into `out`, checked against torch; `labels` are scored, and the scores go into the files."""
+def deployed(checkpoint: Path) -> tuple[Deployed, dict[str, str], np.ndarray]:
+    """The network of a checkpoint, what its files say of it, and its calibration pictures. Raises SetupError."""
     saved = read_checkpoint(checkpoint)
     trained = Network(**saved["network"])
     trained.load_state_dict(saved["mean"])
     network = Deployed(trained.eval(), saved["settings"].get("loss", "focal"))
-    pictures = saved["calibration"].numpy()  # (80, 3, h, w) uint8
     facts = {
         "stride": str(STRIDE),
         "multiple": str(MULTIPLE),
@@ -140,9 +142,16 @@ def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] |
         "steps": str(saved["step"]),
         "settings": json.dumps(published(saved["settings"])),
         "network": json.dumps(saved["network"]),
+        "weights": weights_hash(saved["mean"]),
         "commit": commit(),
         "version": __version__,
     }
+    return network, facts, saved["calibration"].numpy()  # (80, 3, h, w) uint8
+
+
+def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] | None = None) -> list[Path]:
+    """Writes both files into `out`, checked against torch; `labels` are scored, and the scores go into the files."""
+    network, facts, pictures = deployed(checkpoint)
 
     def make(folder: Path) -> dict[str, Path]:
         made = {"fp32": folder / f"{name}.onnx", "int8": folder / f"{name}-int8.onnx"}

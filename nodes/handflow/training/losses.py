@@ -8,7 +8,8 @@ from .settings import Settings
 
 
 def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Settings) -> dict[str, Tensor]:
-    """The parts of the loss, each already weighted: any hand, open palm, radius, offset, and people's parts.
+    """The parts of the loss, each already weighted: any hand, open palm, radius, offset, and where there
+    are such targets people's parts and what teachers see.
 
     `maps`: what the network gives; `batch`: its targets (see targets.Targets), stacked.
     """
@@ -26,12 +27,15 @@ def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Setting
     ):
         parts[name] = settings.size_weight * (wrong * weight).sum() / weight.sum().clamp(min=1)
     if "parts" in maps:
-        parts["parts"] = settings.parts_weight * parts_loss(maps["parts"], batch["parts"], batch["parts_mask"])
+        parts["parts"] = settings.parts_weight * soft_loss(maps["parts"], batch["parts"], batch["parts_mask"])
+    if "taught" in batch:
+        seen = torch.cat([maps["any"], maps["open"]], dim=1)
+        parts["teachers"] = settings.teachers_weight * soft_loss(seen, batch["taught"], batch["taught_weight"])
     return parts
 
 
-def parts_loss(logit: Tensor, heat: Tensor, mask: Tensor) -> Tensor:
-    """Quality focal loss of the maps of people's parts (B, 5, rows, columns), where they are known; per lit cell."""
+def soft_loss(logit: Tensor, heat: Tensor, mask: Tensor) -> Tensor:
+    """Quality focal loss of maps (B, c, rows, columns) that have no single centre, times the mask; per lit cell."""
     entropy = functional.binary_cross_entropy_with_logits(logit, heat, reduction="none")
     return ((heat - torch.sigmoid(logit)) ** 2 * entropy * mask).sum() / (heat * mask).sum().clamp(min=1)
 

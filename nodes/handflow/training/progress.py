@@ -1,10 +1,13 @@
-"""How a training goes, to look at: a bar on the terminal, the losses as a PNG."""
+"""How a training goes: a bar on the terminal, the losses as a PNG, and waiting while others need the processor."""
 
 import math
+import time
 from pathlib import Path
 from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+POLL_S = 1.0  # how often a paused training looks whether it may go on
 
 
 def draw_curves(log: list[dict[str, Any]], path: Path) -> None:
@@ -36,3 +39,9 @@ def progress_bar() -> Progress:
         TimeRemainingColumn(elapsed_when_finished=True),
         TextColumn("{task.fields[note]}"),
     )
+
+
+def wait_while_paused(file: str) -> None:
+    """Waits while there is a file of this name: somebody needs the processor, to measure times."""
+    while file and Path(file).exists():
+        time.sleep(POLL_S)

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
+# What the machine decides and no recipe: where files go, and on how many processors.
+OF_THE_MACHINE = ("out", "init", "pause", "save_minutes", "threads", "workers", "device")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -46,6 +49,13 @@ class Settings:
     rendered: Annotated[float, "share of samples that show rendered people, where there are any"] = 0.3
     save_minutes: Annotated[float, "a checkpoint is written every so many"] = 2.0
     pause: Annotated[str, "training waits while there is a file of this name"] = ""
+    teachers: Annotated[
+        str, "model files, FILE,FILE, whose maps of each sample are learned: ours, or MediaPipe's palm detector"
+    ] = ""
+    teachers_weight: Annotated[float, "of the loss against them"] = 1.0
+    mixing: Annotated[
+        float, "share of steps in which teachers and network look at two samples laid over each other"
+    ] = 0.25
     holdout: Annotated[float, "share of the groups kept for the validation loss"] = 0.05
     fold: Annotated[int, "which of the shares is kept: with holdout 0.05, one of twenty"] = 0
     seed: Annotated[int, "of weights and samples"] = 1

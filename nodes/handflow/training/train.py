@@ -7,7 +7,7 @@ Stopped runs go on where they were when the command is given again.
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +18,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from handflow.errors import SetupError
-from handflow.training.labels.data import read_labels
-from handflow.training.labels.pictures import fingerprint, split
+from handflow.training.labels.pictures import LabelledPicture, fingerprint, split
 from handflow.training.samples.batches import Batch, Batches, make_batch
 from handflow.training.samples.compose import calibration_pictures
 from handflow.training.samples.pool import Pool
+from handflow.training.teaching.matching import teachers_of
 from handflow.vision.model import model_path
 
 from .checkpoint import TrainingState, last_good, resume, save
@@ -30,24 +30,26 @@ from .coarse_labels import assign_coarse
 from .initial_weights import begin_from
 from .losses import loss_of
 from .network import Network
-from .progress import progress_bar
+from .progress import progress_bar, wait_while_paused
 from .settings import Settings
 
 LOG_STEPS = 100
 WARM_UP_STEPS = 200  # in which the learning rate rises from nothing
-POLL_S = 1.0  # how often a paused training looks whether it may go on
 PAUSE_S = 5.0  # a step that took longer was stopped or lay in a sleeping laptop: that is no training time
 
 
-def train(data: list[str], settings: Settings) -> None:
-    """Trains on the labels in `data` until the time or the steps of `settings` are over. Raises SetupError."""
+def train(pictures: list[LabelledPicture], settings: Settings, shares: Mapping[str, float] | None = None) -> None:
+    """Trains on labelled pictures until the time or the steps of `settings` are over. Raises SetupError.
+
+    `shares`: how often each of a recipe's data sets is drawn, by name.
+    """
     out = Path(settings.out)
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
     cv2.setNumThreads(1)
 
-    dataset = read_dataset(data, settings)
+    dataset = parted(pictures, settings, shares)
     device = torch.device(best_device() if settings.device == "auto" else settings.device)
     state = make_state(settings, dataset.calibration, device)
     resume(state, out / "checkpoint.pt", device)
@@ -58,6 +60,9 @@ def train(data: list[str], settings: Settings) -> None:
         "calibration": dataset.calibration,
     }
 
+    if settings.teachers and settings.loss.startswith("mse"):
+        raise SetupError(f"--teachers: expected a loss whose maps are probabilities, got --loss={settings.loss}")
+    teachers_of(settings.teachers)
     batches = endless_batches(dataset.pool, settings, state.step)
     sums: dict[str, float] = {}  # of each part of the loss since it was logged last
     logged, saved_s = state.step, time.monotonic()
@@ -98,15 +103,14 @@ class Dataset(NamedTuple):
     pictures: int  # how many, held out or not
 
 
-def read_dataset(data: list[str], settings: Settings) -> Dataset:
-    """The labels in `data`, parted into training and validation. Raises SetupError."""
-    pictures = read_labels(data)
+def parted(pictures: list[LabelledPicture], settings: Settings, shares: Mapping[str, float] | None) -> Dataset:
+    """The pictures, parted into training and validation. Raises SetupError."""
     training, held = split(pictures, settings.holdout, settings.fold)
     if not any(p.hands.any() for p in training):
-        raise SetupError(f"{', '.join(data)}: no picture with a hand is left to train on")
-    pool = Pool(training, settings.rendered)
+        raise SetupError("expected labelled hands to train on; no picture with a hand is left")
+    pool = Pool(training, settings.rendered, shares)
     calibration = torch.from_numpy(calibration_pictures(pool, settings.seed))
-    kept = Pool(held, settings.rendered) if len(held) > 20 else None
+    kept = Pool(held, settings.rendered, shares) if len(held) > 20 else None
     validation = [make_batch(kept, settings, -n - 1) for n in range(8)] if kept else []
     return Dataset(pool, validation, calibration, fingerprint(pictures), len(pictures))
 
@@ -151,12 +155,6 @@ def endless_batches(pool: Pool, settings: Settings, first: int) -> Iterator[Batc
 def to_device(batch: Batch, device: torch.device) -> Batch:
     """The batch where the network is."""
     return {name: tensor.to(device) for name, tensor in batch.items()}
-
-
-def wait_while_paused(file: str) -> None:
-    """Waits while there is a file of this name: somebody needs the processor, to measure times."""
-    while file and Path(file).exists():
-        time.sleep(POLL_S)
 
 
 def share_done(state: TrainingState, settings: Settings) -> float:

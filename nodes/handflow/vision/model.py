@@ -121,6 +121,21 @@ def open_model(path: Path, threads: int = 1, size: tuple[int, int] | None = None
 
     `size`: the only one (width, height) that it will be shown pictures at, which makes it 3 % quicker.
     """
+    # By its bytes: a name that is no UTF-8 is more than onnxruntime takes.
+    session = open_session(path.read_bytes(), path, threads, size)
+    metadata = session.get_modelmeta().custom_metadata_map
+    outputs = [output.name for output in session.get_outputs()]
+    inputs = [(i.name, i.type) for i in session.get_inputs()]
+    if not METADATA.issubset(metadata) or outputs != OUTPUTS or inputs not in INPUTS:
+        raise SetupError(
+            f"model: {path} is an ONNX file but not a model of handflow's: expected outputs {', '.join(OUTPUTS)} and "
+            f"metadata {', '.join(sorted(METADATA))}, got outputs {', '.join(outputs)}; `handflow export` makes one"
+        )
+    return Model(session, path, metadata)
+
+
+def open_session(content: bytes, path: Path, threads: int = 1, size: tuple[int, int] | None = None) -> Any:
+    """The onnxruntime.InferenceSession of the `content` of an ONNX file, whosever network it is. Raises SetupError."""
     # Here, for it takes 0.1 s that `handflow check` need not spend.
     import onnxruntime
 
@@ -133,18 +148,8 @@ def open_model(path: Path, threads: int = 1, size: tuple[int, int] | None = None
     for name, pixels in zip(("width", "height"), size or (), strict=False):
         options.add_free_dimension_override_by_name(name, pixels)
     try:
-        # By its bytes: a name that is no UTF-8 is more than it takes.
-        session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # onnxruntime's errors have no base of their own.
         reason = str(error).splitlines()[0].split(" : ")[-1][:120]
         raise SetupError(f"model: {path} is not an ONNX file that onnxruntime can open ({reason})") from None
-    metadata = session.get_modelmeta().custom_metadata_map
-    outputs = [output.name for output in session.get_outputs()]
-    inputs = [(i.name, i.type) for i in session.get_inputs()]
-    if not METADATA.issubset(metadata) or outputs != OUTPUTS or inputs not in INPUTS:
-        raise SetupError(
-            f"model: {path} is an ONNX file but not a model of handflow's: expected outputs {', '.join(OUTPUTS)} and "
-            f"metadata {', '.join(sorted(METADATA))}, got outputs {', '.join(outputs)}; `handflow export` makes one"
-        )
-    return Model(session, path, metadata)

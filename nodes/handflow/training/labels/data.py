@@ -25,9 +25,7 @@ def read_labels(paths: Iterable[Path | str]) -> list[LabelledPicture]:
         if not path.is_dir():
             pictures += read_file(path)
             continue
-        files = files_in(path, "*.jsonl")
-        if (path / "clips" / "clips.jsonl").exists():
-            files.append(path / "clips" / "clips.jsonl")
+        files = label_files(path)
         found = [picture for file in files for picture in read_file(file)]
         found += [] if files else [picture_of(*foreign) for foreign in read_folder(path)]
         if not found:
@@ -37,6 +35,14 @@ def read_labels(paths: Iterable[Path | str]) -> list[LabelledPicture]:
     if not pictures:
         raise LabelError(f"{', '.join(map(str, paths))}: no labelled pictures found")
     return pictures
+
+
+def label_files(path: Path) -> list[Path]:
+    """A label file itself; or a folder's label files of our own, with its list of clips."""
+    if not path.is_dir():
+        return [path]
+    clips = path / "clips" / "clips.jsonl"
+    return files_in(path, "*.jsonl") + ([clips] if clips.exists() else [])
 
 
 def read_file(file: Path, clip: ClipEntry | None = None) -> list[LabelledPicture]:

@@ -14,8 +14,8 @@ faces the camera), other, unknown, or ignore (a region in which nothing counts).
     coarse       true: the box is off by up to half a hand, as one guessed from a person's joints; of unknown hands
     landmarks    21 points [x, y] on the hand, by which it is cut out of its background
     id           which hand of the clip it is
-    labelled_by  where the box is from: eye, model, flow (propagated from another frame), class (another program) or
-                 render (a rendered picture, whose truth is known)
+    labelled_by  where the box is from: eye, model, flow (propagated from another frame), class (another program),
+                 render (a rendered picture, whose truth is known) or teacher (`handflow teach`)
     kind_by      where the kind is from
     lost         true: optical flow lost it here, and nobody has corrected it yet
 

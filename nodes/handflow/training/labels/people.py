@@ -1,6 +1,8 @@
 """People in a label line, for the heads that only training has: where each is, and where their joints are."""
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,19 @@ def person_of_keypoints(box: list[float], keypoints: list[list[float]]) -> Perso
     if (face := points[COCO_HEAD][points[COCO_HEAD, 2] > 0]).size:
         joints["head"] = np.append(face[:, :2].mean(axis=0), face[:, 2].max())
     return PersonLabel(box, {name: [*p[:2].tolist(), int(p[2] > 1)] for name, p in joints.items() if p[2] > 0})
+
+
+def read_keypoints(file: Path) -> dict[str, list[PersonLabel]]:
+    """The people of a file [{"image", "people": [{"box", "keypoints"}]}], by picture. Raises LabelError."""
+    try:
+        given = json.loads(file.read_text("utf-8"))
+        return {
+            each["image"]: [person_of_keypoints(person["box"], person["keypoints"]) for person in each["people"]]
+            for each in given
+        }
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        expected = '[{"image", "people": [{"box", "keypoints": 17 of [x, y, v]}]}]'
+        raise LabelError(f"{file}: expected {expected} ({type(error).__name__} {error})") from None
 
 
 def _parse_person(values: dict[str, Any], where: str) -> PersonLabel:

@@ -12,13 +12,15 @@ from handflow.errors import SetupError
 from handflow.training.network import MULTIPLE, STRIDE
 from handflow.training.settings import Settings
 from handflow.training.targets import IGNORE, draw_parts, draw_targets
+from handflow.training.teaching.matching import taught_maps
 from handflow.vision.prior import blobs
 
 from .compose import TrainingSample, compose
 from .pool import Pool
 
 # image (B, 3, h, w), the maps of targets.Targets (B, c, h/4, w/4), coarse (k, 4); where the settings ask for them also
-# prior (B, 1, h/4, w/4), and parts (B, 5, h/8, w/8) with parts_mask (B, 1, h/8, w/8).
+# prior (B, 1, h/4, w/4), parts (B, 5, h/8, w/8) with parts_mask (B, 1, h/8, w/8), and what teachers see, taught with
+# taught_weight (B, 2, h/4, w/4).
 Batch = dict[str, Tensor]
 HOW_OFTEN = (0.45, 0.25, 0.15, 0.15)  # a batch has the first, second … of its sizes
 
@@ -71,7 +73,19 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
         whole["parts"], whole["parts_mask"] = part_maps(samples, columns // 2, rows // 2)
     if settings.prior:
         whole["prior"] = np.stack([made_up_prior(rng, s, columns, rows) for s in samples])
+    if settings.teachers:
+        if rng.random() < settings.mixing:
+            whole.update(mixed(rng, whole))
+        whole["taught"], whole["taught_weight"] = taught_maps(whole["image"], settings.teachers)
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in whole.items()}
+
+
+def mixed(rng: np.random.Generator, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Each sample laid over the next one (mixup, arXiv 1710.09412); labels no longer count, what teachers see does."""
+    share = rng.uniform(0, 0.5, (len(batch["image"]), 1, 1, 1)).astype(np.float32)
+    image = batch["image"] * (1 - share) + np.roll(batch["image"], 1, axis=0) * share
+    changed = {name: np.zeros_like(batch[name]) for name in sorted(batch.keys() & {"mask", "weight", "parts_mask"})}
+    return changed | {"image": image.astype(np.uint8), "coarse": batch["coarse"][:0]}
 
 
 def part_maps(samples: list[TrainingSample], columns: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
