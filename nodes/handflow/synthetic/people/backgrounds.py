@@ -1,7 +1,7 @@
 """Empty places for people to stand in: one's own pictures, panoramas, or drawn squares; each with camera and light."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, Protocol
 
 import cv2
@@ -11,7 +11,7 @@ from . import lights
 from .bodies.geometry import UP, rotation
 from .camera import PinholeCamera
 from .lights import Lighting
-from .sensor import SensorLook, measured_noise, measured_softness
+from .sensor import SensorLook, drawn_exposure_s, measured_noise, measured_softness
 from .squares import Place, draw_place
 
 Standpoint = Literal["square", "street", "ceiling"]
@@ -25,6 +25,7 @@ STANDPOINTS: dict[Standpoint, float] = {"square": 0.45, "street": 0.4, "ceiling"
 CONDITIONS = {"day": 0.38, "overcast": 0.2, "night": 0.14, "rain": 0.1, "infrared": 0.09, "stage": 0.09}
 LONGEST_PX = 1280  # of a finished picture
 FINER = 1.5  # drawn places are drawn so much larger than they are finished
+GROUND_ALBEDO = 0.28
 MEASURED = 8  # pictures by which a camera's noise and softness are measured
 STEEP_RAD = 0.8  # a camera that looks down by more than this hangs on a ceiling or a mast
 LEVEL_RAD = 0.03  # how far from level people hold a camera
@@ -41,8 +42,7 @@ class EmptyView:
     standpoint: Standpoint
     group: str  # the place's name
     gain: float = 1.0
-    own: bool = False  # a picture with its camera's noise in it; people take on its brightness
-    lit_from: float = 1.0  # how bright people are against it, where it is one's own
+    own: bool = False  # a picture with its camera's softness and noise in it
     region: np.ndarray | None = field(default=None)  # (n, 3) corners on the ground of the part that matters
     bounds: np.ndarray | None = field(default=None)  # (n, 3) corners within which people are
     condition: str = "day"
@@ -109,7 +109,7 @@ def lighting(rng: np.random.Generator, condition: str) -> tuple[Lighting, float]
 def look_of(rng: np.random.Generator, condition: str) -> SensorLook:
     look = SensorLook.random(rng, dark=condition in ("night", "infrared", "stage"))
     rain = float(rng.uniform(0.3, 1)) if condition == "rain" else 0.0
-    return SensorLook(look.softness_px, look.noise, look.quality, condition == "infrared", rain, look.shake_px)
+    return replace(look, infrared=condition == "infrared", rain=rain)
 
 
 class DrawnSquares:
@@ -239,15 +239,19 @@ class OwnPictures:
         if self.camera is not None and camera.down_rad > STEEP_RAD:
             standpoint = "ceiling"
         empty = _as_float(image, size)
+        softness_px = self.softness_px * size[0] / image.shape[1]
+        light = self._light(rng, empty)
+        # People are lit as the ground is, which is about as dark as asphalt and slabs are.
+        ground = float(np.median(empty[size[1] * 2 // 5 :] ** 2))
         return EmptyView(
             picture=empty,
             camera=camera,
-            light=self._light(rng, empty),
-            look=SensorLook(self.softness_px * size[0] / image.shape[1], self.noise),
+            light=light,
+            look=SensorLook(softness_px, self.noise, exposure_s=drawn_exposure_s(rng)),
             standpoint=standpoint,
             group=picture.name,
             own=True,
-            lit_from=float(rng.uniform(0.6, 1.2)),
+            gain=float(rng.uniform(0.85, 1.45)) * ground / (GROUND_ALBEDO * float(light.brightness().mean())),
             region=self.region,
         )
 

@@ -48,7 +48,7 @@ def under_sky(
     colours = np.concatenate([sun_colour[None], share[:, None] * sky / share.sum()])
     bounced = ground * (sun_colour * max(sun[1], 0) + sky)
     return Lighting(
-        np.concatenate([sun[None], ways]), colours, np.stack([0.12 * sky + 0.3 * bounced, 0.08 * sky - 0.2 * bounced])
+        np.concatenate([sun[None], ways]), colours, np.stack([0.25 * sky + 0.5 * bounced, 0.1 * sky - 0.25 * bounced])
     )
 
 

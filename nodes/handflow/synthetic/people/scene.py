@@ -10,7 +10,7 @@ from .backgrounds import Backgrounds, EmptyView
 from .composite import composed
 from .parts import PartsList
 from .renderer import PeopleRenderer
-from .strangers import THING_OWNER, PlacedPerson, Stranger, Wish, gather, scenery
+from .strangers import THING_OWNER, Stranger, Wish, gather, scenery
 from .truth import TrueLabels, labels_of
 
 FPS = 30
@@ -45,7 +45,7 @@ class SceneRenderer:
         """The frames of a clip in which they walk and wave; hands have ids."""
         rng = np.random.default_rng(key)
         view = self.backgrounds.view(rng)
-        strangers = gather(rng, key, self.cast, view, Wish(empty=empty, seconds=seconds))
+        strangers = gather(rng, key, self.cast, view, Wish(empty=empty, clip=True))
         things = int(rng.integers(1, 6)) if empty else int(rng.integers(0, 3))
         for number in range(round(seconds * FPS)):
             frame_rng = np.random.default_rng([*key, number, 1])
@@ -67,24 +67,18 @@ class SceneRenderer:
         # Of a clip each frame has the same things and the same haze.
         still = np.random.default_rng([*key, 5])
         seconds = t if number is not None else 0.0
-        people = [self._placed(stranger, parts, t, number, view) for stranger in strangers]
-        for solid in scenery(still, view, things, seconds):
+        people = [stranger.add_to(parts, t, view.camera.eye) for stranger in strangers]
+        for solid in scenery(still, view, strangers, things, seconds):
             parts.add_solid(solid, THING_OWNER)
         if not parts:
-            return RenderedPicture(composed(rng, view, background, None, []), TrueLabels(), view.group, view.condition)
+            return RenderedPicture(
+                composed(still, rng, view, background, None, []), TrueLabels(), view.group, view.condition
+            )
         haze = background[: len(background) // 2].mean(axis=(0, 1)) ** 2
         thick = float(still.choice(HAZE)) if not view.own else 0.0
         drawn = self.renderer.draw(view.camera, parts.drawn(), view.light, view.gain, haze, thick)
         scale = view.size[0] / view.camera.size[0]
         labels = labels_of(drawn, view.camera, people, scale, ids=number is not None)
-        return RenderedPicture(composed(rng, view, background, drawn, people), labels, view.group, view.condition)
-
-    def _placed(
-        self, stranger: Stranger, parts: PartsList, t: float, number: int | None, view: EmptyView
-    ) -> PlacedPerson:
-        """Of a still, people are where they were put, at some moment of what they do."""
-        if number is None:
-            walked = stranger.speed_m_s * t
-            way = np.array([np.sin(stranger.heading_rad), 0, np.cos(stranger.heading_rad)])
-            stranger.position = stranger.position - walked * way
-        return stranger.add_to(parts, t, view.camera.eye)
+        return RenderedPicture(
+            composed(still, rng, view, background, drawn, people), labels, view.group, view.condition
+        )

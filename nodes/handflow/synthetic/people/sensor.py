@@ -20,6 +20,7 @@ class SensorLook:
     infrared: bool = False
     rain: float = 0.0  # 0..1
     shake_px: float = 0.0
+    exposure_s: float = 1 / 60
 
     @classmethod
     def random(cls, rng: np.random.Generator, dark: bool = False) -> "SensorLook":
@@ -28,7 +29,13 @@ class SensorLook:
             noise=float(rng.choice([0.015, 0.03, 0.05] if dark else [0.003, 0.008, 0.02])),
             quality=int(rng.integers(40, 90)) if rng.random() < 0.5 else 0,
             shake_px=float(rng.uniform(1.5, 5)) if rng.random() < 0.1 else 0.0,
+            exposure_s=drawn_exposure_s(rng, dark),
         )
+
+
+def drawn_exposure_s(rng: np.random.Generator, dark: bool = False) -> float:
+    """How long a shutter is open; longer in the dark."""
+    return float(np.exp(rng.uniform(*np.log((1 / 60, 1 / 20) if dark else (1 / 250, 1 / 30)))))
 
 
 def measured_noise(image: np.ndarray) -> float:

@@ -119,8 +119,9 @@ def _ground(place: Place, ray: np.ndarray, distance: np.ndarray, noise: np.ndarr
     u, v = ray[0] * distance, ray[2] * distance
     rough = 1 + 0.09 * _sample(noise, u, v, 7.3) + 0.06 * _sample(noise, u, v, 41.0)
     if place.pattern == "lawn":
-        green = np.array([0.12, 0.24, 0.06])
-        return green * (0.75 + 0.2 * _sample(noise, u, v, 2.1)[:, None]).clip(0.2, 2) * rough[:, None]
+        green = np.array([0.09, 0.14, 0.04], np.float32)
+        blades = 0.85 + 0.12 * _sample(noise, u, v, 2.1) + 0.12 * _sample(noise, u, v, 0.6)
+        return green * blades.clip(0.2, 2)[:, None] * rough[:, None]
     shade = place.ground * rough[:, None]
     if place.pattern == "slabs":
         a, b = u / place.slab_m, v / place.slab_m
@@ -149,6 +150,8 @@ def _walls(
         np.abs(b - np.floor(b) - 0.5) < facade.share[1] / 2
     )
     rough = 1 + 0.07 * _sample(noise, along, up, 5.1) + 0.03 * _sample(noise, along, up, 33.0)
+    # A ledge under each storey, and a darker plinth.
+    rough *= 1 + 0.25 * (np.abs(b - np.round(b)) < 0.035) - 0.3 * (up < 0.7)
     # Walls that face the sun are brighter.
     sun, strength = light.directions[0], light.colours[0]
     facing = np.where(side_wall, np.maximum(-np.sign(ray[0]) * sun[0], 0), np.maximum(-np.sign(ray[2]) * sun[2], 0))

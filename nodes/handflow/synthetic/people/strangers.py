@@ -1,5 +1,6 @@
 """Who is in a picture, where they stand, and what they do there."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from .bodies.body import BodyModel
 from .bodies.geometry import UP, rotation, unit
 from .bodies.skeleton import INDEX, SIDES
 from .movement.arm_kinds import ARM_KINDS
-from .movement.movement import Legs, Movement
+from .movement.movement import Legs, Moment, Movement
 from .parts import PartsList, Solid
 
 HAND_M = 0.19  # an adult's, to the fingertips
@@ -27,6 +28,9 @@ NUMBERS: dict[Standpoint, tuple[list[tuple[float, float]], list[float]]] = {
     "ceiling": ([(0, 1.4), (1.0, 2.3), (2.0, 2.8)], [0.45, 0.4, 0.15]),
 }
 LIVELY: dict[Standpoint, list[float]] = {"street": [0.3, 1, 4], "square": [0.5, 4, 15], "ceiling": [0.5, 4, 12]}
+VELOCITY_S = 0.01  # over which a hand's velocity is taken
+TURN_M = 0.7  # in which somebody who walks turns round
+WAYS_M = (5.0, 25.0)
 WORDS = {"L": "left", "R": "right"}
 GLOVES = 0.07  # share of people
 STONE = ((0.45, 0.44, 0.4), (0.12, 0.13, 0.11), (0.2, 0.14, 0.07), (0.75, 0.74, 0.72), (0.55, 0.4, 0.32))
@@ -40,7 +44,7 @@ class PlacedHand(NamedTuple):
     flat: float  # how far the most bent finger is from straight
     palm_deg: float  # between the palm and the way to the camera
     kind: str  # of ARM_KINDS
-    moving: bool
+    velocity: np.ndarray  # (3,) metres a second
 
 
 class PlacedPerson(NamedTuple):
@@ -53,6 +57,14 @@ class PlacedPerson(NamedTuple):
     thing: bool  # a statue or a dummy
 
 
+class Whereabouts(NamedTuple):
+    """Where somebody is at a moment."""
+
+    position: np.ndarray  # (3,)
+    heading_rad: float
+    walked_m: float
+
+
 @dataclass
 class Stranger:
     """Somebody who stands, walks or sits somewhere."""
@@ -60,9 +72,10 @@ class Stranger:
     number: int
     body: BodyModel
     movement: Movement
-    position: np.ndarray  # (3,) on the ground, at the middle of the time
+    position: np.ndarray  # (3,) on the ground, in the middle of their way
     heading_rad: float  # 0: towards +z
     speed_m_s: float
+    way_m: float  # how far they walk before they turn; 0 in a still
     seats: list[Solid]  # in their frame
     thing: bool = False  # a statue or a dummy
     empty_handed: bool = False
@@ -73,16 +86,25 @@ class Stranger:
             return THING_OWNER, THING_OWNER, THING_OWNER
         return BODY_OWNER + self.number, 2 * self.number + 1, 2 * self.number + 2
 
-    def at(self, t: float) -> tuple[np.ndarray, float]:
-        """Where they are at `t` seconds, and how far they have walked."""
+    def at(self, t: float) -> Whereabouts:
+        """Where they are at `t` seconds."""
         walked = self.speed_m_s * t
-        return self.position + walked * np.array([np.sin(self.heading_rad), 0, np.cos(self.heading_rad)]), walked
+        if not self.way_m:
+            return Whereabouts(self.position, self.heading_rad, walked)
+        # They begin anywhere on their way, walk to its end, turn, and come back.
+        legs, along = divmod(walked + self.movement.phase / (2 * np.pi) * self.way_m, self.way_m)
+        turning = np.clip((along - self.way_m) / TURN_M + 1, 0, 1)
+        heading = self.heading_rad + np.pi * (legs + turning**2 * (3 - 2 * turning))
+        ahead = along - self.way_m / 2 if legs % 2 == 0 else self.way_m / 2 - along
+        way = np.array([np.sin(self.heading_rad), 0, np.cos(self.heading_rad)])
+        return Whereabouts(self.position + ahead * way, float(heading), walked)
 
     def add_to(self, parts: PartsList, t: float, eye: np.ndarray) -> PlacedPerson:
         """Adds the person, what they hold and what they sit on, as they are at `t`."""
-        position, walked = self.at(t)
-        turn = rotation(UP, self.heading_rad)
+        position, heading, walked = self.at(t)
+        turn = rotation(UP, heading)
         moment = self.movement.at(t, walked, turn.T @ unit(eye - position - 1.4 * UP))
+        now, later = self._knuckles(t, eye, moment), self._knuckles(t + VELOCITY_S, eye)
         posed = self.body.posed(moment.rotations, float(np.linalg.norm(eye - position)))
         world = parts.add_body(posed, turn, position, self.owners)
         joints = posed.joints @ turn.T + position
@@ -99,7 +121,8 @@ class Stranger:
             angle = np.degrees(np.arccos(np.clip(palm @ unit(eye - wrist), -1, 1)))
             vertices = world[posed.mesh.hand == index + 1]
             owner = self.owners[index + 1]
-            hands.append(PlacedHand(owner, vertices, hand.flat, float(angle), kind, moment.moving[index]))
+            velocity = (later[index] - now[index]) / VELOCITY_S
+            hands.append(PlacedHand(owner, vertices, hand.flat, float(angle), kind, velocity))
             holds = ARM_KINDS[kind].holds
             if holds and not self.empty_handed and not (ARM_KINDS[kind].both and side == "L"):
                 for solid in props.held(rng, holds, wrist, turn @ hand.along, palm, scale):
@@ -108,13 +131,22 @@ class Stranger:
             parts.add_solid(solid.moved(turn, position), THING_OWNER)
         return PlacedPerson(self.number, self.owners, named, hands, self.thing)
 
+    def _knuckles(self, t: float, eye: np.ndarray, moment: Moment | None = None) -> np.ndarray:
+        """Where the middle knuckles are, (2, 3), but for how high the body is lifted."""
+        position, heading, walked = self.at(t)
+        turn = rotation(UP, heading)
+        moment = moment or self.movement.at(t, walked, turn.T @ unit(eye - position - 1.4 * UP))
+        joints = self.body.skeleton.posed(moment.rotations, np.zeros(3))[1]
+        tips = [joints[INDEX[f"finger3-1.{side}"]] for side in SIDES]
+        return np.stack(tips) @ turn.T + position
+
 
 @dataclass(frozen=True)
 class Wish:
     """What a scene is to be like."""
 
     empty: bool = False  # nobody who shows a hand
-    seconds: float = 0.0  # of a clip; a still is 0
+    clip: bool = False  # they walk to and fro
 
 
 def gather(rng: np.random.Generator, key: list[int], cast: Cast, view: EmptyView, wish: Wish) -> list[Stranger]:
@@ -163,8 +195,9 @@ def _stranger(
     if legs == "walk":
         speed = float(rng.uniform(0.8, 1.6)) * body.skeleton.hip_m / 0.92
     seats = props.seat(rng, _seat_m(body), wheels) if legs == "sit" else []
-    placed = position - speed * wish.seconds / 2 * np.array([np.sin(heading), 0, np.cos(heading)])
-    return Stranger(number, body, movement, placed, float(heading), speed, seats, thing, thing or wish.empty)
+    way_m = float(rng.uniform(*WAYS_M)) if speed and wish.clip else 0.0
+    empty = thing or wish.empty
+    return Stranger(number, body, movement, position, float(heading), speed, way_m, seats, thing, empty)
 
 
 def _legs(rng: np.random.Generator) -> Legs:
@@ -177,7 +210,9 @@ def _seat_m(body: BodyModel) -> float:
     return float(body.skeleton.head_of("lowerleg01.L")[1]) + 0.04
 
 
-def positions(rng: np.random.Generator, view: EmptyView, count: int) -> list[np.ndarray]:
+def positions(
+    rng: np.random.Generator, view: EmptyView, count: int, taken: Sequence[np.ndarray] = ()
+) -> list[np.ndarray]:
     """Where on the ground `count` people stand: in sight, apart, with hands of the sizes that the view asks for."""
     camera = view.camera
     height = float(camera.eye[1])
@@ -204,7 +239,7 @@ def positions(rng: np.random.Generator, view: EmptyView, count: int) -> list[np.
     for position in tried[good]:
         if len(chosen) == count:
             break
-        if all(np.linalg.norm(position - other) > APART_M for other in chosen):
+        if all(np.linalg.norm(position - other) > APART_M for other in (*chosen, *taken)):
             chosen.append(position)
     return chosen
 
@@ -217,10 +252,12 @@ def within(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
     return (turns >= 0).all(axis=1) | (turns <= 0).all(axis=1)
 
 
-def scenery(rng: np.random.Generator, view: EmptyView, count: int, t: float = 0.0) -> list[Solid]:
-    """Things on the ground, `count` of them; some move with `t`."""
+def scenery(
+    rng: np.random.Generator, view: EmptyView, strangers: Sequence[Stranger], count: int, t: float
+) -> list[Solid]:
+    """Things on the ground, `count` of them, where nobody stands; some move with `t`."""
     found = []
-    for position in positions(rng, view, count):
+    for position in positions(rng, view, count, [stranger.position for stranger in strangers]):
         make, nearest_m = props.SCENERY[int(rng.integers(len(props.SCENERY)))]
         away = float(np.linalg.norm(position))
         position = position * max(1.0, nearest_m / max(away, 0.1))

@@ -15,6 +15,7 @@ from .mesh import SkinnedMesh, part
 from .skeleton import BONES, INDEX, Skeleton
 from .textures import TextureStack
 
+CHILDREN = 0.25  # share of these people; avatars are adults
 METRES = 0.1  # MakeHuman counts decimetres
 DESCENTS = ("african", "asian", "caucasian")
 HAIR_COLOURS = (
@@ -37,7 +38,7 @@ class Build(NamedTuple):
 
     @classmethod
     def random(cls, rng: np.random.Generator) -> "Build":
-        child = rng.random() < 0.12
+        child = rng.random() < CHILDREN
         age = rng.uniform(0.2, 0.42) if child else rng.choice([rng.uniform(0.5, 0.7), rng.uniform(0.5, 0.97)])
         muscle, weight, height = np.clip(rng.normal(0.5, 0.18, 3), 0.1, 0.95).tolist()
         male = float(np.clip((rng.random() < 0.5) + rng.normal(0, 0.06), 0, 1))

@@ -22,7 +22,6 @@ class Moment(NamedTuple):
     rotations: Rotations
     hands: dict[str, PosedHand]  # by side
     kinds: tuple[str, str]  # what left and right arm do: of ARM_KINDS
-    moving: tuple[bool, bool]  # whether they are waved
 
 
 class Movement:
@@ -66,8 +65,7 @@ class Movement:
             )
             hands[side] = pose_arm(self.body.skeleton, side, chest, between(first, second, share, sign), rotations)
         pose_legs(self.stance, phase, rotations)
-        moving = postures[0].wave_rad > 0, postures[1].wave_rad > 0
-        return Moment(rotations, hands, kinds, moving)
+        return Moment(rotations, hands, kinds)
 
     def _draw(self, slot: int, camera: tuple[float, ...]) -> tuple[tuple[str, str], list[ArmPosture]]:
         rng = np.random.default_rng([*self.key, slot + 1000])
