@@ -33,7 +33,7 @@ def test_people_stand_apart_in_sight_with_hands_of_the_size_asked_for(standpoint
     found = np.array(positions(np.random.default_rng(1), seen, 6))
     assert len(found) >= 4
     assert found[:, 1] == pytest.approx(0)
-    pixels, depth = seen.camera.project(found + [0, 1.2, 0])
+    pixels, depth = seen.camera.project(found + np.array([0, 1.2, 0]))
     assert ((pixels > 0) & (pixels < (640, 360))).all()
     assert (0.19 * 0.8 / depth).max() < 0.2
     apart = np.linalg.norm(found[:, None] - found, axis=2) + 9 * np.eye(len(found))

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from .backgrounds import EmptyView, tone
-from .renderer import Drawn
+from .drawn import Drawn
 from .sensor import motion_blur, noisy, seen
 from .strangers import PlacedPerson
 

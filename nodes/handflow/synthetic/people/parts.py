@@ -8,7 +8,7 @@ import numpy as np
 from .bodies.body import PosedBody
 from .bodies.geometry import UP, axes, unit, vertex_normals
 from .bodies.mesh import Colour
-from .renderer import FIELDS, DrawnParts
+from .drawn import FIELDS, DrawnParts
 
 Lengths = Sequence[float] | np.ndarray
 BOX = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)

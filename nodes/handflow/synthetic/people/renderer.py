@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import moderngl
 import numpy as np
@@ -11,33 +11,15 @@ from handflow.errors import SetupError
 
 from .bodies.geometry import UP, unit
 from .camera import PinholeCamera
+from .drawn import FIELDS, Drawn, DrawnParts
 from .lights import LIGHTS, Lighting
 from .shaders import COLOUR, GROUND, OWNER, SHADOW
 
-# What a vertex has, and how many numbers that is.
-FIELDS = {"position": 3, "normal": 3, "uv": 2, "layer": 1, "tint": 4, "skin": 1, "owner": 1}
 SHADOW_PX = 768
 SAMPLES = 4
 GROUND_M = 80.0  # how far around the camera shadows fall
 GROUND_COARSE = 4  # the shadow on the ground is drawn this much smaller
 SOFTWARE = "drawing needs OpenGL; without a GPU: apt-get install libegl1 libgl1-mesa-dri"
-
-
-class DrawnParts(NamedTuple):
-    """Everything to draw: arrays of all vertices, and triangles (m, 3)."""
-
-    vertices: dict[str, np.ndarray]  # by FIELDS
-    triangles: np.ndarray
-    hands: np.ndarray  # the triangles of hands alone
-
-
-class Drawn(NamedTuple):
-    """A drawn picture; arrays of (height, width, ...)."""
-
-    colour: np.ndarray  # (h, w, 4) uint8 RGBA
-    owners: np.ndarray  # (h, w) int32: whose each pixel is, 0 nobody's
-    hands: np.ndarray  # the same with nothing but hands, as if nothing hid them
-    shadow: np.ndarray  # (h / 4, w / 4, 3) 0..1: how much of its light the ground keeps
 
 
 class PeopleRenderer:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .camera import PinholeCamera
-from .renderer import Drawn
+from .drawn import Drawn
 from .strangers import PlacedHand, PlacedPerson
 
 # An open palm that faces the camera: no finger bent over this, and the palm no farther away from it (degrees).
