@@ -1,49 +1,24 @@
 """Clips with flipped bits, holes and cut ends: all that FFmpeg decodes comes out, or a line says that some is missing.
 
-More tries than a test has: python tests/capture/test_damaged_clips.py 10000
+More tries than a test has: PYTHONPATH=tests python tests/capture/test_damaged_clips.py 10000
 """
 
 import random
 import sys
 import tempfile
 import time
-from fractions import Fraction
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
+from support.pictures import FORMATS, write_clip
 
 from handflow.capture.files import read_frames
 from handflow.errors import SetupError
 
-FRAMES, FPS = 30, 10
-# Ending -> encoder and its pixels.
-FORMATS = {
-    ".mp4": ("libx264", "yuv420p"),
-    ".mkv": ("libx264", "yuv420p"),
-    ".avi": ("mpeg4", "yuv420p"),
-    ".mjpeg": ("mjpeg", "yuvj420p"),
-}
 SILENT_SHARE = 0.02  # of what can be decoded may be missing without a line
 LONGEST_S = 10.0
 TRIES = 300
-
-
-def write_clip(file: Path, frames: int = FRAMES) -> bytes:
-    """A small clip whose frames grow brighter; a key frame every ten, as cameras have it."""
-    encoder, pixels = FORMATS[file.suffix]
-    shade = np.add.outer(np.arange(48), np.arange(64)).astype(np.uint8)
-    with av.open(str(file), "w") as container:
-        stream = container.add_stream(encoder, rate=FPS, options={"g": "10"})
-        stream.width, stream.height, stream.pix_fmt = 64, 48, pixels
-        for number in range(frames):
-            image = np.repeat((shade + 4 * number)[..., None], 3, axis=2)
-            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
-    return file.read_bytes()
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,18 @@
 """Files and folders, read in order or played; what a camera is asked for; turning and scaling into a slot."""
 
+import re
 import sys
 import time
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
 from support.clocks import oversleep
-from support.pictures import clip
+from support.pictures import FORMATS, clip, write_clip
 from support.quiet import in_a_quiet_moment
 
 from handflow import SetupError
@@ -88,6 +90,66 @@ def test_a_folder_of_which_nothing_can_be_read_is_one_line_more(tmp_path: Path) 
     (tmp_path / "a.png").write_bytes(b"hello")
     with pytest.raises(SetupError, match="none of its 1 pictures can be read"):
         list(loop_source(tmp_path, 30, print))
+
+
+def damaged(path: Path, how: str) -> Path:
+    """A clip of 30 frames, cut off in frame 15 or with a hole there."""
+    data = bytearray(write_clip(path))
+    with av.open(str(path)) as container:
+        start, size = [(packet.pos or 0, packet.size) for packet in container.demux(video=0)][15]
+    if how == "cut":
+        del data[start + size // 2 :]
+    else:
+        # Behind the head of the frame: where that is gone too, a file of one block has nothing to go on from.
+        data[start + 8 : start + size] = bytes(size - 8)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("how", "ending", "line"),
+    [
+        ("hole", ".mkv", r"damaged at frame \d+: \d+ of about 30 frames could be read"),
+        ("hole", ".avi", r"damaged at frame \d+: \d+ of about 30 frames could be read"),
+        ("cut", ".mkv", r"breaks off at frame \d+ of about 30"),
+        ("cut", ".avi", r"breaks off at frame \d+ of about 30"),
+    ],
+)
+def test_a_damaged_clip_is_read_past_the_damage_with_one_line(tmp_path: Path, how: str, ending: str, line: str) -> None:
+    lines: list[str] = []
+    found = list(read_frames(damaged(tmp_path / f"a{ending}", how), report=lines.append))
+    assert len(lines) == 1
+    assert re.search(line, lines[0])
+    assert (found[-1].t > 2.5) == (how == "hole")
+    assert (13 <= len(found) <= 16) if how == "cut" else (25 <= len(found) < 30)
+
+
+def test_the_pixels_of_a_clip_are_those_of_opencv(tmp_path: Path) -> None:
+    for ending in FORMATS:
+        file = tmp_path / f"a{ending}"
+        write_clip(file, frames=12)
+        capture = cv2.VideoCapture(str(file))
+        for captured in read_frames(file):
+            good, image = capture.read()
+            assert good
+            assert (image == captured.image).all()
+        assert not capture.read()[0]
+
+
+@pytest.mark.parametrize("turn", [90, 180, -90])
+def test_a_clip_that_was_filmed_on_its_side_is_upright_as_in_opencv(tmp_path: Path, turn: int) -> None:
+    write_clip(tmp_path / "a.mp4", frames=2)
+    with av.open(str(tmp_path / "a.mp4")) as whole, av.open(str(tmp_path / "b.mp4"), "w") as turned:
+        stream = turned.add_stream_from_template(whole.streams.video[0])
+        if not hasattr(stream, "set_display_rotation"):
+            pytest.skip("this PyAV writes no rotation")
+        stream.set_display_rotation(turn)
+        for packet in whole.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                turned.mux(packet)
+    captured = next(read_frames(tmp_path / "b.mp4"))
+    assert (cv2.VideoCapture(str(tmp_path / "b.mp4")).read()[1] == captured.image).all()
 
 
 def test_a_loop_goes_on_counting_frames_and_time(tmp_path: Path) -> None:

@@ -1,12 +1,18 @@
 """One way to decode an image: what a file may hold and be called, and what is said where it holds none."""
 
+import struct
+import zlib
+from io import BytesIO
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from handflow import SetupError
+from handflow.capture import images
 from handflow.capture.images import decode_image, decode_stored, images_in, is_image, read_image
 
 RNG = np.random.default_rng(4)
@@ -47,6 +53,89 @@ def test_alpha_is_dropped(tmp_path: Path) -> None:
 def test_of_16_bits_the_upper_8_are_kept(tmp_path: Path, suffix: str) -> None:
     deep = RNG.integers(0, 1 << 16, (6, 8, 3), dtype=np.uint16)
     assert abs(read_image(stored(tmp_path / f"a{suffix}", deep)).astype(float) - deep / 257).max() <= 1
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+@pytest.mark.parametrize("shape", [(6, 8), (6, 8, 3)])
+def test_16_bits_of_which_fewer_are_used_are_scaled_by_those(tmp_path: Path, bits: int, shape: tuple[int, ...]) -> None:
+    deep = RNG.integers(0, 1 << bits, shape, dtype=np.uint16)
+    deep[0, 0] = (1 << bits) - 1
+    found = read_image(stored(tmp_path / "a.png", deep))
+    assert (found == (deep >> (bits - 8)).reshape(6, 8, -1)).all()
+
+
+def test_floating_point_is_0_to_1(tmp_path: Path) -> None:
+    found = read_image(stored(tmp_path / "a.tiff", np.full((6, 8, 3), [0, 0.5, 2], np.float32)))
+    assert found[0, 0].tolist() == [0, 127, 255]
+
+
+SMOOTH = cv2.resize(COLOUR, (64, 48), interpolation=cv2.INTER_CUBIC)
+
+
+@pytest.mark.parametrize(
+    ("mode", "form", "options", "off"),
+    [
+        ("LA", "png", {}, 0),
+        ("RGBA", "png", {}, 0),
+        ("P", "png", {}, 0),
+        ("1", "png", {}, 0),
+        ("CMYK", "jpeg", {"quality": 95}, 3),
+        ("CMYK", "tiff", {}, 1),
+        ("1", "tiff", {"compression": "group4"}, 0),
+        ("RGB", "tiff", {"compression": "tiff_lzw"}, 0),
+        ("RGB", "webp", {"lossless": True, "save_all": True, "moving": True}, 0),
+        ("RGB", "png", {"save_all": True, "moving": True}, 0),
+        ("RGB", "mpo", {"save_all": True, "moving": True, "quality": 95}, 3),
+        ("RGB", "jpeg2000", {}, 0),
+    ],
+)
+def test_pictures_of_all_kinds_come_out_as_pillow_reads_them(mode: str, form: str, options: dict, off: float) -> None:
+    image = Image.fromarray(SMOOTH[..., ::-1].copy()).convert(mode)
+    more = {key: value for key, value in options.items() if key != "moving"}
+    if "moving" in options:
+        more["append_images"] = [Image.fromarray(255 - SMOOTH)]
+    data = BytesIO()
+    image.save(data, form, **more)
+    found = decode_image(data.getvalue())
+    expected = np.asarray(Image.open(BytesIO(data.getvalue())).convert("RGB"))[..., ::-1]
+    assert found is not None
+    assert np.abs(found.astype(int) - expected).mean() <= off
+
+
+def test_a_few_bytes_that_ask_for_gigabytes_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
+    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
+    (tmp_path / "huge.png").write_bytes(png)
+    assert decode_image(png) is None
+    with pytest.raises(SetupError, match=r"huge\.png: expected a picture of at most 256 megapixels"):
+        read_image(tmp_path / "huge.png")
+
+
+def test_heic_is_read_where_a_library_is_there_and_else_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    assert images_in(tmp_path) == [tmp_path / "a.HEIC"]
+    monkeypatch.setattr(images, "_heif_library", lambda: None)
+    with pytest.raises(SetupError, match=r"is a HEIC picture, which nothing installed can read; pip install pi-heif"):
+        read_image(tmp_path / "a.HEIC")
+    library = SimpleNamespace(
+        open_heif=lambda data, convert_hdr_to_8bit: SimpleNamespace(
+            size=(64, 48), to_pillow=lambda: Image.fromarray(SMOOTH[..., ::-1].copy())
+        )
+    )
+    monkeypatch.setattr(images, "_heif_library", lambda: library)
+    assert (read_image(tmp_path / "a.HEIC") == SMOOTH).all()
+
+
+def test_a_heic_without_a_picture_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("pi_heif")
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    with pytest.raises(SetupError, match="got 24 bytes of something else"):
+        read_image(tmp_path / "a.heic")
 
 
 def test_exif_orientation_is_applied_unless_the_stored_array_is_wanted(tmp_path: Path) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from handflow.capture.files import read_frames
 from handflow.capture.frames import CapturedFrame
 from handflow.messages import Frame
+from handflow.recording.sources import read_source
 from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
@@ -22,7 +22,7 @@ WARM, COUNT = 10, 60  # pictures of a turn that are not counted, and that are
 
 def measure(clip: Path, rounds: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
     """A row per stage; the network's profiles and precisions take turns."""
-    held = list(itertools.islice(read_frames(clip), HELD))
+    held = list(itertools.islice(read_source(clip), HELD))
     times: dict[str, list[float]] = {}
     for number in range(rounds):
         for profile, precision in VARIANTS:

@@ -24,8 +24,8 @@ import psutil
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
-from handflow.capture.files import read_frames
 from handflow.errors import SetupError
+from handflow.recording.sources import read_source
 from handflow.runtime.transport.rundir import RunDir
 from handflow.synthetic.scene import Scene
 
@@ -101,7 +101,7 @@ def scaled(clip: str, fps: float, folder: Path) -> Path:
     """The clip's pictures filling 1280x720 (what is over is cut off), at `fps`: every clip costs the same to read."""
     file = folder / "clip.mp4"
     writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), fps, SIZE)
-    for picture in read_frames(clip):
+    for picture in read_source(clip):
         height, width = picture.image.shape[:2]
         scale = max(SIZE[0] / width, SIZE[1] / height)
         image = cv2.resize(picture.image, None, fx=scale, fy=scale)

@@ -2,11 +2,14 @@
 
 import csv
 import json
+from collections import Counter
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from support.pictures import write_clip
+from support.recorded import write
 
 from handflow.__main__ import main
 from handflow.stages import heatmap
@@ -149,3 +152,35 @@ def test_what_cannot_be_read_or_written_is_one_line(
     err = capsys.readouterr().err
     assert expected in err
     assert err.count("\n") == 1
+
+
+def test_what_cannot_be_read_keeps_nobody_from_the_rest_and_ends_with_1(
+    tmp_path: Path, scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    for name in ("a.png", "c.png"):
+        cv2.imwrite(str(folder / name), picture(scene, 4))
+    for name in ("b.png", "._a.png"):
+        (folder / name).write_bytes(b"hello")
+    data = write_clip(tmp_path / "cut.mkv")
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) * 4 // 5])
+    recording = write(tmp_path / "a.mcap", messages=4)
+    assert main(["detect", str(folder), str(tmp_path / "none.mp4"), str(tmp_path / "cut.mkv"), str(recording)]) == 1
+    out, err = capsys.readouterr()
+    found = Counter(Path(line["source"]).name for line in lines(out))
+    assert (found["a.png"], found["c.png"], found["a.mcap"]) == (1, 1, 4)
+    assert 10 < found["cut.mkv"] < 30
+    told = err.splitlines()
+    assert len(told) == 4, err
+    for line, words in zip(
+        told,
+        (
+            "b.png: expected a picture",
+            "1 of 3 pictures were left out",
+            "none.mp4: no such",
+            "cut.mkv: breaks off",
+        ),
+        strict=True,
+    ):
+        assert words in line

@@ -14,6 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 from support.graphs import Game, Run, until
 from support.pages import ask
+from support.recorded import write
 
 from handflow import SetupError
 from handflow.__main__ import main
@@ -192,6 +193,14 @@ def test_a_stored_picture_is_seen_as_the_graphs_camera_would_show_it(file: Path,
     frames = [seen[0] for seen in opened(stages, "camera", str(tmp_path / "still.png")) if seen]
     assert len(frames) == 1
     assert (frames[0].image[0, 0, 0], frames[0].image[0, -1, 0]) == (0, 255)
+
+
+def test_a_recording_is_seen_as_a_clip_is(file: Path, tmp_path: Path) -> None:
+    stages = resolve(read(file))
+    feed = opened(stages, "camera", str(write(tmp_path / "a.mcap", messages=3)))
+    first = next(seen for seen in feed if seen)
+    assert first[0].image.shape == (45, 80, 3)
+    feed.close()
 
 
 def test_a_node_between_camera_and_network_is_seen_through(file: Path, tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from handflow.capture.files import read_frames
 from handflow.capture.images import images_in, is_image, read_image
 from handflow.commands._arguments import number, positive, whole
 from handflow.commands.setup.calibrate import opened, running
 from handflow.commands.setup.calibration_edits import calibrated_nodes
 from handflow.errors import SetupError
+from handflow.recording.sources import read_source
 from handflow.runtime.graph.parse import read
 from handflow.runtime.graph.resolve import resolve
 from handflow.runtime.transport.rundir import RunDir
@@ -129,7 +129,7 @@ def _own_pictures(path: Path) -> list[OwnPicture]:
     if path.is_dir() or is_image(path):
         files = images_in(path) if path.is_dir() else [path]
         return [OwnPicture(file.name, partial(_kept, file)) for file in files]
-    frames = [captured.image for captured in islice(read_frames(path), FRAMES)]
+    frames = [captured.image for captured in islice(read_source(path), FRAMES)]
     return [OwnPicture(path.name, partial(_same, image)) for image in frames]
 
 
