@@ -110,7 +110,7 @@ def damaged(path: Path, how: str) -> Path:
     ("how", "ending", "line"),
     [
         ("hole", ".mkv", r"damaged at frame \d+: \d+ of about 30 frames could be read"),
-        ("hole", ".avi", r"damaged at frame \d+: \d+ of about 30 frames could be read"),
+        ("hole", ".mp4", r"damaged at frame \d+: \d+ of about 30 frames could be read"),
         ("cut", ".mkv", r"breaks off at frame \d+ of about 30"),
         ("cut", ".avi", r"breaks off at frame \d+ of about 30"),
     ],
