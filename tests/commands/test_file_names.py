@@ -78,7 +78,6 @@ def a_clip(files: Files, name: bytes) -> None:
     lines = [seen.line for seen in detect(path, files.node)]
     assert len(lines) == FRAMES
     assert {read_back(json.loads(json.dumps(line))["source"]) for line in lines} == {Path(path)}
-    assert main(["check", path]) == 2  # no graph
 
 
 def pictures(files: Files, name: bytes) -> None:
@@ -165,7 +164,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("name", [b"caf\xe9\n :[", b"\xff" * 255])
+@pytest.mark.parametrize("name", [b"caf\xe9\r\n :[", b"\xff" * 255])
 def test_an_odd_name(
     place: Callable[[Files, bytes], None], name: bytes, files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
@@ -35,13 +36,24 @@ class LineWriter:
         print(json.dumps(result.line), file=self.file)
 
 
+class TableRows:
+    """CSV, a line per row. Python's own module leaves carriage returns bare (until 3.13), which end a line."""
+
+    def __init__(self, file: TextIO) -> None:
+        self.plain = csv.writer(file, lineterminator="\n")
+        self.quoted = csv.writer(file, lineterminator="\n", quoting=csv.QUOTE_ALL)
+
+    def writerow(self, values: Sequence[object]) -> None:
+        (self.quoted if any("\r" in str(value) for value in values) else self.plain).writerow(values)
+
+
 class TableWriter:
     """A CSV line per hand."""
 
     COLUMNS = ("source", "frame", "t", "id", "x", "y", "radius", "score", "open", "predicted")
 
     def __init__(self, file: TextIO) -> None:
-        self.rows = csv.writer(file, lineterminator="\n")
+        self.rows = TableRows(file)
         self.rows.writerow(self.COLUMNS)
 
     def write(self, result: FrameResult) -> None:

@@ -2,7 +2,6 @@
 pictures; and a video -> a recording.
 """
 
-import csv
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -19,7 +18,7 @@ from handflow.errors import RecordingError
 from handflow.messages import Frame, Hands, Hop
 from handflow.outputs.drawing import draw
 from handflow.outputs.json_line import hand_lines
-from handflow.outputs.result_files import TableWriter
+from handflow.outputs.result_files import TableRows, TableWriter
 from handflow.runtime.files import replacing
 from handflow.runtime.names import written
 
@@ -144,7 +143,7 @@ def to_table(recording: Recording, out: Path, output: str | None) -> int:
     count, first_ns = 0, None
     tracker = hands_output(recording, output)
     with open(out, "w", encoding="utf-8", newline="") as opened:
-        rows = csv.writer(opened, lineterminator="\n")
+        rows = TableRows(opened)
         rows.writerow(TableWriter.COLUMNS)
         for hands in _hands(recording, tracker):
             first_ns = hands.captured_ns if first_ns is None else first_ns
