@@ -19,13 +19,14 @@ from support.recorded import frame, graph_in
 from handflow import Frame, Hands, now_ns
 from handflow.__main__ import main
 from handflow.commands._graphs import graph_of
-from handflow.commands.recording.record import chosen_outputs
+from handflow.commands.recording.record import chosen_outputs, noted_by
 from handflow.errors import GraphError
 from handflow.recording.background_writer import BackgroundWriter, RecordingPlan
 from handflow.recording.channels import STATUS
 from handflow.recording.metadata import RecordingMetadata
 from handflow.recording.reader import Recording
 from handflow.runtime.graph.schema import schema
+from handflow.runtime.transport.rundir import RunDir
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,30 @@ def test_a_running_graph_is_recorded_from_beside_it(run: Callable[..., Run], gra
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     rows = [json.loads(entry.data) for entry in recording.entries([STATUS])]
     assert {row["node"] for row in rows[-1]} == {"numbers", "spot"}  # what `top` showed meanwhile
+
+
+LATE = """
+import time
+from handflow import Hands, Node, ticks
+
+class Late(Node):
+    def start(self):
+        time.sleep(1.5)
+
+    def process(self) -> Hands:
+        for _ in ticks(30):
+            yield Hands()
+"""
+
+
+@pytest.mark.slow
+def test_the_time_to_record_counts_from_the_first_message(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "late.py").write_text(LATE)
+    (tmp_path / "graph.yaml").write_text("nodes: {late: {run: late.py}}\n")
+    started = run("record", "-o", tmp_path / "a.mcap", tmp_path / "graph.yaml", "--for", "1")
+    assert started.end() == 0, started.err
+    recording = Recording(tmp_path / "a.mcap")
+    assert recording.span_ns > 0.8e9
 
 
 def test_only_what_was_named_is_recorded(tmp_path: Path) -> None:
@@ -214,7 +239,8 @@ def test_the_last_seconds_are_written_when_asked_for(
 ) -> None:
     file = tmp_path / "snap.mcap"
     keeper = run("record", "-o", file, graph, "--snapshot", "1")
-    time.sleep(3)
+    until(lambda: "first_s" in noted_by(RunDir(graph), "record"), "nothing is read")
+    time.sleep(1.5)
     assert not file.exists()
     assert command("record", "--trigger", graph) == [str(file)]
     times = [entry.publish_ns for entry in Recording(file).entries(["numbers"])]

@@ -205,3 +205,18 @@ def test_it_ends_at_once_with_viewers_and_unfinished_requests(web: WebServer) ->
     half.close()
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", web.port))
+
+
+def test_a_port_that_is_taken_is_one_line_and_leaves_no_thread(tmp_path: Path) -> None:
+    before = threading.active_count()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for address in ("127.0.0.1", "localhost"):
+            with pytest.raises(SetupError, match=f"cannot listen on {address}:{port}: Address already in use; choose"):
+                WebServer(tmp_path, address, port).start()
+    assert threading.active_count() == before
+
+
+def test_an_address_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"cannot listen on 192\.0\.2\.1:0: Cannot assign requested address"):
+        WebServer(tmp_path, "192.0.2.1").listen()

@@ -42,7 +42,8 @@ def cannot_listen(address: str, port: int, error: Exception) -> SetupError:
             f"cannot listen on {address}:{port}: expected an address of this machine; there is no such host"
         )
     number = getattr(error, "errno", None)
-    why = os.strerror(number) if number else str(error)
+    # Errors of a look-up have numbers below 0, and words of their own.
+    why = os.strerror(number) if number and number > 0 else getattr(error, "strerror", None) or str(error)
     return SetupError(f"cannot listen on {address}:{port}: {why}; choose another port or address")
 
 

@@ -6,6 +6,7 @@ of one core. A disk that is full or slow ends the recording, and the pipeline do
 
 import json
 import threading
+import time
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Annotated, Literal
@@ -68,6 +69,8 @@ class Record(Node):
         threading.Thread(target=self._record_status, name="status", daemon=True).start()
 
     def process(self, **outputs: Packed) -> None:
+        # `handflow record --for` counts from here.
+        self.persistent.setdefault("first_s", time.monotonic())
         for message in outputs.values():
             self.writer.put(message)
         self._report()

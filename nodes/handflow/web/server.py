@@ -5,7 +5,9 @@ It runs in a thread of its own, so that a stage or a command can own one and sta
 
 import asyncio
 import contextlib
+import errno
 import json
+import socket
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -37,11 +39,10 @@ class WebServer:
         self.folder, self.address, self.port = folder, address, port  # port 0: a free one, known after start()
         self._routes: list[web.RouteDef] = []
         self._streams: list[MessageStream] = []
-        self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._stopping = asyncio.Event()
         self._started = threading.Event()
-        self._error: OSError | None = None
+        self._sockets: list[socket.socket] = []
 
     @property
     def url(self) -> str:
@@ -88,12 +89,25 @@ class WebServer:
         self._routes.append(web.get(path, stream.serve))
         return stream
 
+    def listen(self) -> None:
+        """Takes the port, so that what comes is answered after the start. SetupError if it cannot be had.
+
+        To be called before anything that takes threads or time: a taken port is the commonest fault.
+        """
+        if self._sockets:
+            return
+        try:
+            self._sockets = listening(self.address, self.port)
+        except OSError as error:
+            raise cannot_listen(self.address, self.port, error) from error
+        self.port = self._sockets[0].getsockname()[1]
+
     def start(self) -> None:
-        """Listens from now on. SetupError if the address or the port cannot be had."""
+        """Answers from now on. SetupError if the address or the port cannot be had."""
+        self.listen()
+        self._loop = asyncio.new_event_loop()
         self._thread.start()
         self._started.wait()
-        if self._error is not None:
-            raise cannot_listen(self.address, self.port, self._error)
 
     def close(self) -> None:
         """Ends within about a second, whatever the viewers do."""
@@ -101,6 +115,8 @@ class WebServer:
             with contextlib.suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(2 * STOP_S)
+        for each in self._sockets:
+            each.close()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -122,19 +138,36 @@ class WebServer:
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=STOP_S / 2)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self.address, self.port).start()
-            self.port = runner.addresses[0][1]
+            for each in self._sockets:
+                await web.SockSite(runner, each).start()
             self._started.set()
             await self._stopping.wait()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.gather(*(stream.close() for stream in self._streams)), STOP_S / 2)
-        except OSError as error:
-            self._error = error
         finally:
             await runner.cleanup()
 
     async def _index(self, _: web.Request) -> web.StreamResponse:
         return web.FileResponse(self.folder / "index.html")
+
+
+def listening(address: str, port: int) -> list[socket.socket]:
+    """A socket for each address that a name stands for, all at one port. OSError if it is taken, or there is none."""
+    sockets: list[socket.socket] = []
+    fault: OSError | None = None
+    found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, host in dict.fromkeys((family, where[0]) for family, _, _, _, where in found):
+        try:
+            sockets.append(socket.create_server((host, port), family=family))
+            port = sockets[0].getsockname()[1]
+        except OSError as error:
+            # An address of a kind that this machine does not have is none of those.
+            fault = fault if fault and fault.errno == errno.EADDRINUSE else error
+    if fault and (fault.errno == errno.EADDRINUSE or not sockets):
+        for each in sockets:
+            each.close()
+        raise fault
+    return sockets
 
 
 async def _file(file: Path, _: web.Request) -> web.StreamResponse:

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from support.pages import ask
 
 from handflow import SetupError
 from handflow.__main__ import main
+from handflow.commands.network import annotate
 from handflow.commands.network.annotate import serve
 from handflow.training.annotation.key_frames import FrameLabels
 from handflow.training.annotation.session import Session, opened
@@ -249,6 +251,17 @@ def test_what_cannot_be_opened_or_written_is_one_line(
         assert said in told
         assert told.count("\n") == 1
     assert not (tmp_path / "labels").exists(), "nothing is made for what cannot be labelled"
+
+
+def test_a_port_that_is_taken_is_one_line_before_anything_is_loaded(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(annotate, "finder", lambda *_: pytest.fail("the network is loaded"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["annotate", str(clip), "-o", str(tmp_path / "out"), "--port", str(port)]) == 1
+    line = f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another port or address\n"
+    assert capsys.readouterr() == ("", line)
 
 
 @pytest.mark.parametrize(

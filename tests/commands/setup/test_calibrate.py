@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from support.recorded import write
 
 from handflow import SetupError
 from handflow.__main__ import main
+from handflow.commands.setup import calibrate
 from handflow.commands.setup.calibrate import opened, running, serve
 from handflow.commands.setup.calibration_edits import CalibrationEdits, calibrated_nodes
 from handflow.errors import GraphError
@@ -470,6 +472,17 @@ def test_what_cannot_be_opened_is_one_line(
     told = capsys.readouterr()
     assert line in told.err.splitlines()[-1]
     assert not told.out
+
+
+def test_a_port_that_is_taken_is_one_line_before_a_camera_is_opened(
+    file: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrate, "opened", lambda *_: pytest.fail("the camera is opened"))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["calibrate", str(file), "--port", str(port)]) == 1
+    line = f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another port or address\n"
+    assert capsys.readouterr() == ("", line)
 
 
 @pytest.mark.slow

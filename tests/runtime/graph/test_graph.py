@@ -231,6 +231,22 @@ def test_the_copy_for_the_processes_says_the_same_as_the_file(folder: Path) -> N
     assert stages["track"].settings == {"reach": 0.3}
 
 
+def test_the_copy_of_an_exact_run_runs_in_any_way(folder: Path) -> None:
+    (folder / "graph.yaml").write_text(GOOD)
+    graph = read(folder / "graph.yaml")
+    plain = resolve(graph)
+    graph.exact = True
+    exact = resolve(graph)
+    explicit(graph, exact).write_copy(folder / "graph.json")
+    copy = Graph.read_copy(folder / "graph.json")
+    assert {edge.keep for stage in exact.values() for edge in stage.edges} == {"all"}
+    for name, stage in exact.items():
+        alone = resolve(copy, only=name)[name]
+        assert (alone.edges, sorted(alone.readers)) == (stage.edges, sorted(stage.readers))
+    copy.exact = False
+    assert {name: stage.edges for name, stage in resolve(copy).items()} == {n: s.edges for n, s in plain.items()}
+
+
 def test_the_command_says_it_on_stderr_and_ends_with_2(folder: Path) -> None:
     (folder / "graph.yaml").write_text(GOOD.replace("reach: 0.2", "reach: '0.2'"))
     for verb in ("check", "run", "graph"):

@@ -105,3 +105,29 @@ def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
         save(aliased, {("nodes", "a", "in"): "b", ("nodes", "b", "in"): "a"})
     assert aliased.read_text() == "nodes:\n  a: &a {run: a}\n  b: *a\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["aliased.yaml", "floor.yaml", "link.yaml"]
+
+
+EDITS: list[tuple[tuple[str, ...], Any]] = [
+    (("nodes", "tracker", "with", "keep_s"), 0.25),
+    (("nodes", "tracker", "with", "ignore"), []),
+    (("nodes", "tracker", "with", "ignore"), [[[0, 0], [1, 0], [0.5, 1]]]),
+    (("nodes", "osc", "with", "zones"), [{"name": "door"}, {"name": "window"}]),
+    (("nodes", "surface"), {"run": "surface", "in": "tracker"}),
+    (("nodes", "camera", "with", "fps"), 15),
+    (("transport",), "portable"),
+]
+
+
+@pytest.mark.parametrize("text", [BLOCK, BLOCK.rstrip("\n"), FLOW], ids=["block", "no last line end", "flow"])
+@pytest.mark.parametrize(("path", "value"), EDITS)
+def test_a_file_with_other_line_ends_keeps_them_in_every_edit(text: str, path: tuple[str, ...], value: Any) -> None:
+    edited = put(text, path, value, after="tracker")
+    assert put(text.replace("\n", "\r\n"), path, value, after="tracker") == edited.replace("\n", "\r\n")
+
+
+def test_what_was_saved_has_its_line_ends_on_the_disk_and_single_odd_ones_stay(tmp_path: Path) -> None:
+    file = tmp_path / "graph.yaml"
+    text = BLOCK.replace("\n", "\r\n").replace("run: camera\r\n", "run: camera\n")
+    file.write_bytes(text.encode())
+    save(file, {("nodes", "osc", "with", "lost_s"): 2.0}, after="osc")
+    assert file.read_bytes().decode() == text + "    with:\r\n      lost_s: 2.0\r\n"

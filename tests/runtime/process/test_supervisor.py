@@ -118,3 +118,20 @@ def test_the_first_signal_asks_for_the_end_and_only_the_second_interrupts() -> N
         with pytest.raises(Stopped):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_stage_that_is_stopped_while_a_module_of_it_is_imported_ends_without_a_word(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "heavy.py").write_text(
+        "import os, signal, time\n"
+        "try:\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    time.sleep(30)\n"
+        "except BaseException:\n"
+        "    raise ImportError('initialization failed')\n"
+    )
+    (tmp_path / "graph.yaml").write_text("nodes: {heavy: {run: heavy.py}}\n")
+    started = run("node", "heavy", "--graph", "graph.yaml", cwd=tmp_path)
+    assert started.end() == 0
+    assert started.err == []

@@ -8,7 +8,7 @@ import signal
 import threading
 import webbrowser
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,25 +54,26 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _run(args: argparse.Namespace, session: Session) -> int:
-    for item in session.items:
-        say(f"{item.name}: {item.summary}")
-        if item.clip is not None and item.clip.fault:
-            complain(item.clip.fault)
-
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
-    with finder(args.model, args.profile) as session.find:
-        web = serve(session, args.port)
-        try:
-            web.start()
-            say(f"the page is at {web.url}; labels are saved in {args.out}")
-            if args.open:
-                webbrowser.open(web.url)
-            threading.Event().wait()
-        finally:
-            web.close()
+    web = serve(session, args.port)
+    with ExitStack() as ends:
+        ends.callback(web.close)
+        # Before the network is loaded, whose threads an end would tear off.
+        web.listen()
+        for item in session.items:
+            say(f"{item.name}: {item.summary}")
+            if item.clip is not None and item.clip.fault:
+                complain(item.clip.fault)
+        session.find = ends.enter_context(finder(args.model, args.profile))
+        ends.callback(web.close)
+        web.start()
+        say(f"the page is at {web.url}; labels are saved in {args.out}")
+        if args.open:
+            webbrowser.open(web.url)
+        threading.Event().wait()
     return 0
 
 

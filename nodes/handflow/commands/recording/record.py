@@ -4,6 +4,7 @@ import argparse
 import os
 import signal
 import threading
+import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,11 @@ from typing import Any
 import msgpack
 
 from handflow.commands._arguments import add_pictures, names, positive
-from handflow.commands._console import say
+from handflow.commands._console import complain, say
 from handflow.commands._graphs import apply_source, graph_of
 from handflow.commands._supervise import supervise
 from handflow.errors import GraphError, RunError
+from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.spec import EdgeSpec, NodeSpec
 from handflow.runtime.graph.stage import hint
@@ -24,6 +26,7 @@ from handflow.runtime.transport.rundir import RunDir
 from handflow.stages.record import SNAPSHOT
 
 POLL_S = 0.2
+SILENT_S = 10.0  # without anything to record, until that is said
 SNAPSHOT_S = 10.0  # within which it must be written: a minute of pictures is 400 MB
 
 
@@ -31,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("graph", nargs="?", metavar="GRAPH")
     parser.add_argument("-o", dest="out", metavar="FILE", type=Path, help="written over; needed but for --trigger")
     parser.add_argument("--source", help="camera, file or folder: runs the graph with it, until it ends")
-    parser.add_argument("--for", dest="for_s", type=positive, metavar="SECONDS")
+    parser.add_argument("--for", dest="for_s", type=positive, metavar="SECONDS", help="from the first message on")
     parser.add_argument("--only", type=names, default=(), metavar="NODE,NODE", help="whose outputs; default: all")
     parser.add_argument("--split", type=positive, default=0.0, metavar="SECONDS", help="a new file after so long")
     parser.add_argument("--split-mb", type=positive, default=0.0, metavar="MB", help="a new file at this size")
@@ -82,16 +85,19 @@ def record_graph(
         apply_source(graph, source)
     name = add_recorder(graph, chosen_outputs(graph, only), settings)
     directory = directory or RunDir(graph.file, graph.portable, graph.on)
-    if graph.clock_offset_ns is None:
-        supervise(graph)(for_s)
-    else:
-        directory.persistent(name).unlink(missing_ok=True)  # of a recorder before this one
-        done = threading.Event()
-        threading.Thread(target=_watch, args=(directory, name, for_s, done), daemon=True).start()
-        if run_process(graph, name):
-            return 1
+    done = threading.Event()
+    watching = threading.Thread(target=_watch, args=(directory, name, for_s, done), daemon=True)
+    try:
+        if graph.clock_offset_ns is None:
+            supervise(graph, opened=watching.start)(None)
+        else:
+            directory.persistent(name).unlink(missing_ok=True)  # of a recorder before this one
+            watching.start()
+            if run_process(graph, name):
+                return 1
+    finally:
         done.set()
-    return int(bool(_stopped(directory, name)))
+    return int("stopped" in noted_by(directory, name))
 
 
 def trigger(graph_file: str | None, on: str | None) -> list[str]:
@@ -131,20 +137,28 @@ def add_recorder(graph: Graph, names: Collection[str], settings: dict[str, Any])
 
 
 def _watch(directory: RunDir, name: str, for_s: float | None, done: threading.Event) -> None:
-    """Ends this process's node when the graph or its time has ended, or when the recording has been stopped."""
-    left_s = for_s
-    while not done.wait(POLL_S if left_s is None else min(POLL_S, max(left_s, 0))):
-        if left_s is not None:
-            left_s -= POLL_S
-        if not directory.running() or (left_s is not None and left_s <= 0) or _stopped(directory, name):
+    """Ends this process when the graph or its time has ended, or when the recording has been stopped.
+
+    The time counts from the first message that is recorded: a network may take seconds to load.
+    """
+    left: Countdown | None = None  # from the first message on
+    silence: Countdown | None = Countdown(SILENT_S) if for_s is not None else None
+    while not done.wait(min(POLL_S, left.left()) if left else POLL_S):
+        noted = noted_by(directory, name)
+        if for_s is not None and left is None and "first_s" in noted:
+            left, silence = Countdown(for_s - (time.monotonic() - noted["first_s"])), None
+        if silence and silence.over():
+            complain("nothing has come yet that could be recorded; waiting for it")
+            silence = None
+        if not directory.running() or (left and left.over()) or "stopped" in noted:
             os.kill(os.getpid(), signal.SIGTERM)
             return
 
 
-def _stopped(directory: RunDir, name: str) -> str:
-    """Why a recorder has stopped before its time."""
+def noted_by(directory: RunDir, name: str) -> dict[str, Any]:
+    """What a recorder has stored: when its first message came, and why it has stopped before its time."""
     try:
         stored = msgpack.unpackb(directory.persistent(name).read_bytes(), unicode_errors="surrogateescape")
-        return str(stored.get("stopped", ""))
     except FileNotFoundError:
-        return ""
+        return {}
+    return dict(stored)

@@ -9,6 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -69,20 +70,20 @@ def run(args: argparse.Namespace) -> int:
     edits = CalibrationEdits(file, saved_as, args.node)
     directory = RunDir(file)
     live = args.image is None and directory.running()
-    feed = running(directory, args.node) if live else opened(edits.stages, edits.nodes.frames, args.image)
     web, stream = serve(edits, args.address, args.port)
-
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs are born deaf to Ctrl-C
-        signal.signal(number, lambda *_: stopping.set())
     state = "live" if live else "stored picture" if args.image else "the graph does not run: no hands"
-    try:
+    with ExitStack() as ends:
+        ends.callback(web.close)
+        # Before a camera is opened, whose thread an end would tear off.
+        web.listen()
+        feed = running(directory, args.node) if live else opened(edits.stages, edits.nodes.frames, args.image)
+        ends.callback(feed.close)
+        stopping = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):  # a shell's background jobs are born deaf to Ctrl-C
+            signal.signal(number, lambda *_: stopping.set())
         web.start()
         print(f"the page is at {web.url}", flush=True)
         show(itertools.takewhile(lambda _: not stopping.is_set(), itertools.chain(feed, _nothing_new())), stream, state)
-    finally:
-        web.close()
-        feed.close()
     return 0
 
 

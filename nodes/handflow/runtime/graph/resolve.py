@@ -16,7 +16,7 @@ from handflow.runtime.transport.wire import Edge, Packed
 
 from .graph import Graph
 from .spec import EdgeSpec
-from .stage import KEEPS_DRIVING, Input, Stage, checked_settings, declaration_of, hint, load
+from .stage import KEEPS_DRIVING, Declaration, Input, Stage, checked_settings, declaration_of, hint, load
 
 KEEPS_BESIDE = ("newest", "same")  # of inputs that do not drive
 
@@ -45,11 +45,18 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
 
 
 def explicit(graph: Graph, stages: Mapping[str, Stage]) -> Graph:
-    """The same graph with all that its classes decide written out: arguments, `keep`, `wait_ms`, whole paths."""
+    """The same graph with all that its classes decide written out: arguments, `keep`, `wait_ms`, whole paths.
+
+    Not what an exact run makes of `keep`: a graph that was recorded in one can be run in any way.
+    """
     copy = graph.copy()
     for name, stage in stages.items():
+        given = _given(graph, name, stage.declaration)
         copy.nodes[name].run = stage.run
         copy.nodes[name].inputs = {edge.argument: _spec(edge) for edge in stage.edges}
+        if graph.exact:
+            for argument, spec in copy.nodes[name].inputs.items():
+                spec.keep = given[argument].keep
     return copy
 
 
@@ -93,7 +100,7 @@ def _stage(graph: Graph, name: str, faults: list[str]) -> Stage | None:
         settings=good,
         edges=[],
         listeners=[reader for reader, _ in graph.readers(name)],
-        readers=[reader for reader, edge in graph.readers(name) if edge.keep == "all"],
+        readers=[reader for reader, edge in graph.readers(name) if edge.keep == "all" or graph.exact],
         declaration=declaration,
         on=spec.on,
     )
@@ -102,8 +109,7 @@ def _stage(graph: Graph, name: str, faults: list[str]) -> Stage | None:
 def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[str]:
     """Fills in `stage.edges`, in the order of process(); what is wrong with them, one line each."""
     name, declaration = stage.name, stage.declaration
-    first = next(iter(declaration.inputs), None)
-    given = {argument or first or edge.producer: edge for argument, edge in graph.nodes[name].inputs.items()}
+    given = _given(graph, name, declaration)
     inputs = dict.fromkeys(given, declaration.rest) if declaration.rest else declaration.inputs
     faults = [line for argument in given for line in _misfit(graph, stages, name, argument, given[argument], inputs)]
     if declaration.rest and not given:
@@ -120,6 +126,12 @@ def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[st
                 f"of type {wanted.kind.__name__}, got none"
             )
     return faults
+
+
+def _given(graph: Graph, name: str, declaration: Declaration) -> dict[str, EdgeSpec]:
+    """The inputs that the file gives a node, by argument."""
+    first = next(iter(declaration.inputs), None)
+    return {argument or first or edge.producer: edge for argument, edge in graph.nodes[name].inputs.items()}
 
 
 def _edge(graph: Graph, stage: Stage, argument: str, wanted: Input, spec: EdgeSpec) -> tuple[Edge, list[str]]:

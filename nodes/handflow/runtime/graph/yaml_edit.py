@@ -16,6 +16,7 @@ from handflow.runtime.names import UNDECODABLE
 
 PLAIN = re.compile(r"[A-Za-z_](?:[\w .-]*[\w.-])?")  # text that needs no quotes anywhere
 ALIAS = re.compile(r"\s*:\s+\*[^\s,\[\]{}]+")  # behind a key
+LINE_FEED = re.compile(r"(?<!\r)\n")
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
 
@@ -26,11 +27,11 @@ def save(file: Path, edits: dict[tuple[str, ...], Any], after: str = "", source:
     """
     file = file.resolve()
     try:
-        text = (source or file).read_text("utf-8")
+        text = (source or file).read_bytes().decode("utf-8")
         for path, value in edits.items():
             text = put(text, path, value, after)
         with replacing(file) as part:
-            part.write_text(text, "utf-8")
+            part.write_bytes(text.encode("utf-8"))
             if file.exists():
                 os.chmod(part, file.stat().st_mode)
     except (OSError, UnicodeDecodeError) as error:
@@ -39,7 +40,7 @@ def save(file: Path, edits: dict[tuple[str, ...], Any], after: str = "", source:
 
 def put(text: str, path: tuple[str, ...], value: Any, after: str = "") -> str:
     """`text` with `value` at `path`; maps that are missing are made, and put behind the key `after` if it is there."""
-    new = _put(text, path, value, after)
+    new = _with_line_ends(text, _put(text, path, value, after))
     wanted = _load(text)
     place = wanted
     for key in path[:-1]:
@@ -75,6 +76,21 @@ def _put(text: str, path: tuple[str, ...], value: Any, after: str) -> str:
             return _replace(text, holder, *found, rest)
         holder = found[1]
     raise AssertionError("a path has at least one key")
+
+
+def _with_line_ends(old: str, new: str) -> str:
+    """`new` with the lines that are not in `old` ended as most of its lines are: some editors write CR LF."""
+    if 2 * old.count("\r\n") <= old.count("\n"):
+        return new
+    start = _same(old, new)
+    end = len(new) - _same(old[start:][::-1], new[start:][::-1])
+    return LINE_FEED.sub(lambda found: "\r\n" if start <= found.start() < end else "\n", new)
+
+
+def _same(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((number for number, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
 def _replace(text: str, holder: MappingNode, key: ScalarNode, old: Node, value: Any) -> str:

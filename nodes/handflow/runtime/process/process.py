@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 import traceback
+from types import FrameType
 
 import msgpack
 import zmq
@@ -113,12 +114,24 @@ def _running_clock(directory: RunDir) -> int | None:
 
 
 def _stop_by_signals() -> None:
-    def stop(*_: object) -> None:
+    def stop(_: int, frame: FrameType | None) -> None:
         _ignore_signals()
+        if _imports(frame):
+            # A module of C that is torn out of its start says something else instead, or loses the exception.
+            os._exit(0)
         raise Stopped
 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, stop)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being imported where the signal came: nothing has been sent, and nobody waits for an end."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _ignore_signals() -> None:

@@ -18,7 +18,7 @@ const trails = new Map(); // id -> [{x, y, t}], oldest first
 let stream = null;
 let last = null; // what was drawn last: {head, map, image}
 let heard = performance.now();
-let told = 0; // when the figures were written last: four times a second is enough to read
+let told = 0; // when the rates were written last: four times a second is enough to read
 let owed = 0; // answers kept back while this page is hidden: nobody looks
 let failures = 0;
 let socket;
@@ -197,10 +197,11 @@ function drawHand(hand, width, height) {
 /** The figures beside the picture. */
 function write(head) {
   document.documentElement.dataset.frame = head.frame;
-  if (performance.now() - told < 250) return;
-  told = performance.now();
+  // What can be counted in the picture is of the picture.
   $("hands").textContent = head.hands.length;
   $("open").textContent = head.hands.filter((hand) => hand.is_open).length;
+  if (performance.now() - told < 250) return;
+  told = performance.now();
   $("fps").textContent = head.fps.toFixed(head.fps < 10 ? 1 : 0);
   $("age").textContent = head.age_ms.toFixed(head.age_ms < 10 ? 1 : 0);
   const most = Math.max(10, ...head.stages.map(([, ms]) => ms));
