@@ -5,6 +5,7 @@ import importlib
 import sys
 
 from handflow import __version__
+from handflow.commands._arguments import NameParser
 from handflow.commands._console import complain, escape_names
 from handflow.runtime.names import restart_in_utf8
 
@@ -93,7 +94,7 @@ def parsed(arguments: list[str]) -> argparse.Namespace:
     if verb is None:
         return overview().parse_args(arguments)
     module = importlib.import_module(f".commands.{verbs[verb]}", __package__)
-    parser = argparse.ArgumentParser(
+    parser = NameParser(
         f"handflow {verb}", description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     module.add_arguments(parser)

@@ -19,6 +19,8 @@ from support.pictures import clip
 from handflow.__main__ import main
 from handflow.capture.files import read_frames
 from handflow.capture.images import write_image
+from handflow.commands._settings import node_setting
+from handflow.errors import GraphError
 from handflow.messages import Frame
 from handflow.pipeline import detect
 from handflow.runtime import keys
@@ -190,3 +192,32 @@ def test_any_name(place: Callable[[Files, bytes], None], name: bytes, files: Fil
             place(files, name)
         finally:
             os.chdir(before)
+
+
+def test_a_name_that_begins_with_a_dash_is_a_file_where_there_is_one(
+    files: Files, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put(files.clip, b"-x", ".mp4")
+    for given in (["-x.mp4"], ["--", "-x.mp4"], ["./-x.mp4"]):
+        assert main(["detect", "--no-track", *given]) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [line["source"] for line in lines] == [given[-1]] * FRAMES
+    with pytest.raises(SystemExit):
+        main(["detect", "-x.mp4", "--video", "-y.mp4"])
+    assert "a name that begins with a dash is written ./-name" in capsys.readouterr().err
+
+
+def test_a_setting_that_names_a_file_is_that_name_whatever_yaml_makes_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("a: b.mp4", "[x].mp4", "#x", "blank ", "a\nb", os.fsdecode(b"caf\xe9.mp4"), "null", "@x"):
+        Path(name).touch()
+        assert node_setting(f"camera.source={name}", "--set").value == name
+    assert node_setting("record.file=new\udce9.mcap", "--set").value == "new\udce9.mcap"
+    assert node_setting("camera.source=rtsp://cam", "--set").value == "rtsp://cam"
+    Path("7").touch()
+    assert node_setting("camera.source=7", "--set").value == 7
+    with pytest.raises(GraphError):
+        node_setting("camera.source=[x", "--set")

@@ -2,10 +2,27 @@
 
 import argparse
 import math
+import os
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NoReturn
 
 ON_HELP = "where the graph runs as several machines on this one"
+
+
+class NameParser(argparse.ArgumentParser):
+    """Takes files whose names begin with a dash for what they are, where no option is called so."""
+
+    def _parse_optional(self, arg_string: str) -> Any:
+        option = arg_string.partition("=")[0]
+        if option not in self._option_string_actions and os.path.lexists(arg_string):
+            return None  # not an option
+        return super()._parse_optional(arg_string)
+
+    def error(self, message: str) -> NoReturn:
+        lacks = re.search(r"unrecognized arguments: -|expected (one|at least one) argument", message)
+        super().error(f"{message}; a name that begins with a dash is written ./-name" if lacks else message)
 
 
 def number(low: float = -math.inf, high: float = math.inf, above: float = -math.inf) -> Callable[[str], float]:
