@@ -41,7 +41,7 @@ HOME = {  # which folders or modules may import what
     "ruamel": {"runtime.graph", "training.labels", "training.recipe"},
     "matplotlib": {"training"},
     "mcap": {"recording"},
-    "av": {"capture.clips", "recording.conversion", "recording.animation"},
+    "av": {"capture.clips", "outputs.video_file", "recording.conversion", "recording.animation"},
     "PIL": {"capture.images"},
     "moderngl": {"synthetic.people"},
 }

@@ -7,9 +7,11 @@ import sys
 from handflow import __version__
 from handflow.commands._arguments import NameParser
 from handflow.commands._console import complain, escape_names
+from handflow.commands._standard_streams import Use, finish, protect
 from handflow.runtime.names import restart_in_utf8
+from handflow.runtime.refusal import REFUSALS, line_of_refusal
 
-from .errors import GraphError, RunError, SetupError
+from .errors import GraphError, ReaderGone, RunError, SetupError
 
 # Group of `handflow --help` -> verb -> (module of `commands`, what it does).
 VERBS = {
@@ -51,6 +53,11 @@ VERBS = {
         "bench": ("debugging.bench", "measures the transport, the stages and the whole graph on this machine"),
     },
 }
+# What their standard output is to verbs; to all others it is what was asked for.
+USES = {
+    **dict.fromkeys(("run", "record", "replay", "simulate", "node", "annotate", "calibrate", "train"), Use.LOG),
+    **dict.fromkeys(("top", "monitor"), Use.WATCHING),
+}
 EXAMPLES = """examples:
   handflow run                                  the camera, or the demo if there is none; TUIO to 127.0.0.1:3333
   handflow detect clip.mp4 --video drawn.mp4    a clip with the hands drawn on it
@@ -64,26 +71,33 @@ EXTRAS = {  # module that is missing -> what needs it, and the extra that brings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command; the exit status: 0 done or stopped, 2 a usage or graph error, 1 any other failure."""
+    """Runs one command; the exit status: 0 done or stopped, 2 a usage or graph error, 1 any other failure.
+
+    Without `arguments` it is a process of its own, with theirs.
+    """
     if arguments is None:
         restart_in_utf8()
+        protect(USES.get("".join(sys.argv[1:2]), Use.RESULT))
     escape_names()
     try:
-        args = parsed(sys.argv[1:] if arguments is None else arguments)
-        return args.do(args)
+        try:
+            args = parsed(sys.argv[1:] if arguments is None else arguments)
+            return args.do(args)
+        finally:
+            finish()
     except GraphError as error:
         complain(*error.lines)
         return 2
-    except (SetupError, RunError, PermissionError) as error:
+    except (SetupError, RunError) as error:
         complain(*[str(error)] if str(error) else [])
         return 1
     except ImportError as error:
         complain(missing(error))
         return 1
-    except KeyboardInterrupt:
-        return 0
-    except BrokenPipeError:  # the reader of our output has gone: `handflow top | head -3`
-        sys.stderr.close()
+    except REFUSALS as error:
+        complain(line_of_refusal(error))
+        return 1
+    except (KeyboardInterrupt, ReaderGone):
         return 0
 
 

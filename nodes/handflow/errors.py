@@ -39,6 +39,14 @@ class Refused(Exception):  # noqa: N818 (said to whoever asked; nothing has fail
     """What cannot be done: one line."""
 
 
+class OutputError(SetupError):
+    """What was asked for cannot be written where it was to go: one line that names the file."""
+
+
+class ReaderGone(Exception):  # noqa: N818 (`| head` has what it wants)
+    """Nobody reads any more what goes to standard output."""
+
+
 class RecordingError(SetupError):
     """A file that cannot be read as, or written as, a recording: one line."""
 

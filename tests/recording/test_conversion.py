@@ -116,7 +116,7 @@ def test_a_video_becomes_a_recording_and_a_video_again(tmp_path: Path) -> None:
         (["a.txt", "-o", "a.mp4"], "expected a name that ends in .mcap, as a video becomes a recording"),
         (["a.txt", "-o", "b.mcap"], "expected a video"),
         (["absent.mcap", "-o", "a.mp4"], "No such file"),
-        (["a.mcap", "-o", "no/a.mp4"], "No such file"),
+        (["a.mcap", "-o", "no/a.mp4"], "no/a.mp4: cannot be written: there is no folder"),
     ],
 )
 def test_what_cannot_be_converted_is_one_line(

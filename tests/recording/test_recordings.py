@@ -14,6 +14,7 @@ from support.recorded import STEP_NS, bad_files, frame, hands, write
 from handflow import Frame, Hands, Message
 from handflow.__main__ import main
 from handflow.errors import RecordingError
+from handflow.recording.background_writer import BackgroundWriter, RecordingPlan
 from handflow.recording.channels import RecordedOutput, kind_of, output_of
 from handflow.recording.mcap_scan import walk
 from handflow.recording.message_format import pack, unpack
@@ -229,5 +230,5 @@ def test_walking_over_bytes_of_any_kind_ends(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_is_not_there_cannot_be_recorded_into(tmp_path: Path) -> None:
-    with pytest.raises(RecordingError, match="cannot be written: No such file"):
-        Recorder(tmp_path / "no" / "a.mcap", RecordingMetadata(), [])
+    with pytest.raises(RecordingError, match="cannot be written: there is no folder"):
+        BackgroundWriter(RecordingPlan(tmp_path / "no" / "a.mcap", RecordingMetadata()), [].append)

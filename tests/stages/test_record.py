@@ -19,7 +19,7 @@ from support.recorded import frame, graph_in
 from handflow import Frame, Hands, now_ns
 from handflow.__main__ import main
 from handflow.commands._graphs import graph_of
-from handflow.commands.recording.record import chosen_outputs, noted_by
+from handflow.commands.recording.record import chosen_outputs
 from handflow.errors import GraphError
 from handflow.recording.background_writer import BackgroundWriter, RecordingPlan
 from handflow.recording.channels import STATUS
@@ -239,7 +239,7 @@ def test_the_last_seconds_are_written_when_asked_for(
 ) -> None:
     file = tmp_path / "snap.mcap"
     keeper = run("record", "-o", file, graph, "--snapshot", "1")
-    until(lambda: "first_s" in noted_by(RunDir(graph), "record"), "nothing is read")
+    until(lambda: "first_s" in RunDir(graph).stored("record"), "nothing is read")
     time.sleep(1.5)
     assert not file.exists()
     assert command("record", "--trigger", graph) == [str(file)]

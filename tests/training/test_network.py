@@ -235,7 +235,7 @@ def test_a_stopped_run_goes_on_and_keeps_the_good_checkpoint_before(data):
     trained(data, "--steps=2")
     assert trained(data, "--steps=4")["step"] == 4
     assert torch.load(data / "run" / "previous.pt", weights_only=True)["step"] == 2
-    assert not list((data / "run").glob("*.part"))
+    assert not list((data / "run").glob(".*.part*"))
 
 
 @pytest.mark.slow
@@ -297,7 +297,7 @@ def test_a_full_disk_at_a_checkpoint_is_one_line_and_leaves_the_last_good_one(da
         trained(data, "--steps=2")
     assert "\n" not in str(caught.value)
     assert (data / "run" / "checkpoint.pt").read_bytes() == before
-    assert not list((data / "run").glob("*.part"))
+    assert not list((data / "run").glob(".*.part*"))
 
 
 def test_pictures_without_any_hand_are_refused(data):

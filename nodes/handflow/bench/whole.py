@@ -25,6 +25,7 @@ from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
 from handflow.errors import SetupError
+from handflow.outputs.video_file import VideoFile
 from handflow.recording.sources import read_source
 from handflow.runtime.transport.rundir import RunDir
 from handflow.synthetic.scene import Scene
@@ -88,26 +89,26 @@ def clip(source: str, fps: float, folder: Path) -> Path:
     if source != "demo":
         return scaled(source, fps, folder)
     file = folder / "demo.mp4"
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), fps, SIZE)
+    video = VideoFile(file, fps, SIZE)
     scene, image = Scene(size=SIZE), np.empty((SIZE[1], SIZE[0], 3), np.uint8)
     for number in range(round(10 * fps)):
         scene.draw(number / fps, image)
-        writer.write(image)
-    writer.release()
+        video.write(image)
+    video.close()
     return file
 
 
 def scaled(clip: str, fps: float, folder: Path) -> Path:
     """The clip's pictures filling 1280x720 (what is over is cut off), at `fps`: every clip costs the same to read."""
     file = folder / "clip.mp4"
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), fps, SIZE)
+    video = VideoFile(file, fps, SIZE)
     for picture in read_source(clip):
         height, width = picture.image.shape[:2]
         scale = max(SIZE[0] / width, SIZE[1] / height)
         image = cv2.resize(picture.image, None, fx=scale, fy=scale)
         top, left = (image.shape[0] - SIZE[1]) // 2, (image.shape[1] - SIZE[0]) // 2
-        writer.write(image[top : top + SIZE[1], left : left + SIZE[0]])
-    writer.release()
+        video.write(image[top : top + SIZE[1], left : left + SIZE[0]])
+    video.close()
     return file
 
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from handflow.errors import SetupError
-from handflow.runtime.files import files_in, replacing
+from handflow.runtime.files import files_in, result_file
 
 SUFFIXES = frozenset({
     ".avif", ".bmp", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
@@ -60,13 +60,10 @@ def read_image(file: Path) -> np.ndarray:
 
 
 def write_image(file: Path, image: np.ndarray) -> None:
-    """Writes an image as PNG. SetupError."""
+    """Writes an image as PNG. OutputError."""
     data = cv2.imencode(".png", image)[1]
-    try:
-        with replacing(file) as part:
-            part.write_bytes(data.tobytes())
-    except OSError as error:
-        raise SetupError(f"{file}: cannot be written: {error.strerror}") from error
+    with result_file(file) as part:
+        part.write_bytes(data.tobytes())
 
 
 def decode_image(data: bytes | np.ndarray) -> np.ndarray | None:

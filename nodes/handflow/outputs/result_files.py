@@ -1,20 +1,20 @@
-"""What `detect` writes: JSON lines, a table, a video."""
+"""What `detect` writes: JSON lines, a table, a video. Each file is there whole, or not at all."""
 
 import contextlib
 import csv
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol, TextIO
 
-import cv2
-
 from handflow.capture.frames import CapturedFrame
-from handflow.capture.media import writable as writable_media
-from handflow.errors import SetupError
-from handflow.outputs.drawing import draw
-from handflow.outputs.json_line import Line
+from handflow.errors import OutputError
+from handflow.runtime.files import result_file, result_text
+
+from .drawing import draw
+from .json_line import Line
+from .video_file import VideoFile
 
 
 class FrameResult(NamedTuple):
@@ -63,49 +63,51 @@ class TableWriter:
 
 
 class VideoWriter:
-    """The pictures with their hands, at the first one's size and the first two's rate."""
+    """The pictures with their hands, at the first one's size and the first two's rate. OutputError.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    `called`: the name for messages.
+    """
+
+    def __init__(self, path: Path, called: Path) -> None:
+        self.path, self.called = path, called
         self.held: list[FrameResult] = []  # the first picture, until the second tells the rate
-        self.writer: cv2.VideoWriter | None = None
-        self.size = (0, 0)
+        self.file: VideoFile | None = None
 
     def write(self, result: FrameResult) -> None:
         self.held.append(result)
-        if self.writer is None and len(self.held) == 2:
+        if self.file is None and len(self.held) == 2:
             step = result.line["t"] - self.held[0].line["t"]
             self._open(1 / step if 0.001 < step < 1 else 30)
-        if self.writer is not None:
-            self._flush(self.writer)
+        if self.file is not None:
+            self._flush(self.file)
 
     def close(self) -> None:
         if self.held:
-            self._flush(self.writer or self._open(30))
-        if self.writer is not None:
-            self.writer.release()
+            self._flush(self.file or self._open(30))
+        if self.file is None:
+            raise OutputError(f"{self.called}: there is no picture to write")
+        self.file.close()
 
-    def _open(self, fps: float) -> cv2.VideoWriter:
+    def _open(self, fps: float) -> VideoFile:
         height, width = self.held[0].captured.image.shape[:2]
-        self.size = (width, height)
-        with writable_media(self.path) as name:
-            self.writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"mp4v"), fps, self.size)
-        if not self.writer.isOpened():
-            raise SetupError(f"{self.path}: cannot be written as a video; expected a writable name that ends in .mp4")
-        return self.writer
+        self.file = VideoFile(self.path, fps, (width, height), self.called)
+        return self.file
 
-    def _flush(self, writer: cv2.VideoWriter) -> None:
+    def _flush(self, file: VideoFile) -> None:
         for result in self.held:
-            image = draw(result.captured.image, result.line)
-            writer.write(image if image.shape[1::-1] == self.size else cv2.resize(image, self.size))
+            file.write(draw(result.captured.image, result.line))
         self.held = []
 
 
-def writable(name: str) -> "contextlib.AbstractContextManager[TextIO]":
-    """The file called `name`, open to be written, or standard output for `-`. Raises SetupError."""
-    if name == "-":
-        return contextlib.nullcontext(sys.stdout)
-    try:
-        return open(name, "w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise SetupError(f"{name}: cannot be written: {error.strerror}") from error
+@contextlib.contextmanager
+def video(name: str) -> Iterator[VideoWriter]:
+    """A writer of the video called `name`, which is there, whole, when the block ends well. OutputError."""
+    with result_file(Path(name)) as part:
+        writer = VideoWriter(part, Path(name))
+        yield writer
+        writer.close()
+
+
+def writable(name: str) -> contextlib.AbstractContextManager[TextIO]:
+    """The text file called `name`, which is there whole when the block ends well; -: standard output. OutputError."""
+    return contextlib.nullcontext(sys.stdout) if name == "-" else result_text(Path(name))

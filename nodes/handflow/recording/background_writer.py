@@ -20,6 +20,7 @@ from typing import NamedTuple
 from handflow.errors import RecordingError
 from handflow.messages import Message, now_ns
 from handflow.runtime.awake_clock import Countdown
+from handflow.runtime.files import cannot_write
 from handflow.runtime.names import fitting
 from handflow.runtime.transport.wire import copied
 
@@ -170,8 +171,9 @@ class BackgroundWriter:
                 plan.split_mb and recorder.size >= plan.split_mb * 1e6
             ):
                 recorder.close()
-                recorder, began = self._next(), now
-                self._recorder = recorder
+                self._recorder = None
+                self._recorder = recorder = self._next()
+                began = now
         recorder.close()
         self._recorder = None
 
@@ -228,7 +230,10 @@ class BackgroundWriter:
                 break
         if self._files > 1:
             self._say(f"records into {self.file}")
-        return Recorder(self.file, plan.metadata, plan.outputs, plan.compression)
+        try:
+            return Recorder(self.file, plan.metadata, plan.outputs, plan.compression)
+        except OSError as error:
+            raise RecordingError(cannot_write(self.file, error)) from error
 
     def _free(self) -> None:
         folder = self.plan.file.parent

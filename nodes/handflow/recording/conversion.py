@@ -19,7 +19,7 @@ from handflow.messages import Frame, Hands, Hop
 from handflow.outputs.drawing import draw
 from handflow.outputs.json_line import hand_lines
 from handflow.outputs.result_files import TableRows, TableWriter
-from handflow.runtime.files import replacing
+from handflow.runtime.files import result_file
 from handflow.runtime.names import written
 
 from .animation import ENCODERS, write_animation
@@ -37,7 +37,7 @@ TICKS = 90_000  # a second, of an MP4's clock
 
 
 def convert(file: Path, out: Path, output: str | None, drawn: bool, form: PictureFormat, report: Report) -> int:
-    """Converts by the names; how many pictures or lines were written. RecordingError, SetupError.
+    """Converts by the names; how many pictures or lines were written. RecordingError, OutputError.
 
     `report` is told of what is left out of a clip or a folder that is damaged.
     """
@@ -57,11 +57,8 @@ def convert(file: Path, out: Path, output: str | None, drawn: bool, form: Pictur
         ways = {".mcap": lambda part: from_video(file, part, output or "camera", form, report)}
         if ending not in ways:
             raise RecordingError(f"{out}: expected a name that ends in .mcap, as a video becomes a recording")
-    try:
-        with replacing(out) as part:
-            return ways[ending](part)
-    except OSError as error:
-        raise RecordingError(f"{out}: cannot be written: {error.strerror}") from error
+    with result_file(out) as part:
+        return ways[ending](part)
 
 
 def from_video(file: Path, out: Path, name: str, form: PictureFormat, report: Report) -> int:

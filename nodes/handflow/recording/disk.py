@@ -3,17 +3,15 @@
 import os
 from pathlib import Path
 
-from handflow.errors import RecordingError
-
 
 class Disk:
-    """What the MCAP library writes to: each byte goes to the system at once; nothing is left to fail at the end."""
+    """What the MCAP library writes to: each byte goes to the system at once; nothing is left to fail at the end.
+
+    OSError.
+    """
 
     def __init__(self, file: Path) -> None:
-        try:
-            self._fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise RecordingError(f"{file}: cannot be written: {error.strerror}") from error
+        self._fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self.count = self._whole = 0
 
     def write(self, data: bytes) -> int:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from handflow.errors import DamagedChunk, RecordingError
+from handflow.runtime.files import result_file
 
 from .metadata import RecordingMetadata
 from .reader import Recording
@@ -19,7 +20,10 @@ class Recovered(NamedTuple):
 
 
 def recover(file: Path, out: Path) -> Recovered:
-    """Writes all whole chunks of `file`, whatever lies between them, to `out` as a new recording. RecordingError."""
+    """Writes all whole chunks of `file`, whatever lies between them, to `out` as a new recording.
+
+    RecordingError, OutputError.
+    """
     recording = Recording(file)
     recording.require_ours()
     if out.exists() and out.samefile(file):
@@ -34,14 +38,11 @@ def recover(file: Path, out: Path) -> Recovered:
             whole.append(chunk)
         except DamagedChunk:
             lost.append(f"bytes {chunk.start} to {chunk.end} are damaged")
-    recorder = Recorder(out, recording.metadata or RecordingMetadata(), list(recording.outputs.values()))
-    try:
+    with result_file(out) as part:
+        recorder = Recorder(part, recording.metadata or RecordingMetadata(), list(recording.outputs.values()))
         for chunk in whole:
             for entry in recording.entries_of(chunk):
                 recorder.add(entry.output, entry.data, entry.log_ns, entry.publish_ns, entry.sequence)
             recorder.end_chunk()
         recorder.close()
-    except OSError as error:
-        recorder.abandon()
-        raise RecordingError(f"{out}: cannot be written: {error.strerror}") from error
     return Recovered(len(whole), lost, recorder.messages)

@@ -1,17 +1,22 @@
 """Files: those that come with the package, those of a folder, and those that are replaced whole or not at all."""
 
+import contextlib
+import errno
+import io
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-from handflow.errors import SetupError
+from handflow.errors import OutputError, SetupError
 
 from .names import fitting
 
 PACKAGE = Path(__file__).parent.parent
 # Folders that systems put beside people's files: macOS into archives, others for thumbnails and what was deleted.
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"})
+MAX_ENDING = 16  # characters that tell a format
 
 
 def packaged(name: str) -> Path:
@@ -42,11 +47,85 @@ def files_in(folder: Path, pattern: str = "*", deep: bool = False) -> list[Path]
 def replacing(file: Path) -> Iterator[Path]:
     """A path beside `file` to write to, which becomes `file` if the block ends well and is removed if it does not.
 
-    Nobody sees half a file, and what was there stays until something better is whole. OSError as writing raises it.
+    Nobody sees half a file, and what was there stays until something better is whole. What is no plain file (a pipe,
+    /dev/null) is written to itself. The path keeps the ending. OSError as writing raises it.
     """
-    part = file.with_name(fitting(f".{file.name}", ".part"))
+    if file.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder; give the name of a file", str(file))
+    if file.exists() and not file.is_file():
+        yield file
+        return
+    # A link stays one.
+    file = Path(os.path.realpath(file))
+    ending = file.suffix if len(file.suffix) < MAX_ENDING else ""
+    part = file.with_name(fitting(f".{file.stem}", f".part{ending}"))
     try:
         yield part
         os.replace(part, file)
     finally:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink()
+
+
+@contextmanager
+def result_file(file: Path) -> Iterator[Path]:
+    """`replacing` for what a command makes: when the block ends well, the disk has it. OutputError names the file.
+
+    An OSError of another file, which has that file's name, is left as it is.
+    """
+    part = file
+    try:
+        if not file.absolute().parent.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+        with replacing(file) as part:
+            yield part
+            sync(part)
+    except OSError as error:
+        if error.filename and str(error.filename) not in (str(part), str(file)):
+            raise
+        raise OutputError(cannot_write(file, error)) from error
+
+
+class ResultFile(io.FileIO):
+    """A file open to be written whose errors name `name`, what it will be called: OutputError."""
+
+    def __init__(self, part: Path, name: Path) -> None:
+        super().__init__(part, "w")
+        self.called = name
+
+    def write(self, data) -> int:  # type: ignore[no-untyped-def]  # typeshed's buffer type is private
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OutputError(cannot_write(self.called, error)) from error
+
+
+@contextmanager
+def result_text(file: Path) -> Iterator[TextIO]:
+    """`result_file`, open for text as it is given."""
+    with (
+        result_file(file) as part,
+        io.TextIOWrapper(io.BufferedWriter(ResultFile(part, file)), "utf-8", newline="") as opened,
+    ):
+        yield opened
+
+
+def sync(file: Path) -> None:
+    """Waits until the disk has a file: some tell only then that they are full or broken. OSError."""
+    fd = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    try:
+        os.fsync(fd)
+    except OSError as error:
+        # A pipe or a share that knows no fsync.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.EROFS):
+            raise
+    finally:
+        os.close(fd)
+
+
+def cannot_write(file: Path, error: OSError) -> str:
+    """Why a file cannot be written, in one line."""
+    if error.errno == errno.ENOENT and not file.absolute().parent.is_dir():
+        return f"{file}: cannot be written: there is no folder {file.absolute().parent}"
+    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
+    return f"{file}: cannot be written: {reason}"

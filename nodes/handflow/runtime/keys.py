@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol
 import zmq
 
 from handflow.errors import SetupError
+from handflow.runtime.files import result_file
 
 HEAD = "handflow key 1: who has this file can read and feed the graph"
 
@@ -28,13 +29,14 @@ class Guard(Protocol):
 
 
 def make(file: Path) -> None:
-    """Writes a new key, for this user's eyes. SetupError if there is a file."""
+    """Writes a new key, for this user's eyes. SetupError if there is a file, OutputError."""
     public, secret = zmq.curve_keypair()
-    try:
-        with open(file, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+    if os.path.lexists(file):
+        raise SetupError(f"{file}: File exists; expected the name of a new file")
+    with result_file(file) as part:
+        part.unlink(missing_ok=True)  # of a start that was killed: it may be open to others
+        with open(part, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
             out.write(f"{HEAD}\n{public.decode()}\n{secret.decode()}\n")
-    except OSError as error:
-        raise SetupError(f"{file}: {error.strerror}; expected the name of a new file") from error
 
 
 def read(file: Path) -> Key:

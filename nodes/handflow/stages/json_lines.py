@@ -1,15 +1,22 @@
-"""Hands -> a JSON line for each frame in a file, as `detect` writes them. Reads every message."""
+"""Hands -> a JSON line for each frame in a file, as `detect` writes them. Reads every message.
+
+A disk that is full ends the lines, and the pipeline does not notice; what there is of the file is named .part then.
+"""
 
 import json
 import os
-import sys
 import time
+from pathlib import Path
 from typing import Annotated
 
-from handflow import Hands, Node, SetupError
+from handflow import Hands, Node
+from handflow.errors import OutputError
 from handflow.outputs.json_line import line_of
+from handflow.runtime.files import cannot_write
+from handflow.runtime.names import fitting
 
 WRITE_S = 0.01  # lines that come faster are written together
+STDOUT = 1
 
 
 class JsonLines(Node):
@@ -22,12 +29,13 @@ class JsonLines(Node):
 
     def start(self) -> None:
         try:
-            self.out = sys.stdout if self.file == "-" else open(self.file, "w", encoding="utf-8")  # noqa: SIM115
+            self.fd = STDOUT if self.file == "-" else os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
         except OSError as error:
-            raise SetupError(f"{self.file}: cannot be written: {error.strerror}") from error
+            raise OutputError(cannot_write(Path(self.file), error)) from error
         self.first_ns: int | None = None
         self.text: list[str] = []
         self.written_s = 0.0
+        self.ended = False  # nothing can be written any more
 
     def process(self, hands: Hands) -> None:
         self.first_ns = hands.captured_ns if self.first_ns is None else self.first_ns
@@ -38,14 +46,31 @@ class JsonLines(Node):
     def idle(self) -> None:
         self.written_s = time.monotonic()
         text, self.text = self.text, []
+        rest = "".join(f"{line}\n" for line in text).encode()
         try:
-            self.out.writelines(f"{line}\n" for line in text)
-            self.out.flush()
+            while rest and not self.ended:
+                rest = rest[os.write(self.fd, rest) :]
         except BrokenPipeError:
             # `| head`: nobody reads on.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.out.fileno())
+            self.ended = True
+        except OSError as error:
+            self._give_up(error)
 
     def stop(self) -> None:
         self.idle()
-        if self.file != "-":
-            self.out.close()
+        if self.fd != STDOUT:
+            try:
+                os.close(self.fd)
+            except OSError as error:  # a share's word for a full disk
+                self._give_up(error)
+
+    def _give_up(self, error: OSError) -> None:
+        self.ended = True
+        file = Path("standard output" if self.file == "-" else self.file)
+        why = cannot_write(file, error)
+        if self.file != "-" and file.is_file():
+            part = file.with_name(fitting(file.name, ".part"))
+            os.replace(file, part)
+            why += f"; {part} has what came before"
+        self.note = self.persistent["stopped"] = why
+        self.log.error("%s", why)

@@ -89,6 +89,7 @@ class Record(Node):
     def stop(self) -> None:
         self.done.set()
         self.writer.close()
+        self._report()
         self.log.info("%d messages, %.1f MB in %s", self.writer.messages, self.writer.written / 1e6, self.writer.file)
 
     def _report(self) -> None:

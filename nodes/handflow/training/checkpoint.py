@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from handflow.errors import SetupError
-from handflow.runtime.files import replacing
+from handflow.runtime.files import replacing, result_file
 
 from .network import Network
 from .progress import draw_curves
@@ -113,7 +113,8 @@ def save(state: TrainingState, out: Path, origin: dict[str, Any]) -> None:
         raise SetupError(
             f"{out}: the checkpoint of step {state.step} cannot be written ({reason}); {last_good(checkpoint)}"
         ) from error
-    (out / "log.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in state.log))
+    with result_file(out / "log.jsonl") as part:
+        part.write_text("".join(json.dumps(entry) + "\n" for entry in state.log))
     draw_curves(state.log, out / "curves.png")
 
 

@@ -18,7 +18,8 @@ import torch
 from torch import Tensor, nn
 
 from handflow import __version__
-from handflow.errors import SetupError
+from handflow.errors import OutputError, SetupError
+from handflow.runtime.files import cannot_write, sync
 from handflow.training.evaluation.evaluate import evaluate
 from handflow.training.labels.data import read_labels
 from handflow.training.samples.compose import calibration_pictures
@@ -192,11 +193,15 @@ def finish(path: Path, facts: dict[str, str], precision: str, strayed: float, la
 
 def replaced(out: Path, make: Callable[[Path], dict[str, Path]]) -> list[Path]:
     """Puts what `make` writes into a folder beside into `out`: nothing is replaced before all of it is good."""
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out) as folder:
-        made = make(Path(folder))
-        for path in made.values():
-            os.replace(path, out / path.name)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out) as folder:
+            made = make(Path(folder))
+            for path in made.values():
+                sync(path)
+                os.replace(path, out / path.name)
+    except OSError as error:
+        raise OutputError(cannot_write(out, error)) from error
     return [out / path.name for path in made.values()]
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from handflow.runtime.files import result_file
+
 POLL_S = 1.0  # how often a paused training looks whether it may go on
 
 
@@ -25,7 +27,8 @@ def draw_curves(log: list[dict[str, Any]], path: Path) -> None:
         axes.legend()
     axes.set(xlabel="minutes", ylabel="loss", yscale="log", title="handflow train")
     figure.tight_layout()
-    figure.savefig(path)
+    with result_file(path) as part:
+        figure.savefig(part)
     pyplot.close(figure)
 
 

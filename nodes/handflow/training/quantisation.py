@@ -49,7 +49,7 @@ def quantise(
     level = log.level
     log.setLevel(logging.ERROR)  # it advises a preparation that has just been done
     try:
-        with tempfile.TemporaryDirectory() as folder:
+        with tempfile.TemporaryDirectory(dir=out.parent) as folder:
             prepared = Path(folder) / "prepared.onnx"
             quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
             graph = onnx.load(prepared).graph

@@ -113,7 +113,7 @@ def test_every_change_is_on_the_disk_at_once_and_gone_on_from(clip: Path, folder
     assert told["fresh"] == 2
     x, y, w, h = told["hands"][0]["box"]
     np.testing.assert_allclose((x + w / 2, y + h / 2), place(6), atol=1)
-    assert not list(folder.rglob("*.part"))
+    assert not list(folder.rglob(".*.part*"))
 
 
 def test_a_clip_that_was_moved_keeps_its_labels(clip: Path, folder: Path, tmp_path: Path) -> None:
@@ -297,7 +297,7 @@ def test_a_disk_that_takes_no_more_is_told_to_the_page(clip: Path, folder: Path)
     web = serve(session)
     web.start()
     try:
-        (folder / "clips" / ".square.jsonl.part").mkdir()  # what root cannot write to either
+        (folder / "clips" / ".square.part.jsonl").mkdir()  # what root cannot write to either
         status, text, _ = ask(
             web, "POST", "/edit", json.dumps({"clip": 0, "frame": 0, "hands": []}), Content_Type="application/json"
         )

@@ -69,7 +69,7 @@ def run(args: argparse.Namespace) -> int:
         if args.maps:
             image = read_image(Path(args.maps))
             seen = {name: model.infer(image, args.profile[0]) for name, model in models.items()}
-            write_image(Path(args.report) / "maps.png", draw_maps(seen, image))
+            write_image(made(args.report) / "maps.png", draw_maps(seen, image))
     if args.json:
         print(dumps(results[0] if len(results) == 1 else results))
         return 0

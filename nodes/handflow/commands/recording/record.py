@@ -9,8 +9,6 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgpack
-
 from handflow.commands._arguments import add_pictures, names, positive
 from handflow.commands._console import complain, say
 from handflow.commands._graphs import apply_source, graph_of
@@ -91,13 +89,13 @@ def record_graph(
         if graph.clock_offset_ns is None:
             supervise(graph, opened=watching.start)(None)
         else:
-            directory.persistent(name).unlink(missing_ok=True)  # of a recorder before this one
+            directory.forget(name)  # of a recorder before this one
             watching.start()
             if run_process(graph, name):
                 return 1
     finally:
         done.set()
-    return int("stopped" in noted_by(directory, name))
+    return int("stopped" in directory.stored(name))
 
 
 def trigger(graph_file: str | None, on: str | None) -> list[str]:
@@ -144,7 +142,7 @@ def _watch(directory: RunDir, name: str, for_s: float | None, done: threading.Ev
     left: Countdown | None = None  # from the first message on
     silence: Countdown | None = Countdown(SILENT_S) if for_s is not None else None
     while not done.wait(min(POLL_S, left.left()) if left else POLL_S):
-        noted = noted_by(directory, name)
+        noted = directory.stored(name)
         if for_s is not None and left is None and "first_s" in noted:
             left, silence = Countdown(for_s - (time.monotonic() - noted["first_s"])), None
         if silence and silence.over():
@@ -153,12 +151,3 @@ def _watch(directory: RunDir, name: str, for_s: float | None, done: threading.Ev
         if not directory.running() or (left and left.over()) or "stopped" in noted:
             os.kill(os.getpid(), signal.SIGTERM)
             return
-
-
-def noted_by(directory: RunDir, name: str) -> dict[str, Any]:
-    """What a recorder has stored: when its first message came, and why it has stopped before its time."""
-    try:
-        stored = msgpack.unpackb(directory.persistent(name).read_bytes(), unicode_errors="surrogateescape")
-    except FileNotFoundError:
-        return {}
-    return dict(stored)

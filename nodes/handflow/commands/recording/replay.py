@@ -91,11 +91,10 @@ def play(options: ReplayOptions) -> int:
     if left_out:
         complain(f"left out, for nothing in the recording drives them: {', '.join(left_out)}")
     complain(*changed_models(graph, recording))
-    if options.json is not None:
-        add_lines(graph, options)
+    lines = add_lines(graph, options) if options.json is not None else ""
     with clocked(graph, recording, options, played) as start_clock:
         supervise(graph, table_on_stdout=options.json != "-", opened=start_clock)(None)
-    return 0
+    return int("stopped" in RunDir(graph.file, graph.portable, graph.on).stored(lines))
 
 
 def graph_for(recording: Recording, options: ReplayOptions) -> Graph:
@@ -166,8 +165,8 @@ def changed_models(graph: Graph, recording: Recording) -> list[str]:
     return lines
 
 
-def add_lines(graph: Graph, options: ReplayOptions) -> None:
-    """A node that writes the hands as JSON lines. GraphError if none gives hands."""
+def add_lines(graph: Graph, options: ReplayOptions) -> str:
+    """A node that writes the hands as JSON lines; its name. GraphError if none gives hands."""
     outputs = graph.outputs(Hands)
     if not outputs:
         raise GraphError([f"--json: no node of the graph gives hands; it has {', '.join(graph.nodes)}"])
@@ -175,7 +174,9 @@ def add_lines(graph: Graph, options: ReplayOptions) -> None:
     tracker = "tracker" if "tracker" in outputs else outputs[0]
     settings = {"file": options.json, "name": str(options.file)}
     lines = NodeSpec("json_lines", {"hands": EdgeSpec(tracker, "all")}, settings)
-    graph.add(graph.free_name("json-lines"), lines, position=f"--json {options.json}")
+    name = graph.free_name("json-lines")
+    graph.add(name, lines, position=f"--json {options.json}")
+    return name
 
 
 @contextlib.contextmanager

@@ -7,11 +7,10 @@ left out, with exit status 1 at the end.
 import argparse
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 
 from handflow.commands._console import LeftOut
 from handflow.errors import SetupError
-from handflow.outputs.result_files import FrameResult, LineWriter, ResultWriter, TableWriter, VideoWriter, writable
+from handflow.outputs.result_files import FrameResult, LineWriter, ResultWriter, TableWriter, video, writable
 from handflow.pipeline import detect
 from handflow.runtime.inline import started
 from handflow.stages.heatmap import HeatmapNode
@@ -39,14 +38,20 @@ def run(args: argparse.Namespace) -> int:
         if args.csv:
             writers.append(TableWriter(outputs.enter_context(writable(args.csv))))
         if args.video:
-            video = VideoWriter(Path(args.video))
-            outputs.callback(video.close)
-            writers.append(video)
+            writers.append(outputs.enter_context(video(args.video)))
         outputs.enter_context(started(model))
-        for path in args.paths:
-            for result in _results(path, model, args, left_out):
-                for writer in writers:
-                    writer.write(result)
+        found = False
+        try:
+            for path in args.paths:
+                for result in _results(path, model, args, left_out):
+                    for writer in writers:
+                        writer.write(result)
+                    found = True
+        except KeyboardInterrupt:  # what there was until then is kept
+            if not found:
+                raise
+        if left_out.status and not found:
+            raise SetupError("")  # it has been told why; no file is replaced by one of nothing
     return left_out.status
 
 

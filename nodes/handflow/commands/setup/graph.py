@@ -5,6 +5,7 @@ from pathlib import Path
 
 from handflow.commands._arguments import add_graph
 from handflow.commands._graphs import graph_of
+from handflow.runtime.files import result_file
 from handflow.runtime.graph import diagram
 from handflow.runtime.graph.resolve import resolve
 
@@ -19,7 +20,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     stages = resolve(graph_of(args.graph))
     if args.svg:
-        Path(args.svg).write_text(diagram.svg(stages), "utf-8")
+        with result_file(Path(args.svg)) as file:
+            file.write_text(diagram.svg(stages), "utf-8")
     else:
         print(diagram.dot(stages) if args.dot else diagram.mermaid(stages))
     return 0

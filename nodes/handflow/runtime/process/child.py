@@ -89,7 +89,8 @@ class Child:
         )
         self.stderr_reader = threading.Thread(target=_read, args=(self.process.stderr, self.stderr), daemon=True)
         self.stderr_reader.start()
-        self.usage = psutil.Process(self.process.pid)
+        with contextlib.suppress(psutil.Error, OSError):
+            self.usage = psutil.Process(self.process.pid)
         self.started_at = self.status_at = now
         self.status, self.last_line, self.running = None, "", False
         self.ended_inputs.clear()

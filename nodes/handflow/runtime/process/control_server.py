@@ -13,6 +13,7 @@ import zmq
 from handflow.errors import Refused, SetupError
 from handflow.runtime.address import masked_in
 from handflow.runtime.graph.stage import Stage, checked_settings, hint
+from handflow.runtime.refusal import REFUSALS, line_of_refusal
 
 from .child import AttachedNode, Child
 from .running_graph import RunningGraph
@@ -69,6 +70,8 @@ class ControlServer:
                 answer = self.verbs[request.pop("verb")](client, **request)
             except Refused as error:
                 self.reply(client, error=str(error))
+            except REFUSALS as error:
+                self.reply(client, error=line_of_refusal(error))
             except (ValueError, TypeError, KeyError, RecursionError):
                 self.refused += 1
                 self.reply(client, error="expected a request that this version of handflow knows")
@@ -150,7 +153,7 @@ class ControlServer:
         def keep() -> None:
             spec.settings[key] = value
             stage.settings = good
-            running.write()
+            running.write_again()
 
         def done(_: Any, error: str) -> None:
             if error:

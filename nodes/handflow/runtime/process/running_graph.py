@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from handflow.errors import RunError
 from handflow.runtime.awake_clock import AwakeClock
+from handflow.runtime.files import cannot_write
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import explicit
 from handflow.runtime.graph.stage import Stage
@@ -38,8 +40,20 @@ class RunningGraph:
         return [*self.processes(), *self.attached.values()]
 
     def write(self) -> None:
-        """Writes the copy of the graph that its processes read when they start."""
-        explicit(self.graph, self.stages).write_copy(self.directory.graph)
+        """Writes the copy of the graph that its processes read when they start. RunError."""
+        try:
+            explicit(self.graph, self.stages).write_copy(self.directory.graph)
+        except OSError as error:
+            raise RunError(
+                f"{cannot_write(self.directory.path, error)}; make room there, or set TMPDIR to a folder with room"
+            ) from error
+
+    def write_again(self) -> None:
+        """The same after a change, which holds anyhow; a disk that is full ends no graph."""
+        try:
+            self.write()
+        except RunError as error:
+            self.say(f"{error}; until then a node that is started again has the settings of before")
 
     def start(self, child: Child, graph: Path | None = None, flags: Sequence[str] = ()) -> None:
         """Starts a node's process, of this graph or of another copy of it, and sends it what it must know."""

@@ -40,7 +40,7 @@ def row(child: Child, successor: str) -> Row:
     status: Mapping[str, Any] = child.status or {}
     cpu = rss = 0.0
     if child.process and child.usage:
-        with contextlib.suppress(psutil.Error):
+        with contextlib.suppress(psutil.Error, OSError):
             cpu, rss = child.usage.cpu_percent(), child.usage.memory_info().rss / 2**20
     state = "ended" if child.ended else status.get("state", "starting") if child.process else "restarting"
     return {

@@ -17,6 +17,7 @@ from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.stage import Stage
 from handflow.runtime.node import Stopped
 from handflow.runtime.profile import NodeStatus
+from handflow.runtime.refusal import allow_open_files, line_of_refusal
 from handflow.runtime.remote.peers import Peers
 
 from .child import Child
@@ -33,6 +34,7 @@ KILL_S = 2  # what has not stopped by then is killed
 LOOP_MS = 100
 REFUSED_EVERY_S = 10.0  # it is said no more often that messages were refused
 ROWS_S = 0.5
+OPEN_FILES, OPEN_FILES_A_NODE = 64, 4  # twice what was counted; the first is what a node's process needs as well
 
 
 class Supervisor:
@@ -59,9 +61,10 @@ class Supervisor:
         RunError.
         """
         running = self.running
+        allow_open_files(OPEN_FILES + OPEN_FILES_A_NODE * len(running.children))
         lock = running.directory.hold()
         if lock is None:
-            pid = (running.directory.path / "pid").read_text()
+            pid = running.directory.holder()
             raise RunError(f"{self.graph.file} already runs (process {pid}); stop that one first")
         self.graph.clock_offset_ns = Clock.offset_ns
         running.write()
@@ -159,7 +162,7 @@ class Supervisor:
             return
         if child.process is None:
             if now >= child.start_at:
-                self.running.start(child)
+                self._start(child, now)
             return
         code = child.process.poll()
         if code is None:
@@ -171,17 +174,28 @@ class Supervisor:
             return
         if code == FAILED_TO_START and not child.ran:
             raise RunError("")  # the node has said why
-        name = child.name
         why = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed ({child.last_line or code})"
         if self.graph.exact:
-            raise RunError(f"{name} {why}; an exact run ends here, since its results would differ")
+            raise RunError(f"{child.name} {why}; an exact run ends here, since its results would differ")
         if now - child.started_at > HEALTHY_S:
             child.failures = 0
+        self._restart_later(child, now, why)
+
+    def _start(self, child: Child, now: float) -> None:
+        """What the system refuses now it may allow later: only a first start that fails ends the run."""
+        try:
+            self.running.start(child)
+        except OSError as error:
+            if not child.ran:
+                raise RunError(f"{child.name} cannot be started: {line_of_refusal(error)}") from error
+            self._restart_later(child, now, f"cannot be started: {line_of_refusal(error)}")
+
+    def _restart_later(self, child: Child, now: float, why: str) -> None:
         pause = pause_s(PAUSES_S, child.failures)
         child.failures += 1
         child.restarts += 1
         child.start_at = now + pause
-        self.say(f"{name} {why}; restart {child.restarts} in {pause:g} s")
+        self.say(f"{child.name} {why}; restart {child.restarts} in {pause:g} s")
 
     def _kill_if_hung(self, child: Child, now: float) -> None:
         """Its end is then dealt with like any other."""
@@ -210,8 +224,9 @@ class Supervisor:
             each.status = status
             if isinstance(each, Child):
                 each.status_at = self.running.clock.now()
-                # Twice, a second apart: a source may find only in its work that there is nothing to read.
-                each.ran |= each.running and status["state"] == "running"
+                # A source may find only in its work that there is nothing to read, or no room for what it has read.
+                worked = bool(each.stage.edges) or status["fps_out"] > 0
+                each.ran |= worked and each.running and status["state"] == "running"
                 each.running = status["state"] == "running"
             for number, answer, error in status["answers"]:
                 self.control.answered(each, number, answer, error)
@@ -241,6 +256,7 @@ def signals_stop() -> Iterator[threading.Event]:
 
     The first one raises nothing: an exception out of nowhere can leave a lock taken, of `subprocess` for one, that the
     end waits for then. The second one is for a block that is stuck, in a print to somebody who does not read.
+    Under `nohup` a closed terminal stops nothing.
     """
     asked = threading.Event()
 
@@ -250,7 +266,8 @@ def signals_stop() -> Iterator[threading.Event]:
             raise Stopped
         asked.set()
 
-    before = {each: signal.signal(each, stop) for each in STOP_SIGNALS}
+    deaf = {signal.SIGHUP} if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else set()
+    before = {each: signal.signal(each, stop) for each in STOP_SIGNALS if each not in deaf}
     try:
         yield asked
     finally:

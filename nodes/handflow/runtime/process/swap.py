@@ -103,7 +103,7 @@ class Swap:
         self.new.ran = True
         running.children[node] = self.new
         running.beside.remove(self.new)
-        running.write()
+        running.write_again()
 
 
 class Swaps:

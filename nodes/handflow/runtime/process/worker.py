@@ -14,16 +14,15 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from typing import Any
 
-import msgpack
 import msgspec
 import zmq
 
 from handflow.errors import SetupError
-from handflow.runtime.files import replacing
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.stage import Stage
 from handflow.runtime.node import Call, run_node
 from handflow.runtime.profile import Profile
+from handflow.runtime.refusal import REFUSALS, line_of_refusal, remedy
 from handflow.runtime.remote.edge import RemotePublisher, subscribe_remote
 from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.publisher import Publisher
@@ -43,7 +42,6 @@ READERS_AFTER_RESTART_S = 1.0
 LISTENERS_AFTER_SWAP_S = 0.15
 STANDBY_POLL_S = 0.002
 LEAVE_S = 3.0
-NAMES = "surrogateescape"  # how text with names of files in it is stored
 
 
 class Worker:
@@ -67,6 +65,8 @@ class Worker:
         self.node.empty, self.node.graph = rings.empty, graph.plain()
         self.inputs: Inputs | None = None
         self._started = False
+        self._stored: dict[str, object] = {}
+        self._store_failed = False
         self._again = True  # a source's process is called (again)
         self._open = contextlib.ExitStack()
 
@@ -232,9 +232,9 @@ class Worker:
         except SetupError:
             raise
         except Exception as error:
-            if not isinstance(error, OSError | zmq.ZMQError | ImportError):
+            if not isinstance(error, (*REFUSALS, ImportError)):
                 traceback.print_exc()
-            raise SetupError(line_of(error)) from error
+            raise SetupError(line_of(error) + remedy(error)) from error
         self._started = True
         self._open.callback(self._stop)
         # Modules and models are here to stay: looking through them again would cost milliseconds.
@@ -245,16 +245,23 @@ class Worker:
         if self._started:
             self._started = False
             self.node.stop()
+            if not self.commands.leave and self.node.persistent != self._stored:
+                self._store(self.node.persistent)
 
     def _restore(self) -> None:
         """What the processes before this one have stored."""
-        with contextlib.suppress(FileNotFoundError):
-            stored = self.directory.persistent(self.stage.name).read_bytes()
-            self.node.persistent.update(msgpack.unpackb(stored, unicode_errors=NAMES))
+        self.node.persistent.update(self.directory.stored(self.stage.name))
+        self._stored = dict(self.node.persistent)
 
     def _store(self, values: dict[str, object]) -> None:
-        with replacing(self.directory.persistent(self.stage.name)) as file:
-            file.write_bytes(msgpack.packb(values, unicode_errors=NAMES))
+        self._stored = dict(values)
+        try:
+            self.directory.store(self.stage.name, values)
+        except OSError as error:
+            # Only a crash would need it: no reason to end what runs well.
+            if not self._store_failed:
+                self.log.warning("%s; after a crash it would begin anew", line_of_refusal(error))
+            self._store_failed = True
 
 
 def line_of(error: Exception) -> str:

@@ -5,7 +5,7 @@ import os
 import socket as python_socket
 import time
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import zmq
 
@@ -40,7 +40,8 @@ class FixedAddress:
     """An endpoint that does not change."""
 
     def __init__(self, endpoint: str) -> None:
-        self.endpoint = endpoint
+        # As the file system has it: ZeroMQ would encode a path of other characters as UTF-8, or not at all.
+        self.endpoint: Any = os.fsencode(endpoint)
         self.prefix = b""
 
     def bind(self, socket: zmq.Socket) -> None:
@@ -79,6 +80,8 @@ class LoopbackAddress:
         else:
             raise OSError(f"no tcp port is free on 127.0.0.1 for {self.file.stem}")
         bound = socket.get_string(zmq.LAST_ENDPOINT).rpartition(":")[2]
+        if bound == str(self._written()):
+            return
         for _ in range(50):
             # PermissionError: on Windows, while somebody reads it.
             with contextlib.suppress(PermissionError), replacing(self.file) as part:

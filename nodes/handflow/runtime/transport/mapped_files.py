@@ -4,16 +4,19 @@ A kill leaves the file behind; beside it lies a lock that died with its owner, b
 """
 
 import contextlib
+import errno
 import mmap
 import os
+import shutil
 from pathlib import Path
 
-from handflow.errors import StaleSlot
+from handflow.errors import SetupError, StaleSlot
 from handflow.runtime import locks
 
 from .shared_memory import Ref
 
 SUFFIX = ".ring"
+O_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 
 
 class MappedFiles:
@@ -22,6 +25,7 @@ class MappedFiles:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._own: dict[int, locks.Lock] = {}  # by ring
+        self._fds: dict[int, int] = {}
         sweep(folder)
 
     def make(self, ring: int, nbytes: int) -> tuple[int, mmap.mmap]:
@@ -30,9 +34,23 @@ class MappedFiles:
         if lock is None:
             raise RuntimeError(f"{self._lock(ring)} is somebody else's")
         self._own[ring] = lock
-        with open(self._file(ring), "xb+", opener=_private) as file:
-            file.truncate(nbytes)
-            return -1, mmap.mmap(file.fileno(), nbytes)
+        fd = self._fds[ring] = _private(str(self._file(ring)), os.O_RDWR | os.O_CREAT | os.O_EXCL | O_BINARY)
+        os.ftruncate(fd, nbytes)
+        return -1, mmap.mmap(fd, nbytes)
+
+    def reserve(self, ring: int, start: int, nbytes: int) -> None:
+        if not hasattr(os, "posix_fallocate"):  # Windows and macOS: truncate has taken the room
+            return
+        try:
+            os.posix_fallocate(self._fds[ring], start, nbytes)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                return  # a file system that cannot tell
+            free = shutil.disk_usage(self._folder).free / 2**20
+            raise SetupError(
+                f"{self._folder.parent}: expected room for {nbytes / 2**20:.1f} MB of shared memory, got "
+                f"{free:.1f} MB; make room there, set TMPDIR to a folder with more, or use transport: auto"
+            ) from error
 
     def open(self, ref: Ref) -> mmap.mmap:
         try:
@@ -42,6 +60,8 @@ class MappedFiles:
             raise StaleSlot(f"its writer {ref.pid} has ended") from error
 
     def drop(self, ring: int) -> None:
+        if (fd := self._fds.pop(ring, None)) is not None:
+            os.close(fd)
         _remove(self._own.pop(ring))
 
     def there(self, pid: int, ring: int) -> bool:
@@ -79,4 +99,4 @@ def _remove(lock: locks.Lock) -> None:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o600)
+    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o600)

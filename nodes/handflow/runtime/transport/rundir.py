@@ -10,11 +10,16 @@ import re
 import secrets
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import msgpack
 import zmq
 
+from handflow.errors import SetupError
 from handflow.runtime import locks
+from handflow.runtime.files import replacing
 
 from .endpoint import Address, FixedAddress, LoopbackAddress
 from .mapped_files import MappedFiles, sweep
@@ -25,6 +30,13 @@ TOKEN_BYTES = 16
 LOOKED_AT_S = 0.2
 # No node has such a name.
 CONTROL, STATUS = "@control", "@status"
+# The path of a unix socket may have so many bytes (macOS, with 103, is the portable path's).
+SOCKET_PATH_BYTES = 107
+NAMES = "surrogateescape"  # how text with names of files in it is stored
+DIGEST = 8  # characters of a digest in a name
+# What a base leaves at least to a run directory: "/ab-ab-DIGEST/DIGEST".
+MAX_BASE_BYTES = SOCKET_PATH_BYTES - 2 * (DIGEST + 1) - 6
+MAX_STEM = 16
 
 
 def portable() -> bool:
@@ -41,9 +53,9 @@ class RunDir:
 
     def __init__(self, graph_file: Path, portable: bool | None = None, on: str = "") -> None:
         file = graph_file.resolve()
-        digest = hashlib.sha1(os.fsencode(f"{file} {on}".rstrip())).hexdigest()[:8]
-        # Short: a unix socket's path has at most 107 bytes.
-        self.path = _base() / "-".join(filter(None, [_stem(file), on[:12], digest]))
+        base = _base()
+        parts = [_stem(base, file), on[: min(12, len(_stem(base, file)))], _digest(f"{file} {on}".rstrip())]
+        self.path = base / "-".join(filter(None, parts))
         self.path.mkdir(mode=0o700, exist_ok=True)
         self._portable = portable
         self._held: list[locks.Lock] = []
@@ -71,22 +83,35 @@ class RunDir:
         """A node sends here."""
         if self.portable:
             return LoopbackAddress(self.path / f"{node}.port", self._token())
-        return FixedAddress(f"ipc://{self.path}/{node}")
+        fits = len(os.fsencode(self.path / node)) <= SOCKET_PATH_BYTES
+        return FixedAddress(f"ipc://{self.path / (node if fits else _digest(node))}")
 
     def memory(self) -> Memory:
         """Where a node's big arrays lie."""
         return MappedFiles(self.path) if self.portable else Memfd()
 
-    def persistent(self, node: str) -> Path:
-        """What outlives a crash of the node."""
-        return self.path / f"{node}.persistent"
+    def stored(self, node: str) -> dict[str, Any]:
+        """What of the node outlives a crash."""
+        try:
+            return msgpack.unpackb(self._stored(node).read_bytes(), unicode_errors=NAMES)
+        except FileNotFoundError:
+            return {}
+
+    def store(self, node: str, values: dict[str, Any]) -> None:
+        """Keeps what outlives a crash of the node, in place of what was kept before. OSError."""
+        with replacing(self._stored(node)) as part:
+            part.write_bytes(msgpack.packb(values, unicode_errors=NAMES))
+
+    def forget(self, node: str) -> None:
+        """Lets go of what was stored."""
+        self._stored(node).unlink(missing_ok=True)
 
     def lock(self, name: str, wait_s: float = 0) -> locks.Lock | None:
         """Takes the lock `name` until this process ends; None: somebody else holds it."""
         lock = locks.take(self.path / f"{name}.lock", wait_s)
         if lock is not None:
             self._held.append(lock)
-            (self.path / f"{name}.pid").write_text(str(os.getpid()), "utf-8")
+            self._say_who(f"{name}.pid")
         return lock
 
     def release(self, name: str) -> None:
@@ -95,10 +120,10 @@ class RunDir:
             self._held.remove(lock)
             lock.release()
 
-    def holder(self, name: str) -> str:
-        """The process that holds the lock `name`."""
+    def holder(self, name: str = "") -> str:
+        """The process that holds the lock `name`, or runs the graph."""
         with contextlib.suppress(OSError):
-            return (self.path / f"{name}.pid").read_text("utf-8")
+            return (self.path / (f"{name}.pid" if name else "pid")).read_text("utf-8")
         return "?"
 
     def running(self) -> bool:
@@ -113,13 +138,21 @@ class RunDir:
         /tmp leaves a locked directory alone, however long the installation runs."""
         lock = locks.take(self.path, LOOKED_AT_S)
         if lock is not None:
-            (self.path / "pid").write_text(str(os.getpid()), "utf-8")
+            self._say_who("pid")
             for file in (*self.path.glob("*.persistent"), *self.path.glob("*.port")):
                 # Of an earlier run: ids start again, and its ports may be somebody else's.
                 file.unlink()
             for folder in _base().iterdir() if self.portable else ():
                 sweep(folder)  # of other graphs too: they may never be started again
         return lock
+
+    def _stored(self, node: str) -> Path:
+        return self.path / f"{node}.persistent"
+
+    def _say_who(self, name: str) -> None:
+        # Only messages name the process: a full disk must not keep a node from starting again.
+        with contextlib.suppress(OSError):
+            (self.path / name).write_text(str(os.getpid()), "utf-8")
 
     def _token(self) -> bytes:
         """What nobody but this graph's processes knows: other users may connect to a port on loopback."""
@@ -136,7 +169,8 @@ class RunDir:
 def running(file: Path | None = None) -> list[RunDir]:
     """The run directories of all graphs that this user runs now; with `file` those whose names begin alike."""
     found = []
-    for path in sorted(_base().glob(f"{glob.escape(_stem(file))}-*" if file else "*")):
+    base = _base()
+    for path in sorted(base.glob(f"{glob.escape(_stem(base, file))}-*" if file else "*")):
         directory = RunDir.__new__(RunDir)
         directory.path, directory._portable, directory._held = path, None, []
         with contextlib.suppress(FileNotFoundError):  # it has just been cleaned away
@@ -145,24 +179,51 @@ def running(file: Path | None = None) -> list[RunDir]:
     return found
 
 
-def _stem(file: Path) -> str:
-    """What the directory's name begins with, for people: few bytes, for those of a socket's path are counted."""
-    return re.sub(r"[^\w.-]", "_", file.resolve().stem[:16], flags=re.ASCII)
+def _stem(base: Path, file: Path) -> str:
+    """By what one knows a graph's directory: as much of the file's name as leaves room for sockets, in ASCII."""
+    room = SOCKET_PATH_BYTES - len(os.fsencode(base)) - 2 * (DIGEST + 1)
+    return re.sub(r"[^A-Za-z0-9_.]", "_", file.resolve().stem)[: min(MAX_STEM, (room - 2) // 2)]
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha1(os.fsencode(text)).hexdigest()[:DIGEST]
 
 
 def _base() -> Path:
-    """One directory for all of a user's graphs; not the login session's, which goes when the user logs out."""
+    """One directory for all of a user's graphs: in the first folder for temporary files that takes it.
+
+    Not the login session's, which goes when the user logs out, if there is another. SetupError, PermissionError.
+    """
     # Windows: the directory for temporary files is the user's own.
     if not hasattr(os, "getuid"):
         base = Path(tempfile.gettempdir()) / "handflow"
         base.mkdir(exist_ok=True)
         return base
-    base = Path(tempfile.gettempdir()) / f"handflow-{os.getuid()}"
-    base.mkdir(mode=0o700, exist_ok=True)
-    status = base.stat()
-    if status.st_uid != os.getuid() or status.st_mode & 0o077:
-        raise PermissionError(f"{base} belongs to somebody else or is open to others; remove it")
-    return base
+    reasons = []
+    for folder in _temporary_folders():
+        base = folder / f"handflow-{os.getuid()}"
+        if len(os.fsencode(base)) > MAX_BASE_BYTES:
+            reasons.append(f"{folder}: too long for the path of a socket")
+            continue
+        try:
+            base.mkdir(mode=0o700, exist_ok=True)
+        except OSError as error:
+            reasons.append(f"{folder}: {error.strerror}")
+            continue
+        status = base.stat()
+        if status.st_uid != os.getuid() or status.st_mode & 0o077:
+            raise PermissionError(f"{base} belongs to somebody else or is open to others; remove it")
+        if os.access(base, os.W_OK | os.X_OK):
+            return base
+        reasons.append(f"{base}: cannot be written")
+    raise SetupError(f"no folder takes what the processes share ({'; '.join(reasons)}); set TMPDIR to one that does")
+
+
+def _temporary_folders() -> Iterator[Path]:
+    """Where temporary files may lie. Unlike Python's `tempfile`, which tries a write, the same one on a full disk."""
+    asked = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
+    usual = [*asked, "/tmp", "/var/tmp", "/dev/shm", os.environ.get("XDG_RUNTIME_DIR")]
+    yield from dict.fromkeys(Path(os.path.abspath(folder)) for folder in usual if folder)
 
 
 def _private(path: str, flags: int) -> int:

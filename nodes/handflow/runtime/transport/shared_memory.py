@@ -17,7 +17,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from handflow.errors import StaleSlot
+from handflow.errors import SetupError, StaleSlot
 
 try:
     import fcntl
@@ -47,7 +47,11 @@ class Memory(Protocol):
     """Where rings lie."""
 
     def make(self, ring: int, nbytes: int) -> tuple[int, mmap.mmap]:
-        """Memory of zeros for this process's ring, and the number by which a `Ref` names it (`fd`)."""
+        """Memory of zeros for this process's ring, and the number by which a `Ref` names it (`fd`). SetupError."""
+        ...
+
+    def reserve(self, ring: int, start: int, nbytes: int) -> None:
+        """Takes room for a part of a ring before it is first written to. SetupError where there is none."""
         ...
 
     def open(self, ref: Ref) -> mmap.mmap:
@@ -78,6 +82,9 @@ class Memfd:
         os.ftruncate(fd, nbytes)
         fcntl.fcntl(fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
         return fd, mmap.mmap(fd, nbytes)
+
+    def reserve(self, ring: int, start: int, nbytes: int) -> None:
+        """It is not of a file system's room."""
 
     def open(self, ref: Ref) -> mmap.mmap:
         try:
@@ -126,6 +133,7 @@ class _Mapping:
         # Not numpy's: reading one number of an array costs microseconds at 30 Hz, with nothing in the cache.
         self.generations = memoryview(memory)[_HEADER.size : _HEADER.size + 8 * slots].cast("Q")
         self.first = np.frombuffer(memory, np.uint8, 1, _PAGE).__array_interface__["data"][0]
+        self.reserved: set[int] = set()  # spare slots that have been written to
         self.known: dict[int, Ref] = {}  # what was last sent from, or read in, each slot
 
     def array(self, slot: int, shape: Sequence[int], dtype: np.dtype) -> np.ndarray:
@@ -246,6 +254,12 @@ class Rings:
         slot = self._free()
         if slot is None:
             return None
+        if slot >= self._slots and slot not in own.reserved:
+            try:
+                self._memory.reserve(own.ring, _PAGE + slot * own.slot_bytes, own.slot_bytes)
+            except SetupError:
+                return None
+            own.reserved.add(slot)
         own.known.pop(slot, None)
         own.generations[slot] |= 1  # odd: readers of what lay here see that it goes
         return own, slot
@@ -288,8 +302,10 @@ class Rings:
                 nbytes = max(nbytes, own.slot_bytes)
             slot_bytes = -(-nbytes // _PAGE) * _PAGE
             ring = secrets.randbits(63)
-            # Spare slots take up no memory until they are drawn.
+            # Spare slots take up no memory until they are drawn. The others have theirs before they are written to:
+            # where there was no room then, the system would end the process (SIGBUS).
             self._own_fd, memory = self._memory.make(ring, _PAGE + slots * slot_bytes)
+            self._memory.reserve(ring, 0, _PAGE + self._slots * slot_bytes)
             _HEADER.pack_into(memory, 0, _MAGIC, ring, slots, slot_bytes)
             own = self._own = _Mapping(memory)
             self._next = self._next_spare = 0

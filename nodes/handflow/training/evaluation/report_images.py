@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from handflow.messages import Heatmap
+from handflow.runtime.files import result_file
 from handflow.runtime.names import one_line
 from handflow.training.targets import IGNORE, OPEN
 from handflow.vision.thresholds import START_SCORE
@@ -152,7 +153,8 @@ def draw_curves(seen: list[Detections], path: Path, title: str) -> None:
         if axis.lines:
             axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize=8)
     figure.tight_layout()
-    figure.savefig(path, dpi=110)
+    with result_file(path) as part:
+        figure.savefig(part, dpi=110)
     pyplot.close(figure)
 
 
