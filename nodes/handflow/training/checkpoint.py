@@ -62,6 +62,7 @@ def resume(state: TrainingState, checkpoint: Path, device: torch.device) -> None
     state.mean.load_state_dict(saved["mean"])
     state.optimizer.load_state_dict(saved["optimizer"])
     state.step, state.spent_s, state.log = saved["step"], saved["spent"], saved["log"]
+    print(f"goes on at step {state.step}, after {state.spent_s / 60:.1f} minutes")
 
 
 def newest(checkpoint: Path, device: str = "cpu") -> dict[str, Any] | None:

@@ -52,10 +52,9 @@ class Settings:
     teachers: Annotated[
         str, "model files, FILE,FILE, whose maps of each sample are learned: ours, or MediaPipe's palm detector"
     ] = ""
+    teaching: Annotated[float, "share of steps in which they look; the palm detector takes 170 ms a sample"] = 1.0
     teachers_weight: Annotated[float, "of the loss against them"] = 1.0
-    mixing: Annotated[
-        float, "share of steps in which teachers and network look at two samples laid over each other"
-    ] = 0.25
+    mixing: Annotated[float, "of these steps, the share in which two samples are laid over each other"] = 0.25
     holdout: Annotated[float, "share of the groups kept for the validation loss"] = 0.05
     fold: Annotated[int, "which of the shares is kept: with holdout 0.05, one of twenty"] = 0
     seed: Annotated[int, "of weights and samples"] = 1

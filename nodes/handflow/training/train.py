@@ -76,7 +76,7 @@ def train(pictures: list[LabelledPicture], settings: Settings, shares: Mapping[s
             state.spent_s += min(time.monotonic() - began_s, PAUSE_S)
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value.item()
-            if state.step - logged == LOG_STEPS or (state.step > logged and settings.steps == state.step):
+            if state.step % LOG_STEPS == 0 or settings.steps == state.step:
                 entry = log_entry(state, rate, sums, state.step - logged)
                 if dataset.validation:
                     entry["validation"] = round(validate(state.mean, dataset.validation, settings, device), 5)

@@ -73,7 +73,7 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
         whole["parts"], whole["parts_mask"] = part_maps(samples, columns // 2, rows // 2)
     if settings.prior:
         whole["prior"] = np.stack([made_up_prior(rng, s, columns, rows) for s in samples])
-    if settings.teachers:
+    if settings.teachers and rng.random() < settings.teaching:
         if rng.random() < settings.mixing:
             whole.update(mixed(rng, whole))
         whole["taught"], whole["taught_weight"] = taught_maps(whole["image"], settings.teachers)
