@@ -7,6 +7,8 @@ import av
 import cv2
 import numpy as np
 
+from handflow.capture.media import writable
+
 FRAMES, FPS = 30, 10
 # Ending -> encoder and its pixels.
 FORMATS = {
@@ -24,7 +26,8 @@ def smooth(height: int, width: int) -> np.ndarray:
 
 def clip(path: Path, count: int = 10, fps: float = 25.0, size: tuple[int, int] = (64, 48)) -> Path:
     """A video whose pictures get brighter by 20 from one to the next."""
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+    with writable(path) as name:
+        writer = cv2.VideoWriter(name, cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
     for number in range(count):
         writer.write(np.full((size[1], size[0], 3), 20 * number % 256, np.uint8))
     writer.release()
