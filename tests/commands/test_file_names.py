@@ -85,7 +85,7 @@ def a_clip(files: Files, name: bytes) -> None:
 def pictures(files: Files, name: bytes) -> None:
     folder = os.fsdecode(name[:255])
     os.mkdir(folder)
-    picture = put(files.picture, name, ".png")
+    picture = put(files.picture, b"p" + name, ".png")  # hidden ones in a folder are not meant
     shutil.copy(files.picture, os.path.join(folder, picture))
     for path in (picture, folder):
         (seen,) = detect(path, files.node)
