@@ -7,10 +7,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from support.pictures import write_clip
+from support.recorded import write
 
+from handflow.capture.files import read_frames
 from handflow.capture.frames import FrameReader, StoredFrame
 from handflow.errors import LabelError
-from handflow.training.labels.images import BEHIND, NEAR, Clip
+from handflow.training.labels.images import BEHIND, NEAR, Clip, clip_beside
 
 FRAMES = 6 * NEAR
 
@@ -80,3 +83,25 @@ def test_what_is_no_clip_is_said(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(b"nothing")
     with pytest.raises(LabelError, match=r"a\.mp4: expected a video that FFmpeg can decode, got 7 bytes"):
         Clip(tmp_path / "a.mp4")
+
+
+def test_a_recording_is_a_clip(tmp_path: Path) -> None:
+    clip = Clip(write(tmp_path / "a.mcap"), kept_bytes=1)
+    assert (len(clip), clip.width, clip.height, clip.fault) == (30, 80, 45, "")
+    assert 29 < clip.fps < 31
+    # A bright row says the number.
+    assert [int(clip[n][..., 1].mean(axis=1).argmax()) for n in (29, 3, 28, 0)] == [30, 4, 29, 1]
+
+
+def test_a_damaged_clip_says_what_is_missing(tmp_path: Path) -> None:
+    data = write_clip(tmp_path / "a.mkv")
+    (tmp_path / "a.mkv").write_bytes(data[: len(data) * 4 // 5])
+    clip = Clip(tmp_path / "a.mkv")
+    assert "a.mkv: breaks off at frame" in clip.fault
+    assert len(clip) == len(list(read_frames(tmp_path / "a.mkv", report=print)))
+
+
+def test_the_clip_beside_a_label_file_may_be_of_any_kind(tmp_path: Path) -> None:
+    assert clip_beside(tmp_path / "a.jsonl") == tmp_path / "a.mp4"
+    (tmp_path / "a.mcap").touch()
+    assert clip_beside(tmp_path / "a.jsonl") == tmp_path / "a.mcap"

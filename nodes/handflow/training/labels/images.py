@@ -15,6 +15,7 @@ from handflow.errors import LabelError, SetupError
 from handflow.recording.sources import open_frames
 
 KEPT_BYTES = 1 << 30  # of a clip's decoded frames; 12 s at 720p
+CLIPS = (".mp4", ".mcap", ".mkv", ".mov", ".avi", ".webm")  # what a clip beside its label file may be
 NEAR = 32  # frames that are rather decoded than jumped over
 INHERITED: list[FrameReader] = []  # another process's, never to be closed here: that would wait for its threads
 BEHIND = 12  # frames that are decoded, and kept, before one that is sought: who steps back goes on stepping back
@@ -130,6 +131,11 @@ class Clip:
             return None
         number = bisect.bisect_left(self._times, stored.t)  # type: ignore[type-var]  # all are known where it jumps
         return number if number < len(self) and self._times[number] == stored.t else None
+
+
+def clip_beside(file: Path) -> Path:
+    """The clip or recording that is called as its label file is; as if it were an MP4 where there is none."""
+    return next((path for path in map(file.with_suffix, CLIPS) if path.is_file()), file.with_suffix(CLIPS[0]))
 
 
 @lru_cache(maxsize=16)

@@ -12,7 +12,7 @@ from handflow.errors import LabelError
 from handflow.runtime.names import read_back
 from handflow.training.targets import COARSE, IGNORE, KINDS, UNKNOWN, PeopleLabelled
 
-from .images import read_clip, read_image, read_once
+from .images import clip_beside, read_clip, read_image, read_once
 from .line import HandLabel, LabelLine, check_line
 from .people import parts_of
 
@@ -71,7 +71,7 @@ def picture_of(line: LabelLine, where: str, file: Path, clip: ClipEntry | None =
     if line.frame is None:
         path = read_back(str(line.image), file.parent)
     else:
-        path = clip.path if clip is not None else file.with_suffix(".mp4")
+        path = clip.path if clip is not None else clip_beside(file)
     if not os.path.isfile(path):
         raise LabelError(f"{where}: no such {'picture' if line.frame is None else 'clip'}: {path}")
     group = clip.group if clip is not None else line.group
