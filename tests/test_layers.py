@@ -42,7 +42,7 @@ HOME = {  # which folders or modules may import what
     "matplotlib": {"training"},
     "mcap": {"recording"},
     "av": {"capture.clips", "outputs.video_file", "recording.conversion", "recording.animation"},
-    "PIL": {"capture.images"},
+    "PIL": {"capture.images", "training.labels"},
     "moderngl": {"synthetic.people"},
 }
 

@@ -89,6 +89,15 @@ def running_file(args: argparse.Namespace) -> Path | None:
     return Path(args.graph) if args.graph else None
 
 
+def add_strict(parser: argparse.ArgumentParser) -> None:
+    """`--strict`: of every command that reads labels."""
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="refuse labels of which a box or picture cannot be used",
+    )
+
+
 def add_pictures(parser: argparse.ArgumentParser) -> None:
     """How frames are stored in a recording."""
     parser.add_argument("--pictures", choices=("jpeg", "png"), default="jpeg", help="png: lossless, 30 times slower")

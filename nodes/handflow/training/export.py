@@ -150,7 +150,9 @@ def deployed(checkpoint: Path) -> tuple[Deployed, dict[str, str], np.ndarray]:
     return network, facts, saved["calibration"].numpy()  # (80, 3, h, w) uint8
 
 
-def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] | None = None) -> list[Path]:
+def export(
+    checkpoint: Path, out: Path, name: str = "hands", labels: list[str] | None = None, strict: bool = False
+) -> list[Path]:
     """Writes both files into `out`, checked against torch; `labels` are scored, and the scores go into the files."""
     network, facts, pictures = deployed(checkpoint)
 
@@ -160,34 +162,39 @@ def export(checkpoint: Path, out: Path, name: str = "hands", labels: list[str] |
         quantise(made["fp32"], made["int8"], pictures, facts)
         for precision, most in (("fp32", 1e-4), ("int8", MAX_INT8_DEVIATION)):
             strayed = compare(torch_run(network), open_model(made[precision]), pictures[:16], most)
-            finish(made[precision], facts, precision, strayed, labels)
+            finish(made[precision], facts, precision, strayed, labels, strict)
         return made
 
     return replaced(out, make)
 
 
-def requantise(model: Path, out: Path, calibration: list[str], labels: list[str] | None = None) -> list[Path]:
+def requantise(
+    model: Path, out: Path, calibration: list[str], labels: list[str] | None = None, strict: bool = False
+) -> list[Path]:
     """Writes the int8 form of an fp32 model file into `out`; `calibration` names labels. Raises SetupError."""
     plain = open_model(model)
     if plain.metadata.get("precision", "fp32") != "fp32":
         raise SetupError(f"{model}: expected an fp32 file to quantise, got {plain.metadata['precision']}")
-    pictures = calibration_pictures(Pool(read_labels(calibration)), seed=1)
+    pictures = calibration_pictures(Pool(read_labels(calibration, strict)), seed=1)
     facts = {fact: value for fact, value in plain.metadata.items() if fact not in ("precision", "strays", "scores")}
 
     def make(folder: Path) -> dict[str, Path]:
         path = folder / f"{model.stem}-int8.onnx"
         quantise(model, path, pictures, facts)
-        finish(path, facts, "int8", compare(plain.run, open_model(path), pictures[:16], MAX_INT8_DEVIATION), labels)
+        strayed = compare(plain.run, open_model(path), pictures[:16], MAX_INT8_DEVIATION)
+        finish(path, facts, "int8", strayed, labels, strict)
         return {"int8": path}
 
     return replaced(out, make)
 
 
-def finish(path: Path, facts: dict[str, str], precision: str, strayed: float, labels: list[str] | None) -> None:
+def finish(
+    path: Path, facts: dict[str, str], precision: str, strayed: float, labels: list[str] | None, strict: bool = False
+) -> None:
     """Writes into a file what it is, how far it strays and, where `labels` are given, its scores."""
     mine = {**facts, "precision": precision, "strays": f"{strayed:.6f}"}
     if labels:
-        mine["scores"] = json.dumps(scores(open_model(path), labels))
+        mine["scores"] = json.dumps(scores(open_model(path), labels, strict))
     describe(path, mine)
 
 
@@ -205,10 +212,10 @@ def replaced(out: Path, make: Callable[[Path], dict[str, Path]]) -> list[Path]:
     return [out / path.name for path in made.values()]
 
 
-def scores(model: Model, labels: list[str]) -> dict:
+def scores(model: Model, labels: list[str], strict: bool = False) -> dict:
     """AP by profile, mode and source."""
-    pictures = read_labels(labels)
-    found = {profile: evaluate(model, profile, pictures) for profile in PROFILES}
+    pictures = read_labels(labels, strict)
+    found = {profile: evaluate(model, profile, pictures, strict=strict) for profile in PROFILES}
     return {
         profile: {
             mode: {

@@ -11,7 +11,7 @@ import pytest
 from support.models import FACTS, brightness_model
 
 from handflow import SetupError
-from handflow.commands.network import evaluate
+from handflow.commands.network import evaluate, export, train
 from handflow.training.conditions import CONDITIONS
 from handflow.training.evaluation.matching import Detections, Matches, alarms, best_threshold, match, score, separation
 from handflow.training.evaluation.report_images import worst_pictures
@@ -336,6 +336,25 @@ def test_a_model_that_is_missing_is_one_line(tmp_path):
     evaluate.add_arguments(parser)
     with pytest.raises(SetupError, match=r"no gone\.onnx"):
         evaluate.run(parser.parse_args([str(tmp_path), "--model", str(tmp_path / "gone.onnx")]))
+
+
+@pytest.mark.parametrize("verb", [evaluate, train, export])
+def test_every_command_that_reads_labels_can_be_strict(verb):
+    parser = argparse.ArgumentParser()
+    verb.add_arguments(parser)
+    assert parser.parse_args(["labels", "--strict"]).strict
+    assert not parser.parse_args(["labels"]).strict
+
+
+def test_the_command_leaves_out_what_it_cannot_use_or_refuses_it(desk, capsys):
+    file = desk / "desk.jsonl"
+    file.write_text(file.read_text() + '{"image": "gone.png", "width": 320, "height": 180, "hands": []}\n')
+    assert told(desk, "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["all"]["total"]["pictures"] == 2
+    assert "desk.jsonl:3: no such picture:" in err
+    with pytest.raises(LabelError, match=r"desk\.jsonl:3: no such picture: .*gone\.png"):
+        told(desk, "--strict")
 
 
 def test_palms_are_told_from_other_hands_by_the_area_under_the_roc_curve() -> None:

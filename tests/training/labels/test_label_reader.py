@@ -140,14 +140,14 @@ def test_a_missing_field_is_named(tmp_path):
     bad = line()
     del bad["width"]
     with pytest.raises(LabelError, match=r"desk\.jsonl:2: expected 'width' in this line, got image"):
-        read_labels([write(tmp_path, line(), bad)])
+        read_labels([write(tmp_path, line(), bad)], strict=True)
 
 
 def test_what_is_not_json_is_named_with_its_line(tmp_path):
     path = write(tmp_path, line())
     path.write_text(path.read_text() + "{oops\n")
     with pytest.raises(LabelError, match=r"desk\.jsonl:2: not JSON"):
-        read_labels([path])
+        read_labels([path], strict=True)
 
 
 def test_a_hand_that_leaves_the_picture_is_fine(tmp_path):
@@ -160,14 +160,13 @@ def test_a_missing_picture_is_named_with_its_line(tmp_path):
         read_labels([write(tmp_path, line(), picture=False)])
     clips = write(tmp_path, {"clip": "clips/wave.mp4"}, name="clips.jsonl")
     write(tmp_path, {"frame": 0, "width": 160, "height": 120, "hands": []}, name="wave.jsonl")
-    with pytest.raises(LabelError, match=r"wave\.jsonl:1: no such clip: .*wave\.mp4"):
+    with pytest.raises(LabelError, match=r"clips\.jsonl:1: no such clip: .*wave\.mp4"):
         read_labels([clips])
 
 
 def test_a_picture_of_another_size_than_its_label_is_refused(tmp_path):
-    (picture,) = read_labels([write(tmp_path, line(width=320, height=240))])
     with pytest.raises(LabelError, match="expected a picture of 320x240 as its label says, got 160x120"):
-        picture.read()
+        read_labels([write(tmp_path, line(width=320, height=240))])
 
 
 def test_no_labels_are_refused(tmp_path):
@@ -266,3 +265,8 @@ def test_a_person_as_coco_labels_them():
     points[0], points[1], points[7], points[9] = [10, 20, 2], [12, 16, 1], [5, 50, 2], [4, 60, 1]
     person = person_of_keypoints([0, 10, 30, 90], points)
     assert person.joints == {"left_elbow": [5, 50, 1], "left_wrist": [4, 60, 0], "head": [11, 18, 1]}
+
+
+def test_a_folder_without_labels_says_what_was_expected(tmp_path):
+    with pytest.raises(LabelError, match=r"JSON lines .*, COCO .*, CVAT .* or YOLO"):
+        read_labels([tmp_path])

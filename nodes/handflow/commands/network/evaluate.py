@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 
 from handflow.capture.images import write_image
-from handflow.commands._arguments import number, whole
+from handflow.commands._arguments import add_strict, number, whole
 from handflow.errors import SetupError
 from handflow.outputs.result_files import writable
 from handflow.runtime.inline import started
@@ -53,15 +53,16 @@ def run(args: argparse.Namespace) -> int:
     if args.as_seen_by and not args.labels:
         raise SetupError("--as-seen-by is about labelled pictures: name label files or folders")
     if args.detections:
-        results = [of_detections(args)]
+        results = [of_detections(args, read_labels(args.labels, args.strict))]
     else:
         paths = [model_path(name, args.precision) for name in args.model]
         alike = len({path.name for path in paths}) < len(paths)  # hands.onnx of several runs
         names = [str(path) if alike else path.name for path in paths]
         models = dict(zip(names, map(open_model, paths), strict=True))
+        pictures = read_labels(args.labels, args.strict) if args.labels else []
         conditions = ["", *CONDITIONS] if "all" in args.as_seen_by else args.as_seen_by or [""]
         results = [
-            of_model(args, model, name, profile, condition)
+            of_model(args, pictures, model, name, profile, condition)
             for name, model in models.items()
             for profile in args.profile
             for condition in conditions
@@ -87,7 +88,14 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def of_model(args: argparse.Namespace, model: Model, name: str, profile: Profile, condition: str = "") -> dict:
+def of_model(
+    args: argparse.Namespace,
+    labelled: list[LabelledPicture],
+    model: Model,
+    name: str,
+    profile: Profile,
+    condition: str = "",
+) -> dict:
     """The figures of one model at one profile, and what was asked for beside them; under a condition where asked."""
     result = heading(model, profile) | {"model": name}
     if args.as_seen_by:
@@ -97,10 +105,10 @@ def of_model(args: argparse.Namespace, model: Model, name: str, profile: Profile
     tracking: dict[str, dict] = {}
     title = f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}"
     if args.labels:
-        pictures = labelled(args.labels, model if args.held_out else None)
+        pictures = held_back(labelled, model) if args.held_out else labelled
         if condition:
             pictures, title = [as_seen_by(picture, condition) for picture in pictures], f"{title}-{condition}"
-        seen = detections_of(model, profile, pictures, args.subpixel)
+        seen = detections_of(model, profile, pictures, args.subpixel, args.strict)
         with contextlib.ExitStack() as outputs:
             if args.json_lines:
                 seen = write_lines(seen, outputs.enter_context(writable(args.json_lines)))
@@ -115,11 +123,10 @@ def of_model(args: argparse.Namespace, model: Model, name: str, profile: Profile
     return result | ({"tracking": tracking} if tracking else {})
 
 
-def of_detections(args: argparse.Namespace) -> dict:
+def of_detections(args: argparse.Namespace, pictures: list[LabelledPicture]) -> dict:
     """The figures of detections that were made elsewhere or earlier."""
     file = Path(args.detections)
     lines = read_lines(file)
-    pictures = labelled(args.labels)
     result = {
         "model": file.name,
         "profile": "-",
@@ -130,15 +137,12 @@ def of_detections(args: argparse.Namespace) -> dict:
     return result | ({"tracking": followed} if followed else {})
 
 
-def labelled(labels: list[str], model: Model | None = None) -> list[LabelledPicture]:
-    """The labelled pictures; of those that `model` was made from only the groups that it was not trained on."""
-    pictures = read_labels(labels)
-    if model is None:
-        return pictures
+def held_back(pictures: list[LabelledPicture], model: Model) -> list[LabelledPicture]:
+    """Those of the groups that `model` was not trained on."""
     settings = json.loads(model.metadata.get("settings", "{}"))
     held = split(pictures, settings.get("holdout", 0), settings.get("fold", 0))[1]
     if not held:
-        raise LabelError(f"{', '.join(labels)}: {model.path.name} held back no group of pictures in its training")
+        raise LabelError(f"--held-out: {model.path.name} held back no group of these pictures in its training")
     return held
 
 
@@ -223,4 +227,5 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--maps", metavar="PICTURE", help="also draw into the report what each model's two maps show of a picture")
     add("--draw", metavar="FOLDER", help="also write each picture with what was found in it")
+    add_strict(parser)
     add("--json", action="store_true", help="print the figures as JSON")

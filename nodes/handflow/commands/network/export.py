@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from handflow.commands._arguments import add_strict
 from handflow.commands._console import say
 from handflow.errors import SetupError
 from handflow.training.export import export, requantise
@@ -14,11 +15,11 @@ def run(args: argparse.Namespace) -> int:
     if source.suffix == ".onnx":
         if not args.calibration:
             raise SetupError(f"{source}: quantising a model file needs labelled pictures: --calibration DATA")
-        made = requantise(source, out, args.calibration, args.labels)
+        made = requantise(source, out, args.calibration, args.labels, args.strict)
     elif args.calibration:
         raise SetupError(f"{source}: a checkpoint has pictures to calibrate with; --calibration is for .onnx files")
     else:
-        made = export(source, out, args.name, args.labels)
+        made = export(source, out, args.name, args.labels, args.strict)
     for path in made:
         facts = open_model(path).metadata
         say(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays by {facts['strays']} from what it was made of")
@@ -39,3 +40,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", nargs="*", metavar="LABELS", help="score the files on these and keep the scores in them"
     )
+    add_strict(parser)

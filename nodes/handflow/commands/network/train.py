@@ -8,6 +8,7 @@ import argparse
 from dataclasses import fields
 from typing import get_args, get_type_hints
 
+from handflow.commands._arguments import add_strict
 from handflow.errors import SetupError
 from handflow.training.labels.data import read_labels
 from handflow.training.recipe.parse import is_recipe, read_recipe
@@ -24,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="label files (JSON lines, COCO, CVAT) or folders (also YOLO); or a recipe, FILE.yaml",
     )
     parser.add_argument("--root", default="", metavar="FOLDER", help="where a recipe's files are (default: beside it)")
+    add_strict(parser)
     hints = get_type_hints(Settings, include_extras=True)
     for f in fields(Settings):
         kind, help_ = get_args(hints[f.name])
@@ -44,9 +46,12 @@ def run(args: argparse.Namespace) -> int:
     if is_recipe(args.data):
         if stray := sorted(given.keys() - {*OF_THE_MACHINE, "bf16"}):
             raise SetupError(f"--{stray[0]}: expected in the recipe, of all stages or of one; {args.data[0]} sets it")
-        run_recipe(read_recipe(args.data[0], args.root), given)
+        recipe = read_recipe(args.data[0], args.root)
+        if args.strict:
+            read_labels([path for each in recipe.data for path in each.labels], strict=True)
+        run_recipe(recipe, given)
     elif args.root:
         raise SetupError("--root is of a recipe; name FILE.yaml")
     else:
-        train(read_labels(args.data), Settings(**given))
+        train(read_labels(args.data, args.strict), Settings(**given))
     return 0

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-from handflow.training.labels.pictures import LabelledPicture
+from handflow.training.labels.pictures import LabelledPicture, images_of
 from handflow.vision.model import Model
 from handflow.vision.peaks import find_peaks
 
@@ -24,19 +24,20 @@ Profile = Literal["near", "mid", "far"]
 
 
 def detections_of(
-    model: Model, profile: str, pictures: Iterable[LabelledPicture], subpixel: Subpixel = "log"
+    model: Model, profile: str, pictures: Iterable[LabelledPicture], subpixel: Subpixel = "log", strict: bool = False
 ) -> Iterator[Detections]:
-    """What the model detects in each picture, and how long that took."""
-    for picture in pictures:
-        image = picture.read()
+    """What the model detects in each picture that can be read, and how long that took. LabelError, if `strict`."""
+    for picture, image in images_of(pictures, strict):
         began = time.perf_counter()
         peaks = find_peaks(model.infer(image, profile), WEAKEST, subpixel)
         yield Detections(picture, peaks, 1000 * (time.perf_counter() - began))
 
 
-def evaluate(model: Model, profile: str, pictures: Iterable[LabelledPicture], subpixel: Subpixel = "log") -> dict:
+def evaluate(
+    model: Model, profile: str, pictures: Iterable[LabelledPicture], subpixel: Subpixel = "log", strict: bool = False
+) -> dict:
     """Figures of a model at a profile, by mode and source; `total` is all pictures together."""
-    return heading(model, profile) | figures(detections_of(model, profile, pictures, subpixel))
+    return heading(model, profile) | figures(detections_of(model, profile, pictures, subpixel, strict))
 
 
 def heading(model: Model, profile: str) -> dict:

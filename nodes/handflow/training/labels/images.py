@@ -138,6 +138,20 @@ def clip_beside(file: Path) -> Path:
     return next((path for path in map(file.with_suffix, CLIPS) if path.is_file()), file.with_suffix(CLIPS[0]))
 
 
+def first_frame(path: Path) -> np.ndarray:
+    """A clip's first frame (height, width, 3) BGR, without reading the others. Raises LabelError."""
+    try:
+        reader = open_frames(path)
+        try:
+            for stored in reader.frames():
+                return stored.decode()
+        finally:
+            reader.close()
+    except SetupError as error:
+        raise LabelError(str(error)) from error
+    raise LabelError(f"{path}: no frame can be read in this clip")
+
+
 @lru_cache(maxsize=16)
 def read_clip(path: Path) -> Clip:
     return Clip(path)

@@ -31,16 +31,21 @@ right_elbow, left_wrist, right_wrist, left_foot and right_foot, each where known
 Whatever else stands in a line or a hand, such as a licence, is kept and not read.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from handflow.errors import LabelError
 from handflow.training.targets import KINDS
 
+from .omissions import Omissions
 from .people import PersonLabel, parse_people
+from .text import lines_of, parse_json, read_text
+
+FARTHEST_PX = 1e7  # from a picture's corner; beyond, float32 no longer tells pixels apart
 
 
 @dataclass
@@ -101,23 +106,17 @@ OF_HAND = [each.name for each in fields(HandLabel) if each.name != "rest"]
 OF_LINE = [each.name for each in fields(LabelLine) if each.name != "rest"]
 
 
-def json_lines(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects in a file of JSON lines, each with where it stands. Raises LabelError."""
-    try:
-        lines = file.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise LabelError(f"{file}: cannot be read as text ({error})") from None
-    for number, text in enumerate(lines, start=1):
+def json_lines(file: Path, omissions: Omissions | None = None) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects in a file of JSON lines, each with where it stands. LabelError, unless `omissions` takes it."""
+    for number, text in enumerate(lines_of(read_text(file)), start=1):
         if not text.strip():
             continue
         where = f"{file}:{number}"
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise LabelError(f"{where}: not JSON: {error}") from None
-        if not isinstance(values, dict):
-            raise LabelError(f"{where}: expected an object, got {text[:40]!r}")
-        yield where, values
+        with (omissions or Omissions(strict=True)).guarding("line", where, "JSON lines"):
+            values = parse_json(text, where)
+            if not isinstance(values, dict):
+                raise LabelError(f"{where}: expected an object, got {text[:40]!r}")
+            yield where, values
 
 
 def parse_line(values: dict[str, Any], where: str) -> LabelLine:
@@ -137,22 +136,41 @@ def parse_line(values: dict[str, Any], where: str) -> LabelLine:
 
 def check_line(line: LabelLine, where: str) -> None:
     """Raises LabelError if a size, box, kind or landmark is not what it must be."""
+    check_size(line, where)
+    for hand in line.hands:
+        check_hand(hand, where)
+        check_place(hand, line, where)
+
+
+def check_size(line: LabelLine, where: str) -> None:
+    """Raises LabelError if a line's size or number of frame cannot be one."""
     width, height = line.width, line.height
     if not isinstance(width, int) or not isinstance(height, int) or min(width, height) < 1:
         raise LabelError(f"{where}: expected width and height in whole pixels, got {width!r} and {height!r}")
-    for hand in line.hands:
-        box = hand.box
-        if hand.kind not in KINDS:
-            raise LabelError(f"{where}: expected a kind, one of {', '.join(KINDS)}, got {hand.kind!r}")
-        if not isinstance(box, list) or len(box) != 4 or not all(isinstance(v, int | float) for v in box):
-            raise LabelError(f"{where}: expected a box [x, y, width, height], got {box}")
-        x, y, w, h = box
-        if not (w > 0 and h > 0):
-            raise LabelError(f"{where}: box {box} is empty")
-        if not (x < width and y < height and x + w > 0 and y + h > 0):  # in part outside is fine: the hand leaves
-            raise LabelError(f"{where}: box {box} lies outside its picture of {width}x{height} pixels")
-        if hand.landmarks is not None and not _are_points(hand.landmarks):
-            raise LabelError(f"{where}: expected landmarks to be 21 points [x, y], got {str(hand.landmarks)[:40]}")
+    if line.frame is not None and (not isinstance(line.frame, int) or line.frame < 0):
+        raise LabelError(f"{where}: expected the number of a frame, got {line.frame!r}")
+
+
+def check_hand(hand: HandLabel, where: str) -> None:
+    """Raises LabelError if a box, kind or landmark is not what it must be, wherever it lies."""
+    if not isinstance(hand.kind, str) or hand.kind not in KINDS:
+        raise LabelError(f"{where}: expected a kind, one of {', '.join(KINDS)}, got {hand.kind!r}")
+    box = hand.box
+    if not isinstance(box, list) or len(box) != 4 or not all(map(_is_place, box)):
+        raise LabelError(f"{where}: expected a box [x, y, width, height], got {str(box)[:60]}")
+    if not (box[2] > 0 and box[3] > 0):
+        raise LabelError(f"{where}: box {_shown(box)} is empty")
+    if hand.landmarks is not None and not _are_points(hand.landmarks):
+        raise LabelError(f"{where}: expected landmarks to be 21 points [x, y], got {str(hand.landmarks)[:40]}")
+
+
+def check_place(hand: HandLabel, line: LabelLine, where: str) -> None:
+    """Raises LabelError if a box lies outside its picture. In part outside is fine: the hand leaves."""
+    x, y, w, h = hand.box
+    if not (x < line.width and y < line.height and x + w > 0 and y + h > 0):
+        raise LabelError(
+            f"{where}: box {_shown(hand.box)} lies outside its picture of {line.width}x{line.height} pixels"
+        )
 
 
 def _parse_hand(values: dict[str, Any]) -> HandLabel:
@@ -165,9 +183,17 @@ def _rest(values: dict[str, Any], known: list[str]) -> dict[str, Any]:
 
 
 def _are_points(landmarks: Any) -> bool:
-    return (
-        isinstance(landmarks, list)
-        and len(landmarks) == 21
-        and all(isinstance(point, list) and len(point) == 2 for point in landmarks)
-        and all(isinstance(value, int | float) for point in landmarks for value in point)
-    )
+    try:
+        places = np.array(landmarks, float)
+    except (TypeError, ValueError, OverflowError):
+        return False
+    return places.shape == (21, 2) and bool((abs(places) < FARTHEST_PX).all())
+
+
+def _is_place(value: Any) -> bool:
+    """Whether a value is a number that pixels may have: no NaN, and none that overflows."""
+    return isinstance(value, int | float) and abs(value) < FARTHEST_PX
+
+
+def _shown(box: list[float]) -> list[float]:
+    return [round(value, 2) for value in box]

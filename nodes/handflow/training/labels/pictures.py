@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -14,6 +15,7 @@ from handflow.training.targets import COARSE, IGNORE, KINDS, UNKNOWN, PeopleLabe
 
 from .images import clip_beside, read_clip, read_image, read_once
 from .line import HandLabel, LabelLine, check_line
+from .omissions import Omissions
 from .people import parts_of
 
 
@@ -68,12 +70,11 @@ class ClipEntry(NamedTuple):
 def picture_of(line: LabelLine, where: str, file: Path, clip: ClipEntry | None = None) -> LabelledPicture:
     """The picture, or the frame of `clip`, that a line of the label file `file` is about. Raises LabelError."""
     check_line(line, where)
-    if line.frame is None:
-        path = read_back(str(line.image), file.parent)
-    else:
-        path = clip.path if clip is not None else clip_beside(file)
-    if not os.path.isfile(path):
-        raise LabelError(f"{where}: no such {'picture' if line.frame is None else 'clip'}: {path}")
+    return picture_at(path_of(line, where, file, clip), line, file, clip)
+
+
+def picture_at(path: Path, line: LabelLine, file: Path, clip: ClipEntry | None = None) -> LabelledPicture:
+    """The same for a line that is right, and a picture or clip that is there."""
     group = clip.group if clip is not None else line.group
     return LabelledPicture(
         path=path,
@@ -81,8 +82,8 @@ def picture_of(line: LabelLine, where: str, file: Path, clip: ClipEntry | None =
         height=line.height,
         boxes=np.array([hand.box for hand in line.hands], np.float32).reshape(-1, 4),
         kinds=np.array([_kind_of(hand) for hand in line.hands], np.int64),
-        source=(line.source or file.stem) if line.frame is None else f"clips/{path.stem}",
-        group=group or f"{file}:{line.image or ''}",
+        source=str(line.source or file.stem) if line.frame is None else f"clips/{path.stem}",
+        group=str(group or f"{file}:{line.image or ''}"),
         frame=line.frame,
         polygons=[None if hand.landmarks is None else np.array(hand.landmarks, np.float32) for hand in line.hands],
         ids=[None if hand.id is None else str(hand.id) for hand in line.hands],
@@ -98,6 +99,35 @@ def _whose_parts(line: LabelLine) -> PeopleLabelled:
     return PeopleLabelled.EVERYBODY if line.people_complete else PeopleLabelled.SOME
 
 
+def path_of(line: LabelLine, where: str, file: Path, clip: ClipEntry | None = None) -> Path:
+    """Where the picture lies, or the clip. Raises LabelError if nothing is there."""
+    if line.frame is not None:
+        path = clip.path if clip is not None else clip_beside(file)
+    else:
+        name = str(line.image)
+        # As it is written, with bytes that are no text, or with another system's slashes.
+        tried = [read_back(name, file.parent), file.parent / name.replace("\\", "/")]
+        path = next(filter(os.path.isfile, tried), tried[0])
+    if not os.path.isfile(path):
+        raise LabelError(f"{where}: no such {'picture' if line.frame is None else 'clip'}: {path}")
+    return path
+
+
+def images_of(
+    pictures: Iterable[LabelledPicture], strict: bool = False
+) -> Iterator[tuple[LabelledPicture, np.ndarray]]:
+    """Each picture with its image; those that cannot be read are told and left out, or a LabelError if `strict`."""
+    omissions = Omissions(strict)
+    for picture in pictures:
+        try:
+            image = picture.read()
+        except LabelError as error:
+            omissions.leave_out("picture", str(error))
+        else:
+            yield picture, image
+    omissions.summarise()
+
+
 def _kind_of(hand: HandLabel) -> int:
     return COARSE if hand.coarse and KINDS[hand.kind] == UNKNOWN else KINDS[hand.kind]
 
@@ -109,9 +139,7 @@ def split(
 
     Folds 0, 1, 2… hold other groups each, until after 1 / `share` of them every group has been held once.
     """
-    places = [
-        int(hashlib.sha256(p.group.encode(errors="surrogateescape")).hexdigest()[:8], 16) / 2**32 for p in pictures
-    ]
+    places = [int(hashlib.sha256(p.group.encode(errors="surrogatepass")).hexdigest()[:8], 16) / 2**32 for p in pictures]
     held = [(place - fold * share) % 1 < share for place in places]
     return [p for p, h in zip(pictures, held, strict=True) if not h], [
         p for p, h in zip(pictures, held, strict=True) if h
@@ -122,5 +150,5 @@ def fingerprint(pictures: list[LabelledPicture]) -> str:
     """A short hash of all labels, so that a model can say what it was trained on."""
     digest = hashlib.sha256()
     for p in sorted(pictures, key=lambda p: (str(p.path.name), p.frame or 0)):
-        digest.update(f"{p.path.name} {p.frame} {p.boxes.tolist()} {p.kinds.tolist()}".encode(errors="surrogateescape"))
+        digest.update(f"{p.path.name} {p.frame} {p.boxes.tolist()} {p.kinds.tolist()}".encode(errors="surrogatepass"))
     return digest.hexdigest()[:16]

@@ -15,7 +15,7 @@ from handflow.training.targets import IGNORE, draw_parts, draw_targets
 from handflow.training.teaching.matching import taught_maps
 from handflow.vision.prior import blobs
 
-from .compose import TrainingSample, compose
+from .compose import TrainingSample, sample
 from .pool import Pool
 
 # image (B, 3, h, w), the maps of targets.Targets (B, c, h/4, w/4), coarse (k, 4); where the settings ask for them also
@@ -59,7 +59,7 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
     sizes = parse_sizes(settings.large_sizes if large else settings.sizes)
     often = np.array(HOW_OFTEN[: len(sizes)])
     width, height = sizes[rng.choice(len(sizes), p=often / often.sum())]
-    samples = [compose(rng, pool, width, height) for _ in range(count)]
+    samples = [sample(rng, pool, width, height) for _ in range(count)]
     columns, rows = width // STRIDE, height // STRIDE
     shape, other = settings.target, settings.other_weight
     drawn = [draw_targets(s.boxes / STRIDE, s.kinds, columns, rows, shape, other, settings.even) for s in samples]

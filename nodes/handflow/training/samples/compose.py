@@ -3,11 +3,15 @@
 Scale decides: most labelled hands are near the camera, most wanted ones are 2-5 % of the picture's width.
 """
 
+import sys
+from functools import cache
 from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from handflow.errors import LabelError
+from handflow.runtime.names import one_line
 from handflow.training.conditions import fish_eye, mirrored, on_its_side, upside_down
 from handflow.training.targets import IGNORE, PeopleLabelled
 
@@ -16,6 +20,7 @@ from .drawn_hand import draw_hand
 from .layers import NO_PARTS, Layer, black, covered, distract, fit, place, scene, view
 from .pool import Pool, WeightedPictures
 
+TRIES = 20  # pictures in a row that cannot be read
 SMALLEST_PX = 8  # a smaller hand is a region to ignore: at this size there is nothing to learn
 # How often each is drawn, of those without rendered people.
 KINDS_OF_SAMPLE = {"near": 0.10, "whole": 0.11, "people": 0.30, "far": 0.20, "shrunk": 0.16, "empty": 0.13}
@@ -33,8 +38,24 @@ class TrainingSample(NamedTuple):
     people: PeopleLabelled = PeopleLabelled.NOBODY
 
 
+def sample(rng: np.random.Generator, pool: Pool, width: int, height: int) -> TrainingSample:
+    """One random sample of `width` x `height` pixels, of pictures that can be read. LabelError where few can."""
+    for _ in range(TRIES):
+        try:
+            return compose(rng, pool, width, height)
+        except LabelError as error:
+            tell_once(str(error))
+    raise LabelError(f"the last {TRIES} pictures that were drawn for training could not be read")
+
+
+@cache
+def tell_once(line: str) -> None:
+    """Says that a picture is left out, the first time that it is drawn."""
+    print(f"{one_line(line)}; left out", file=sys.stderr, flush=True)
+
+
 def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> TrainingSample:
-    """One random sample of `width` x `height` pixels."""
+    """One random sample. Raises LabelError where a picture cannot be read."""
     on_side = rng.random() < ON_ITS_SIDE
     layers, people = arrange(rng, pool, *((height, width) if on_side else (width, height)))
     image, boxes, kinds, parts = merge(layers)
@@ -105,7 +126,7 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 def calibration_pictures(pool: Pool, seed: int, count: int = 80) -> np.ndarray:
     """Samples (count, 3, 192, 320) uint8 that tell `handflow export` the ranges of an int8 file's activations."""
     rng = np.random.default_rng(seed)
-    return np.stack([compose(rng, pool, 320, 192).image.transpose(2, 0, 1) for _ in range(count)])
+    return np.stack([sample(rng, pool, 320, 192).image.transpose(2, 0, 1) for _ in range(count)])
 
 
 def merge(layers: list[Layer]) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -4,15 +4,14 @@ What a class or category is called says the hand's kind, by the table NAMES; a f
 in a folder above) says it for other names: {"mano": "unknown", "pugno": "other", "cara": "none"}. `none` is not read.
 """
 
-import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from handflow.errors import LabelError
+from handflow.training.labels.line import LabelLine
+from handflow.training.labels.pictures import ClipEntry
+from handflow.training.labels.text import read_json
 from handflow.training.targets import KINDS
-
-from .line import LabelLine
-from .pictures import ClipEntry
 
 NONE = "none"  # of a class that is no hand
 NAMES = {
@@ -42,6 +41,7 @@ class ForeignLine(NamedTuple):
     where: str  # for complaints
     file: Path
     clip: ClipEntry | None = None  # of a clip's frame
+    lost: bool = False  # whether a box of it has been left out
 
 
 class Kinds:
@@ -73,28 +73,9 @@ def plain(name: str) -> str:
     return " ".join(name.lower().replace("_", " ").replace("-", " ").replace("'", "").split())
 
 
-def read_json(file: Path) -> Any:
-    try:
-        return json.loads(file.read_text(encoding="utf-8-sig"))
-    except ValueError as error:
-        raise LabelError(f"{file}: not JSON: {error}") from None
-
-
-def find_picture(name: str, file: Path) -> str:
-    """Where the picture lies that a label file calls `name`: beside it, in `images`, or in a folder of its own name."""
-    stem = file.stem.split("_", 1)[-1]  # instances_val2017.json is about val2017/
-    folders = [file.parent, file.parent / "images", file.parent.parent, file.parent.parent / "images"]
-    folders += [file.parent.parent / stem, file.parent.parent / "images" / stem, file.parent / stem]
-    for folder in folders:
-        for candidate in (folder / name, folder / Path(name).name):
-            if candidate.is_file():
-                return str(candidate.resolve())
-    return str(file.parent / name)  # to be complained about by name
-
-
 def group_of(name: str, file: Path) -> str:
     """Copies of a picture belong together (Roboflow calls them a.rf.1.jpg), and so do the frames of a folder."""
-    path = Path(name)
+    path = Path(name.replace("\\", "/"))
     folder = "" if path.parent.name in ("", "images", "train", "valid", "val", "test") else f"{path.parent.name}/"
     return f"{file.parent.resolve().name}:{folder or path.name.split('.rf.')[0]}"
 
