@@ -91,6 +91,28 @@ def test_an_unknown_part_is_a_usage_error(capsys: pytest.CaptureFixture[str]) ->
     assert "expected parts of transport, stages, graph, clip, got 'grahp'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_tables_grow_turn_by_turn(monkeypatch, capsys: pytest.CaptureFixture[str], flags: list[str]) -> None:
+    """Each row is told when it has changed, and not when the last turn has ended minutes later."""
+    figures = iter([0.5, 2.0, 1.0, 4.0])
+    shown: list[str] = []
+
+    def one(kind: transport.Kind, candidate: str, *_: object) -> dict:
+        said = capsys.readouterr()
+        shown.append(said.err if flags else said.out)
+        return {"p50_ms": next(figures)}
+
+    monkeypatch.setattr(transport, "one", one)
+    assert main(["bench", "transport", "--case", "lossless", "--rounds", "2", *flags]) == 0
+    assert [text.count("\n") for text in shown] == [0, 1, 1, 1]
+    assert "transport: case lossless, candidate handflow, p50 ms 0.5" in shown[1]
+    said = capsys.readouterr()
+    if flags:
+        assert json.loads(said.out)["transport"][0]["rounds"] == 2
+    else:
+        assert "from one process to the next" in said.out
+
+
 @pytest.mark.slow
 def test_the_whole_graph_and_a_slow_reader_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--rounds", "1", "--seconds", "2", "--variant", "near-int8", "--slow", "2", "--json"]
@@ -145,7 +167,7 @@ def test_a_peer_carries_the_same_pictures(peer: str) -> None:
 @pytest.mark.timeout(900)
 def test_mediapipe_looks_through_the_same_clip(tmp_path: Path) -> None:
     file = clip("demo", 10, tmp_path)
-    rows = clips.measure(file, {"mediapipe": peers.command("mediapipe", print)}, 1, print, pytest.fail)
+    *_, rows = clips.measure(file, {"mediapipe": peers.command("mediapipe", print)}, 1, print, pytest.fail)
     assert [row["candidate"] for row in rows] == ["handflow, int8", "handflow, fp32", "mediapipe"]
     assert all(row["fps"] > 0 for row in rows)
     assert rows[0]["hands"] > 0.5

@@ -4,7 +4,7 @@ import json
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,11 @@ OURS = {"handflow, int8": "int8", "handflow, fp32": "fp32"}
 
 def measure(
     clip: Path, peers: Mapping[str, list[str]], rounds: int, say: Callable[[str], None], warn: Callable[[str], None]
-) -> list[Figures]:
-    """A row per candidate: frames a second, processor a frame, hands found in a frame; medians of the rounds."""
+) -> Iterator[list[Figures]]:
+    """After each turn the rows so far, one per candidate: medians of the rounds.
+
+    Frames a second, processor a frame, hands found in a frame.
+    """
     module = f"{__package__}.candidates.detect_hands"
     commands = {name: [sys.executable, "-m", module, str(clip), precision] for name, precision in OURS.items()}
     if "mediapipe" in peers:
@@ -30,7 +33,7 @@ def measure(
                 runs[name].append(_one(command))
             except PeerError as error:
                 warn(f"clip: {name}: {error}")
-    return [{"candidate": name, **_median(found)} for name, found in runs.items() if found]
+            yield [{"candidate": each, **_median(found)} for each, found in runs.items() if found]
 
 
 def _one(command: list[str]) -> Figures:

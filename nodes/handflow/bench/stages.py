@@ -1,7 +1,7 @@
 """How long each stage works at a picture, alone on its processor: no other process, no transport."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +20,8 @@ HELD = 48  # pictures, 130 MB: reading them would be measured else
 WARM, COUNT = 10, 60  # pictures of a turn that are not counted, and that are
 
 
-def measure(clip: Path, rounds: int, say: Callable[[str], None]) -> list[dict[str, Any]]:
-    """A row per stage; the network's profiles and precisions take turns."""
+def measure(clip: Path, rounds: int, say: Callable[[str], None]) -> Iterator[list[dict[str, Any]]]:
+    """After each turn the rows so far, one per stage; the network's profiles and precisions take turns."""
     held = list(itertools.islice(read_source(clip), HELD))
     times: dict[str, list[float]] = {}
     for number in range(rounds):
@@ -29,14 +29,14 @@ def measure(clip: Path, rounds: int, say: Callable[[str], None]) -> list[dict[st
             say(f"stages: {profile} {precision}, round {number + 1} of {rounds}")
             for stage, ms in _turn(held, profile, precision):
                 times.setdefault(f"heatmap {profile} {precision}" if stage == "heatmap" else stage, []).append(ms)
-    return [
-        {
-            "stage": name,
-            "p50_ms": round(float(np.percentile(ms, 50)), 3),
-            "p99_ms": round(float(np.percentile(ms, 99)), 3),
-        }
-        for name, ms in times.items()
-    ]
+            yield [
+                {
+                    "stage": name,
+                    "p50_ms": round(float(np.percentile(ms, 50)), 3),
+                    "p99_ms": round(float(np.percentile(ms, 99)), 3),
+                }
+                for name, ms in times.items()
+            ]
 
 
 def _turn(held: list[CapturedFrame], profile: Any, precision: Any) -> list[tuple[str, float]]:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -58,8 +58,8 @@ def measure(
     fps: float,
     say: Callable[[str], None],
     warn: Callable[[str], None],
-) -> list[Figures]:
-    """A row per question and candidate: medians of the rounds, in which the candidates take turns."""
+) -> Iterator[list[Figures]]:
+    """After each turn the rows so far, one per question and candidate: medians of the rounds; they take turns."""
     rows: list[Figures] = []
     for name in kinds:
         kind = KINDS[name]
@@ -74,8 +74,12 @@ def measure(
                     runs[candidate].append(one(kind, candidate, peers.get(candidate), seconds, fps))
                 except PeerError as error:
                     warn(f"{kind.title}: {candidate}: {error}")
-        rows += [{"case": name, "candidate": each, **_median(found)} for each, found in runs.items() if found]
-    return rows
+                yield rows + _rows(name, runs)
+        rows += _rows(name, runs)
+
+
+def _rows(case: str, runs: dict[str, list[Figures]]) -> list[Figures]:
+    return [{"case": case, "candidate": each, **_median(found)} for each, found in runs.items() if found]
 
 
 def one(kind: Kind, candidate: str, command: list[str] | None, seconds: float, fps: float) -> Figures:

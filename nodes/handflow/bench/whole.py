@@ -71,8 +71,8 @@ class Arrival(NamedTuple):
 
 def measure(
     source: str, fps: float, seconds: float, rounds: int, variant: str | None, say: Callable[[str], None]
-) -> list[Figures]:
-    """A row per profile and precision: medians of the rounds, in which they take turns."""
+) -> Iterator[list[Figures]]:
+    """After each turn the rows so far, one per profile and precision: medians of the rounds; they take turns."""
     variants = [v for v in VARIANTS if variant in (None, f"{v[0]}-{v[1]}")]
     if not variants:
         raise SetupError(f"--variant: expected {' or '.join('-'.join(v) for v in VARIANTS)}, got {variant}")
@@ -81,7 +81,7 @@ def measure(
         for profile, precision in variants:
             say(f"whole graph: {profile} {precision}, round {number + 1} of {rounds}")
             results[profile, precision].append(whole_graph(source, fps, seconds, profile, precision))
-    return [{"profile": p, "precision": q, **_median(runs)} for (p, q), runs in results.items()]
+            yield [{"profile": p, "precision": q, **_median(runs)} for (p, q), runs in results.items() if runs]
 
 
 def clip(source: str, fps: float, folder: Path) -> Path:

@@ -6,12 +6,14 @@ import os
 import platform
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.table import Table
 
 from handflow.bench import clips, peers, stages, transport, whole
@@ -50,25 +52,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Measures, then prints."""
+    """Measures, and shows what has been measured so far."""
     if unknown := [part for part in args.parts if part not in PARTS]:
         print(f"expected parts of {', '.join(PARTS)}, got {unknown[0]!r}", file=sys.stderr)
         return 2
     parts = args.parts or list(PARTS)
-    console = Console(stderr=True, highlight=False)
-    with console.status("") as status, tempfile.TemporaryDirectory() as folder:
-        figures = _measured(args, parts, Path(folder), lambda text: status.update(text), console.print)
+    figures: dict[str, list[Figures]] = {}
+    with _display(args.json) as (say, warn, show), tempfile.TemporaryDirectory() as folder:
+        for name, rows in _measured(args, parts, Path(folder), say, warn):
+            figures[name] = rows
+            show(figures)
     if args.json:
         print(json.dumps({"machine": _machine(), **figures}))
-    else:
-        _show(figures)
     return 0
 
 
 def _measured(
     args: argparse.Namespace, parts: list[str], folder: Path, say: Callable[[str], None], warn: Callable[[str], None]
-) -> dict[str, list[Figures]]:
-    figures: dict[str, list[Figures]] = {}
+) -> Iterator[tuple[str, list[Figures]]]:
+    """After each turn the name of a table, and its rows so far."""
     commands: dict[str, list[str]] = {}
     wanted = ["ezmsg", "dora", "zenoh", "imagezmq"] * ("transport" in parts) + ["mediapipe"] * ("clip" in parts)
     for peer in wanted if args.peers else ():
@@ -78,23 +80,74 @@ def _measured(
             warn(f"{error}; it is left out")
     if "transport" in parts:
         cases = args.case or list(transport.KINDS)
-        figures["transport"] = transport.measure(cases, commands, args.rounds, args.seconds, args.fps, say, warn)
-        figures["ratios"] = transport.ratios(figures["transport"])
+        rows: list[Figures] = []
+        for rows in transport.measure(cases, commands, args.rounds, args.seconds, args.fps, say, warn):
+            yield "transport", rows
+        yield "ratios", transport.ratios(rows)
     clip = whole.clip(args.source, args.fps, folder) if set(parts) - {"transport"} else Path()
     if "stages" in parts:
-        figures["stages"] = stages.measure(clip, args.rounds, say)
+        for rows in stages.measure(clip, args.rounds, say):
+            yield "stages", rows
     if "graph" in parts:
         source = args.source if args.source == "demo" else str(clip)
-        figures["graph"] = whole.measure(source, args.fps, args.seconds, args.rounds, args.variant, say)
+        for rows in whole.measure(source, args.fps, args.seconds, args.rounds, args.variant, say):
+            yield "graph", rows
         if args.slow:
-            figures["slow_reader"] = [whole.slow_reader(source, args.fps, args.slow)]
+            say("whole graph: a slow reader")
+            yield "slow_reader", [whole.slow_reader(source, args.fps, args.slow)]
     if "clip" in parts:
-        figures["clip"] = clips.measure(clip, commands, args.rounds, say, warn)
-    return figures
+        for rows in clips.measure(clip, commands, args.rounds, say, warn):
+            yield "clip", rows
 
 
-def _show(figures: dict[str, list[Figures]]) -> None:
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
+Say = Callable[[str], None]
+Show = Callable[[dict[str, list[Figures]]], None]
+
+
+@contextmanager
+def _display(as_json: bool) -> Iterator[tuple[Say, Say, Show]]:
+    """What says which turn is under way, what warns, and what shows the tables as they grow.
+
+    On a terminal they grow in their place; else each row is a line whenever it changes, and they stand at the end. With
+    `as_json` the lines go to stderr.
+    """
+    console = Console(highlight=False, stderr=as_json, width=None if sys.stdout.isatty() else WIDTH)
+    if not console.is_terminal:
+        yield from _lines(console, as_json)
+        return
+    shown: dict[str, list[Figures]] = {}
+    with Live(console=console, auto_refresh=False, vertical_overflow="visible") as live:
+
+        def draw(turn: str) -> None:
+            live.update(Group(*_tables(shown), turn), refresh=True)
+
+        def show(figures: dict[str, list[Figures]]) -> None:
+            shown.update(figures)
+            draw("")
+
+        yield draw, console.print, show
+        draw("")
+
+
+def _lines(console: Console, as_json: bool) -> Iterator[tuple[Say, Say, Show]]:
+    """The same without a terminal."""
+    shown: dict[str, list[Figures]] = {}
+
+    def show(figures: dict[str, list[Figures]]) -> None:
+        for name, rows in figures.items():
+            for row in rows:
+                if row not in shown.get(name, []):
+                    told = (f"{key.replace('_', ' ')} {_cell(value)}" for key, value in row.items())
+                    print(f"{name}: {', '.join(told)}", file=console.file, flush=True)
+        shown.update(figures)
+
+    yield lambda turn: None, lambda line: print(line, file=sys.stderr, flush=True), show
+    for table in [] if as_json else _tables(shown):
+        console.print(table)
+
+
+def _tables(figures: dict[str, list[Figures]]) -> list[Table]:
+    tables = []
     for name, rows in figures.items():
         if not rows:
             continue
@@ -104,7 +157,8 @@ def _show(figures: dict[str, list[Figures]]) -> None:
             table.add_column(column.replace("_", " "), justify="left" if column in ("case", "candidate") else "right")
         for row in rows:
             table.add_row(*(_cell(row.get(column)) for column in columns))
-        console.print(table)
+        tables.append(table)
+    return tables
 
 
 def _cell(value: Any) -> str:
