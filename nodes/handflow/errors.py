@@ -65,3 +65,9 @@ class OscError(Exception):
 
 class PeerError(Exception):
     """A peer that cannot be had or does not run here: one line."""
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library's error says; its name if it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

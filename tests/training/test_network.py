@@ -13,6 +13,7 @@ import torch
 from handflow import SetupError
 from handflow.commands.network import train as command
 from handflow.training import progress
+from handflow.training.checkpoint import newest, weights_hash
 from handflow.training.coarse_labels import assign_coarse
 from handflow.training.losses import focal, loss_of, quality, soft_loss
 from handflow.training.network import Network
@@ -247,6 +248,40 @@ def test_the_same_seed_gives_the_same_weights(data, tmp_path):
     other = trained(data, "--steps=2", "--seed=4")["model"]
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert not all(torch.equal(first[name], other[name]) for name in first)
+
+
+def kept(folder, name, step):
+    """A checkpoint as a training writes it, as far as `newest` looks at it."""
+    network = Network(widths=(8, 8, 8, 8), neck=8, stem=8)
+    torch.save({"network": network.settings, "mean": network.state_dict(), "step": step}, folder / name)
+
+
+@pytest.mark.parametrize("left", [b"", b"half a checkpoint", None])
+def test_what_a_kill_leaves_of_a_checkpoint_is_made_up_for_by_the_one_before(tmp_path, left, capsys):
+    checkpoint = tmp_path / "checkpoint.pt"
+    assert newest(checkpoint) is None
+    kept(tmp_path, "previous.pt", 1)
+    if left is not None:
+        checkpoint.write_bytes(left)
+    assert newest(checkpoint)["step"] == 1
+    assert ("goes on from" in capsys.readouterr().out) is (left is not None)
+    kept(tmp_path, "checkpoint.pt", 2)
+    assert newest(checkpoint)["step"] == 2
+
+
+def test_a_damaged_checkpoint_with_none_before_it_is_refused(tmp_path):
+    (tmp_path / "checkpoint.pt").write_bytes(b"half")
+    with pytest.raises(SetupError, match="is not a whole checkpoint"):
+        newest(tmp_path / "checkpoint.pt")
+
+
+def test_the_hash_of_weights_is_of_every_bit():
+    torch.manual_seed(0)
+    weights = Network(widths=(8, 8, 8, 8), neck=8, stem=8).state_dict()
+    before = weights_hash(weights)
+    assert before == weights_hash(dict(reversed(weights.items())))
+    weights["out.bias"][0] = torch.nextafter(weights["out.bias"][0], torch.tensor(9.0))
+    assert weights_hash(weights) != before
 
 
 def test_a_checkpoint_of_another_network_is_refused(data):

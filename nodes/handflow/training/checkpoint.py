@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from handflow.errors import SetupError
+from handflow.errors import SetupError, first_line
 from handflow.runtime.files import replacing, result_file
 
 from .network import Network
@@ -40,7 +40,7 @@ def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any]:
         saved = torch.load(path, map_location=device, weights_only=True)
         Network(**saved["network"]).load_state_dict(saved["mean"])
     except Exception as error:  # torch, pickle and zip each raise their own
-        reason = str(error).splitlines()[0][:120]
+        reason = first_line(error)[:120]
         raise SetupError(f"{path} is not a whole checkpoint of `handflow train` ({reason})") from None
     return saved
 
@@ -110,7 +110,7 @@ def save(state: TrainingState, out: Path, origin: dict[str, Any]) -> None:
             if checkpoint.exists():
                 os.replace(checkpoint, out / PREVIOUS)
     except (OSError, RuntimeError) as error:  # torch has its own words for a full disk
-        reason = str(error).splitlines()[0][:120]
+        reason = first_line(error)[:120]
         raise SetupError(
             f"{out}: the checkpoint of step {state.step} cannot be written ({reason}); {last_good(checkpoint)}"
         ) from error

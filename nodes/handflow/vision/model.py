@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from handflow.errors import SetupError
+from handflow.errors import SetupError, first_line
 from handflow.messages import Heatmap
 from handflow.runtime.files import packaged
 from handflow.runtime.names import meant
@@ -151,5 +151,5 @@ def open_session(content: bytes, path: Path, threads: int = 1, size: tuple[int, 
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         # onnxruntime's errors have no base of their own.
-        reason = str(error).splitlines()[0].split(" : ")[-1][:120]
+        reason = first_line(error).split(" : ")[-1][:120]
         raise SetupError(f"model: {path} is not an ONNX file that onnxruntime can open ({reason})") from None
