@@ -38,6 +38,7 @@ HOME = {  # which folders or modules may import what
     "pythonosc": {"outputs.osc.encoding", "outputs.osc.decoding", "bench"},
     "zmq": {"runtime", "stages.publish"},
     "aiohttp": {"web"},
+    "prometheus_client": {"web.metrics"},
     "ruamel": {"runtime.graph", "training.labels", "training.recipe"},
     "matplotlib": {"training"},
     "mcap": {"recording"},

@@ -292,6 +292,20 @@ def test_a_fault_in_the_thread_is_raised_where_pictures_are_awaited(reading) -> 
         list(reading(Driver(script=faulty)))
 
 
+def test_the_stage_says_what_is_wrong_with_its_pictures(tmp_path: Path, caplog, monkeypatch) -> None:
+    monkeypatch.setattr("handflow.capture.picture_watch.LOOK_S", 0.0)
+    cv2.imwrite(str(tmp_path / "white.png"), np.full((48, 64, 3), 255, np.uint8))
+    node = Camera(source=str(tmp_path), loop=True, fps=240, reference="gone.png")
+    node.start()
+    assert "gone.png: no such picture; whether the camera was moved is not looked at" in caplog.text
+    for _ in itertools.takewhile(lambda frame: not node.fault, node.process()):
+        pass
+    node.stop()
+    assert node.note == "overexposed"
+    assert node.fault.startswith("overexposed: 100% of the picture is white; lower its exposure or gain")
+    assert caplog.text.count("camera overexposed: ") == 1
+
+
 def test_health_counts_seconds_not_pictures() -> None:
     health = Health(frozen_s=2.0, black_s=1.0)
     light, dark, burnt = GRAIN + np.uint8(100), GRAIN // 20, np.full_like(GRAIN, 255)

@@ -301,6 +301,18 @@ def test_the_status_counts_frames_a_second_latency_and_what_was_dropped(osc: Osc
     assert status[4:] == (2, 60)
 
 
+def test_the_status_says_what_is_wrong_with_other_nodes(osc: Osc, mailbox: Mailbox) -> None:
+    osc.commands["faults"]([("camera", "camera black: is the lens covered?"), (osc.log.name, "osc fails")])
+    osc.second_s = time.monotonic() - 2
+    osc.process(some_hands([]))
+    status, fault = [m for m in mailbox.messages() if m[0] in ("/hands/status", "/hands/fault")]
+    assert (status[1], fault) == (0, ("/hands/fault", "camera", "camera black: is the lens covered?"))
+    osc.commands["faults"]([])
+    osc.second_s = time.monotonic() - 2
+    osc.process(some_hands([], seq=2))
+    assert [m[1] for m in mailbox.messages() if m[0] in ("/hands/status", "/hands/fault")] == [1]
+
+
 class Jammed:
     """A socket whose network takes nothing."""
 

@@ -14,6 +14,7 @@ from handflow.runtime.backoff import pause_s
 
 from .devices import Capture
 from .frames import WAIT_S, CapturedFrame
+from .picture_watch import ADVICE, BLACK
 
 LOST_S = 1.0  # a camera that is silent for longer is lost
 OPENING_S = 5.0  # time it has for its first picture: webcams take up to two seconds
@@ -42,7 +43,7 @@ class Health:
         if self.frozen_s and np.ptp(sample) > 2 and self._same(image, sample):
             return "frozen" if now_s - self._changed_s >= self.frozen_s else "same"
         self._last, self._changed_s = image, now_s
-        if sample.mean() > 6:  # a guess: a covered lens gives 0 to 3, a room lit by one screen 15
+        if sample.mean() > BLACK:
             self._light_s = now_s
         return "black" if now_s - self._light_s >= self.black_s else "fine"
 
@@ -72,6 +73,7 @@ class CameraReader:
         pauses_s: tuple[float, ...] = PAUSES_S,
     ) -> None:
         self.state = ""  # none yet
+        self.fault = ""  # the same with what to do, as Node.fault; "" while it is fine
         self._connect, self._log, self._give_up, self._pauses_s = connect, log, give_up, pauses_s
         self._health = health or Health()
         self._newest: CapturedFrame | None = None
@@ -198,11 +200,12 @@ class CameraReader:
             if state == before or self._closing.is_set():
                 return
             self.state, self._state_s = state, self._clock.now()
-        if state == "lost":
-            self._log.warning("camera lost: %s; trying again until it is back", why)
-        elif state == "frozen":
-            self._log.warning("camera frozen: the same picture for %g s; opening it anew", self._health.frozen_s)
-        elif state == "black":
-            self._log.warning("camera black: is the lens covered, or the light off?")
+            self.fault = {
+                "lost": f"lost: {why}; trying again until it is back",
+                "frozen": f"frozen: the same picture for {self._health.frozen_s:g} s; opening it anew",
+                "black": f"black: {ADVICE['black']}",
+            }.get(state, "")
+        if self.fault:
+            self._log.warning("camera %s", self.fault)
         elif before:
             self._log.info("camera back: pictures again after %.1f s %s", self._clock.now() - since, before)

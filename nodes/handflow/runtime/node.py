@@ -37,6 +37,8 @@ class Node:
     log: logging.Logger  # one per node, with its name
     persistent: dict[str, Any]  # small values (numbers, text) that outlive a crash of this process within a run
     note: str  # what the table shows beside this node: "3 hands"
+    # What is wrong, for whoever watches over the installation: a word or two, a colon, and what to do; "": nothing.
+    fault: str
     empty: Callable[..., np.ndarray]  # like numpy.empty, but in the shared slot that is sent next: no copy
     graph: dict[str, Any]  # the graph that it runs in, as plain values: file, nodes with run, in, with; {} without one
     process: Callable[..., Any]
@@ -57,7 +59,7 @@ class Node:
         node = super().__new__(cls)
         node.log = logging.getLogger(cls.__name__.lower())
         node.persistent, node.note, node.empty, node.graph, node.exact = {}, "", np.empty, {}, False
-        node.commands = {}
+        node.commands, node.fault = {}, ""
         node.max_age_s = math.inf
         return node
 
@@ -120,6 +122,7 @@ def run_node(
     for call in inputs:
         if call is None:
             node.idle()
+            driver.report()
         elif call.values is not None:
             driver.call(call, call.values)
         publisher.ready(call.driving if call else None)
@@ -153,14 +156,14 @@ class _Driver:
                 if call.driving is not None and not (intact := call.intact()):
                     break
                 self.send(message, call)
-            profile.note = node.note
+            self.report()
             if call.driving is None:
                 # Before the next frame is taken: it must not grow old while a reader is waited for.
                 self.publisher.ready()
                 if self.between():
                     break
         self.keep()
-        profile.note = node.note
+        self.report()
         profile.end(call.driving, call.intact() if intact is None else intact)
 
     def send(self, message: Message, call: Call) -> None:
@@ -182,6 +185,10 @@ class _Driver:
         message.hops = [*hops, Hop(self.name, received_ns, now_ns())]
         self.publisher.send(message)
         self.profile.sent(message)
+
+    def report(self) -> None:
+        """What the node says of itself."""
+        self.profile.note, self.profile.fault = self.node.note, self.node.fault
 
     def keep(self) -> None:
         if self.node.persistent != self.persistent:

@@ -32,6 +32,7 @@ class NodeStatus(TypedDict):
     lost: int  # read too late: the ring had gone round, or the writer had ended
     refused: int  # no message of the expected kind
     note: str  # what the node itself says: "3 hands"
+    fault: str  # what is wrong by its own account: "black: is the lens covered, or the light off?"
     busy_s: float  # how long process() has been at the present message
     commands: list[str]  # that the node takes
     answers: list[tuple[int, Any, str]]  # to commands: their number, the answer, what was wrong
@@ -46,7 +47,7 @@ class Profile:
 
     def __init__(self, node: str, pid: int) -> None:
         self.node, self.pid = node, pid
-        self.state, self.note = "starting", ""
+        self.state, self.note, self.fault = "starting", "", ""
         self.skipped = self.lost = self.refused = 0
         self._in = self._out = 0
         self._work: deque[int] = deque(maxlen=SAMPLES)  # ns
@@ -114,6 +115,7 @@ class Profile:
             lost=self.lost,
             refused=self.refused,
             note=shown(self.note),
+            fault=shown(self.fault),
             busy_s=round(self._count_busy(now, now - since) / 1e9, 3),
             frame=self._frame,
             commands=self.commands,

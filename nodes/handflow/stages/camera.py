@@ -6,17 +6,22 @@ fast as they are read. The last step of turning and scaling writes into the shar
 
 import math
 import os
+import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 import cv2
 import msgspec
+import numpy as np
 
 from handflow import Frame, Node, Range, SetupError, now_ns, ticks
 from handflow.capture.devices import CameraControl, CameraRequest, Capture, is_device, open_source
 from handflow.capture.files import silence_opencv
 from handflow.capture.frames import CapturedFrame
+from handflow.capture.images import read_image
 from handflow.capture.network import SCHEMES, is_stream, open_stream
+from handflow.capture.picture_watch import PictureWatch
 from handflow.capture.player import Player
 from handflow.capture.reader import CameraReader, Health
 from handflow.capture.transform import transform
@@ -54,6 +59,9 @@ class Camera(Node):
     frozen_s: Annotated[float, Range(0, 60), "the same picture for this long: the camera is reopened; 0: never"] = 2.0
     pace: Annotated[Literal["real", "max"], "of files: as a camera would give them, or every picture at once"] = "real"
     loop: Annotated[bool, "files start again at their end"] = False
+    reference: Annotated[
+        str, "a picture of this camera, beside the graph, of when it was calibrated: that it was moved is said; '': not"
+    ] = ""
 
     def __post_init__(self) -> None:
         source = str(self.source)
@@ -76,6 +84,8 @@ class Camera(Node):
         self.reader: CameraReader | None = None
         self.player: Player | None = None
         source = str(self.source)
+        live = source != "demo" and not self.exact and self.pace == "real"
+        self.watch = PictureWatch(self._reference()) if live else None
         if source == "demo":
             self.log.info("drawing the demo: no camera is used")
         elif self.exact and not (os.path.isfile(source) or os.path.isdir(source)):
@@ -92,17 +102,40 @@ class Camera(Node):
             self._start_file(meant(source))
 
     def changed(self, name: str) -> bool:
-        return name not in ("mirror", "rotate", "crop")
+        if name == "reference" and self.watch is not None:
+            self.watch = PictureWatch(self._reference())
+        return name not in ("mirror", "rotate", "crop", "reference")
 
     def process(self) -> Iterator[Frame | None]:
         for captured in self.feed:
-            if self.reader is not None:
-                self.note = "" if self.reader.state == "fine" else self.reader.state
             yield Frame(image=captured.image, captured_ns=captured.captured_ns) if captured is not None else None
+            # Once the frame is on its way.
+            self._watch(captured)
         if self.source == "auto":
             self.log.warning("no camera opens: the demo is drawn in its place")
         if self.source in ("auto", "demo"):
             yield from self._draw()
+
+    def _watch(self, captured: CapturedFrame | None) -> None:
+        """Says how the camera is: whether it gives pictures, and whether they are of use."""
+        if captured is not None and self.watch is not None and self.watch.look(captured.image, time.monotonic()):
+            if self.watch.fault:
+                self.log.warning("camera %s", self.watch.fault)
+            else:
+                self.log.info("camera fine again")
+        state, fault = ("", "") if self.reader is None else (self.reader.state, self.reader.fault)
+        if state in ("", "fine") and self.watch is not None:
+            state, fault = self.watch.kind, self.watch.fault
+        self.note, self.fault = "" if state == "fine" else state, fault
+
+    def _reference(self) -> np.ndarray | None:
+        if not self.reference:
+            return None
+        try:
+            return read_image(Path(self.graph.get("file", "")).parent / self.reference)
+        except SetupError as error:
+            self.log.warning("%s; whether the camera was moved is not looked at", error)
+            return None
 
     def stop(self) -> None:
         for thread in (self.reader, self.player):

@@ -33,6 +33,8 @@ class Osc(Node):
         self.dropped = 0
         self.latencies: list[float] = []  # of the frames since the last status
         self.crowded = self.faulty = False  # whether it was logged
+        self.faults: list[tuple[str, str]] = []  # of the other nodes: their names, and what is wrong
+        self.commands = {"faults": self._take_faults}
         try:
             self._wait_for_hosts()
         except SetupError:
@@ -78,6 +80,10 @@ class Osc(Node):
         for _ in range(2):
             self._send(self.builder.clear(), must=True)
         self._close()
+
+    def _take_faults(self, faults: list[tuple[str, str]]) -> None:
+        """What the supervisor says is wrong with the graph."""
+        self.faults = [(node, text) for node, text in faults if node != self.log.name]
 
     def _close(self) -> None:
         for sender in self.senders:
@@ -130,6 +136,7 @@ class Osc(Node):
             self._failing = failing
             names = ", ".join(sender.name for sender in self.senders)
             self.note = f"{', '.join(failing)} fails" if failing else names
+            self.fault = f"unreachable: {', '.join(failing)}; is that machine on?" if failing else ""
 
     def _each_second(self) -> None:
         """The status; and while there is no input the empty frame once more, for who came late or lost a datagram."""
@@ -139,12 +146,14 @@ class Osc(Node):
             return
         count = len(self.latencies)
         latency_ms = sum(self.latencies) / count if count else 0.0
-        status = OscStatus(not self._lost(), count / seconds, latency_ms, self.dropped, round(now - self.started_s))
+        lost, uptime_s = self._lost(), round(now - self.started_s)
+        ok = not lost and not self.faults
+        status = OscStatus(ok, count / seconds, latency_ms, self.dropped, uptime_s, self.faults)
         self.second_s = now
         self.latencies.clear()
         for sender in self.senders:
             sender.send_status(status)
-        if not status.ok:
+        if lost:
             self._send(self.builder.clear(), must=True)
 
     def _warn_of_left_out(self) -> None:

@@ -96,6 +96,7 @@ class Record(Node):
         """Shows how it goes; a recording that has stopped writes no snapshot any more."""
         writer = self.writer
         self.note = f"stopped: {writer.stopped}" if writer.stopped else f"{writer.written / 1e6:.1f} MB"
+        self.fault = f"recording stopped: {writer.stopped}" if writer.stopped else ""
         if writer.stopped:
             self.persistent["stopped"] = writer.stopped
             while self.snapshots:

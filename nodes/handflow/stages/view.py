@@ -13,6 +13,7 @@ from handflow import Frame, Hands, Heatmap, Message, Node, Range
 from handflow.outputs.json_line import frame_line, hand_lines, present_rows
 from handflow.outputs.page import RateMeter, maps, pack, page_jpeg
 from handflow.runtime.address import refuse_outside
+from handflow.web.health import HealthPages
 from handflow.web.server import STATIC, WebServer
 
 PAGE = STATIC / "view"
@@ -38,6 +39,7 @@ class View(Node):
         self.meter = RateMeter()
         self.web = WebServer(PAGE, self.address, self.port)
         self.stream = self.web.stream("/live")
+        HealthPages(self.graph.get("file", ""), self.graph.get("on", "")).add_to(self.web)
         self.web.start()
         self.log.info("the page is at %s", self.web.url)
 

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -25,6 +25,15 @@ from .security import Handler, add_headers, refuse_foreign
 STOP_S = 1.0
 STATIC = Path(__file__).with_name("static")  # the pages
 SHARED = STATIC / "shared"  # what all of them look like
+
+
+class Document(NamedTuple):
+    """An answer of any kind."""
+
+    status: int
+    content_type: str
+    body: bytes
+
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -81,6 +90,15 @@ class WebServer:
             return web.Response(body=answer(dict(request.match_info)), content_type="image/jpeg")
 
         self._routes.append(web.get(path, _with_errors(handle)))
+
+    def document(self, path: str, answer: Callable[[], Document]) -> None:
+        """GET of `path` answers with a document. `answer` may wait for others: it runs in a thread of its own."""
+
+        async def handle(_: web.Request) -> web.StreamResponse:
+            made = await asyncio.to_thread(answer)
+            return web.Response(status=made.status, body=made.body, headers={"Content-Type": made.content_type})
+
+        self._routes.append(web.get(path, handle))
 
     def stream(self, path: str) -> MessageStream:
         """A WebSocket at `path`."""

@@ -19,6 +19,7 @@ from support.recorded import write
 
 from handflow import SetupError
 from handflow.__main__ import main
+from handflow.capture.images import read_image
 from handflow.commands.setup import calibrate
 from handflow.commands.setup.calibrate import opened, running, serve
 from handflow.commands.setup.calibration_edits import CalibrationEdits, calibrated_nodes
@@ -55,6 +56,20 @@ def nodes(file: Path) -> dict[str, Any]:
 
 
 # What is written
+
+
+def test_what_the_camera_shows_is_kept_as_its_reference(file: Path) -> None:
+    edits = CalibrationEdits(file, file)
+    edits.picture = np.full((180, 320, 3), 90, np.uint8)
+    saved = edits.save({"surface": {"corners": CORNERS}})
+    assert saved.changed["camera", "reference"] == nodes(file)["camera"]["with"]["reference"] == "floor.camera.png"
+    assert (read_image(file.with_name("floor.camera.png")) == edits.picture).all()
+    # Kept anew, and said anew to the graph that runs, though the setting stays what it was.
+    edits.picture = edits.picture + np.uint8(1)
+    saved = edits.save({"surface": {"mirror": True}})
+    assert saved.changed["camera", "reference"] == "floor.camera.png"
+    assert (read_image(file.with_name("floor.camera.png")) == 91).all()
+    assert edits.save({"surface": {"mirror": True}}).changed == {}
 
 
 def test_a_graph_without_a_surface_gets_one_between_its_tracker_and_who_reads_nothing_else(file: Path) -> None:

@@ -41,6 +41,7 @@ from .calibration_edits import CalibratedNodes, CalibrationEdits, Saved, calibra
 
 PAGE = STATIC / "calibrate"
 SIZE, QUALITY = (1280, 720), 85  # of the pictures sent: fine enough to see where a corner is
+KEPT_WIDTH = 320  # of the picture by which a camera tells that it was moved
 AGAIN_S = 0.25  # a picture that stays is sent again so often, for pages that have just been opened
 CHANGE_S = 10.0  # a stage takes a new setting between two messages
 
@@ -83,7 +84,8 @@ def run(args: argparse.Namespace) -> int:
             signal.signal(number, lambda *_: stopping.set())
         web.start()
         print(f"the page is at {web.url}", flush=True)
-        show(itertools.takewhile(lambda _: not stopping.is_set(), itertools.chain(feed, _nothing_new())), stream, state)
+        endless = itertools.chain(feed if args.image else _kept(feed, edits), _nothing_new())
+        show(itertools.takewhile(lambda _: not stopping.is_set(), endless), stream, state)
     return 0
 
 
@@ -180,6 +182,17 @@ def _frames(source: Node, between: InlineGraph, pictures: str) -> Generator[Fram
                 yield None if seen is None else (seen, None)
     finally:
         source.stop()
+
+
+def _kept(feed: Iterator[FrameAndHands], edits: CalibrationEdits) -> Iterator[FrameAndHands]:
+    """Keeps what the camera shows, small, as it was a moment ago."""
+    kept_s = 0.0
+    for seen in feed:
+        if seen is not None and time.monotonic() - kept_s >= AGAIN_S:
+            image, kept_s = seen[0].image, time.monotonic()
+            height = max(1, round(KEPT_WIDTH * image.shape[0] / image.shape[1]))
+            edits.picture = cv2.resize(image, (KEPT_WIDTH, height), interpolation=cv2.INTER_AREA)
+        yield seen
 
 
 def show(feed: Iterator[FrameAndHands], stream: MessageStream, state: str) -> None:

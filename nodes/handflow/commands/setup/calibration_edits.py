@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import cv2
 import msgspec
+import numpy as np
 
 from handflow.errors import GraphError, RunError
 from handflow.messages import Frame, Hands
+from handflow.runtime.files import replacing
 from handflow.runtime.graph.edits import edits
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.parse import read
@@ -99,6 +102,8 @@ class CalibrationEdits:
 
     def __init__(self, file: Path, saved_as: Path, which: str | None = None) -> None:
         self.file, self.saved_as, self.which = file, saved_as, which
+        # What the camera shows now, by which it will tell that it was moved; None: nothing that it shows.
+        self.picture: np.ndarray | None = None
         self.read()
 
     def read(self) -> None:
@@ -139,6 +144,8 @@ class CalibrationEdits:
             found = edits(self.graph, after, self.saved_as.parent)
             if not found:
                 return Saved(f"{self.file}: nothing has changed", {}, False)
+            reference = self._keep_picture(after)
+            found = edits(self.graph, after, self.saved_as.parent)
             save(self.saved_as, found, after=self.nodes.hands, source=self.file)
             self.file = self.saved_as
             self.read()
@@ -147,7 +154,21 @@ class CalibrationEdits:
         except RunError as error:
             raise ValueError(str(error)) from error
         changed = {(path[1], path[3]): value for path, value in found.items() if path[2:3] == ("with",)}
-        return Saved(f"saved in {self.file}{new}", changed, bool(new))
+        return Saved(f"saved in {self.file}{new}", changed | reference, bool(new))
+
+    def _keep_picture(self, graph: Graph) -> dict[tuple[str, str], Any]:
+        """Stores the camera's picture beside the graph, and sets it as its `reference`; that setting."""
+        camera = self.nodes.frames
+        if self.picture is None or "reference" not in self.stages[camera].declaration.settings:
+            return {}
+        name = f"{self.saved_as.stem}.{camera}.png"
+        try:
+            with replacing(self.saved_as.with_name(name)) as file:
+                file.write_bytes(cv2.imencode(".png", self.picture)[1].tobytes())
+        except OSError as error:
+            raise RunError(f"{name}: cannot be written: {error.strerror}") from error
+        graph.nodes[camera].settings["reference"] = name
+        return {(camera, "reference"): name}
 
     def _changed_graph(self, drawn: Drawn) -> tuple[Graph, str]:
         """The graph with what was drawn, and what is to be said of a new surface in it."""

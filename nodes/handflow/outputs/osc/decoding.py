@@ -54,10 +54,10 @@ MESSAGE_FORMS = (
     ),
     MessageForm(
         "hands",
-        re.compile("(?P<base>/.+)/(?P<name>frame|hand|alive|enter|leave|open|zone|dwell|status)"),
+        re.compile("(?P<base>/.+)/(?P<name>frame|hand|alive|enter|leave|open|zone|dwell|status|fault)"),
         {
             "frame": "i{5}f", "hand": "iiiif{9}", "alive": "i*", "enter": "iiff", "leave": "iiff", "open": "ii",
-            "zone": "iisi", "dwell": "iis", "status": "ifffi",
+            "zone": "iisi", "dwell": "iis", "status": "ifffi", "fault": "ss",
         },
     ),
 )  # fmt: skip

@@ -6,7 +6,8 @@ from .encoding import Packet, built, head, joined, message, rows
 from .frame_state import FrameState
 from .layout import FrameUpdate, LayoutOptions, OscStatus
 
-LONGEST_NAME = 60  # bytes of a zone's name
+LONGEST_NAME, LONGEST_FAULT = 60, 400  # bytes of a zone's name, and of what is wrong
+MAX_FAULTS = 8  # told of at a time
 
 
 def hands(update: FrameUpdate, options: LayoutOptions) -> list[Packet | bytes]:
@@ -46,4 +47,11 @@ def _name(zone: str) -> str:
 
 
 def hands_status(status: OscStatus, options: LayoutOptions) -> list[Packet | bytes]:
-    return [message(f"{options.base}/status", "ifffi", int(status.ok), *status[1:])]
+    """How it goes, and what is wrong with which node."""
+    base, measures = options.base, (status.fps, status.latency_ms, status.dropped, status.uptime_s)
+    faults = [built(f"{base}/fault", "ss", _name(node), _text(fault)) for node, fault in status.faults[:MAX_FAULTS]]
+    return [message(f"{base}/status", "ifffi", int(status.ok), *measures), *faults]
+
+
+def _text(fault: str) -> str:
+    return fault.replace("\0", "").encode(errors="replace")[:LONGEST_FAULT].decode(errors="ignore")

@@ -3,7 +3,7 @@
 Packets are bundled into datagrams; a message given as bytes (an event) is sent alone, in a datagram of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from .coordinates import CoordinateTransform
@@ -22,6 +22,7 @@ class OscStatus(NamedTuple):
     latency_ms: float
     dropped: int
     uptime_s: int
+    faults: Sequence[tuple[str, str]] = ()  # node, and what is wrong with it
 
 
 class LayoutOptions(NamedTuple):

@@ -16,6 +16,7 @@ from handflow.runtime.graph.stage import Stage, checked_settings, hint
 from handflow.runtime.refusal import REFUSALS, line_of_refusal
 
 from .child import AttachedNode, Child
+from .health import HealthRecord, stats
 from .running_graph import RunningGraph
 from .status_table import Row
 from .swap import Swaps
@@ -43,11 +44,13 @@ class ControlServer:
 
     def __init__(self, running: RunningGraph, swaps: Swaps, rows: Callable[[], list[Row]]) -> None:
         self.running, self.swaps, self.rows = running, swaps, rows
+        self.health = HealthRecord()
         self.refused = 0  # messages, here and on the status channel
         self.pending: dict[int, Pending] = {}
         self._numbers = itertools.count(1)
         self.verbs: dict[str, Callable[..., Any]] = {
             "top": self.top,
+            "stats": self.stats,
             "get": self.get,
             "set": self.set,
             "changes": self.changes,
@@ -125,6 +128,10 @@ class ControlServer:
 
     def top(self, _: Client) -> Any:
         return self.rows()
+
+    def stats(self, _: Client) -> Any:
+        """The table, with what is wrong now and what was."""
+        return stats(str(self.running.graph.file), self.rows(), self.health)
 
     def get(self, _: Client, node: str | None = None, key: str | None = None) -> Any:
         """All settings by node, defaults too; without passwords."""

@@ -30,6 +30,7 @@ EMPTY_ROW: Row = {
     "swaps": 0,
     "next": "",  # how far the process is that is to take over
     "note": "",
+    "fault": "",
     "cpu_percent": 0.0,
     "rss_mb": 0.0,
 }
@@ -47,6 +48,7 @@ def row(child: Child, successor: str) -> Row:
         **EMPTY_ROW,
         **{key: status[key] for key in EMPTY_ROW.keys() & status.keys()},
         "note": masked(status.get("note", "")),
+        "fault": masked(status.get("fault", "")),
         "node": child.stage.name,
         "pid": child.process.pid if child.process else None,
         "state": state,

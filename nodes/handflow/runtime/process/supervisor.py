@@ -22,8 +22,9 @@ from handflow.runtime.remote.peers import Peers
 
 from .child import Child
 from .control_server import MAX_BYTES, ControlServer
+from .health import NodeFault
 from .process import FAILED_TO_START
-from .running_graph import RunningGraph
+from .running_graph import UNANSWERED, RunningGraph
 from .status_table import EMPTY_ROW, Row, row
 from .swap import Swaps
 
@@ -35,6 +36,7 @@ LOOP_MS = 100
 REFUSED_EVERY_S = 10.0  # it is said no more often that messages were refused
 ROWS_S = 0.5
 OPEN_FILES, OPEN_FILES_A_NODE = 64, 4  # twice what was counted; the first is what a node's process needs as well
+FAULTS = "faults"  # the command of nodes that pass on what is wrong
 
 
 class Supervisor:
@@ -144,9 +146,21 @@ class Supervisor:
         if refused and now - self._refused_at > REFUSED_EVERY_S:
             self.say(f"refused {refused} messages to the supervisor that no process of this graph sends")
             self._refused_said, self._refused_at = self.control.refused, now
-        self.show(self.rows())
+        rows = self.rows()
+        self.control.health.update(rows)
+        self._tell_of_faults()
+        self.show(rows)
         if self.running.peers:
             self._exchange_with_peers()
+
+    def _tell_of_faults(self) -> None:
+        """Tells the nodes that pass it on: those with a command `faults`."""
+        faults = [[fault["node"], fault["text"]] for fault in self.control.health.faults]
+        for child in self.running.children.values():
+            takes = child.status is not None and FAULTS in child.status["commands"]
+            if takes and child.retained.get(FAULTS, []) != faults:
+                child.retained[FAULTS] = faults
+                child.send({"call": [UNANSWERED, FAULTS, faults]})
 
     def _exchange_with_peers(self) -> None:
         """Tells the other machines of our nodes, and our nodes of what feeds them from there."""
@@ -195,7 +209,9 @@ class Supervisor:
         child.failures += 1
         child.restarts += 1
         child.start_at = now + pause
-        self.say(f"{child.name} {why}; restart {child.restarts} in {pause:g} s")
+        line = f"{child.name} {why}; restart {child.restarts} in {pause:g} s"
+        self.control.health.note(NodeFault(node=child.name, kind="ended", text=line), pause)
+        self.say(line)
 
     def _kill_if_hung(self, child: Child, now: float) -> None:
         """Its end is then dealt with like any other."""
