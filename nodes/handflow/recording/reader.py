@@ -34,6 +34,7 @@ from .mcap_scan import (
 )
 from .message_format import unpack
 from .metadata import RecordingMetadata
+from .timeline import JUMP_NS, Timeline, jumps_in
 from .writer import PROFILE
 
 
@@ -137,6 +138,17 @@ class Recording:
                 if later:
                     return min(later)
         return None
+
+    @cached_property
+    def timeline(self) -> Timeline:
+        """The recording's times, less the jumps in them."""
+        times: list[int] = []
+        for chunk in self.chunks:
+            if self._is_ordered and chunk.last_ns - chunk.first_ns <= JUMP_NS:
+                times += [chunk.first_ns, chunk.last_ns]
+            else:
+                times += [entry.log_ns for entry in self._whole(chunk)]
+        return Timeline(jumps_in(sorted(times)))
 
     def time_of(self, entry: RecordedMessage) -> int:
         """When the frame that a message stems from was captured; of another tool's, when it was recorded."""

@@ -77,7 +77,9 @@ class Replay(Node):
             self.log.error("%s", error)
 
     def _messages(self, from_s: float) -> Iterator[Due]:
-        first_ns, span_ns = self.recording.start_ns, self.recording.span_ns
+        continuous = self.recording.timeline.continuous
+        first_ns = self.recording.start_ns
+        span_ns = continuous(first_ns + self.recording.span_ns) - first_ns
         end_ns = first_ns + round(self.end * 1e9) if self.end else None
         begin_ns = first_ns + round(self.begin * 1e9)
         lap_ns = (min(end_ns, first_ns + span_ns) if end_ns else first_ns + span_ns) - begin_ns
@@ -85,13 +87,15 @@ class Replay(Node):
         while True:
             for entry in self.recording.entries([self.output], since_ns=begin_ns):
                 message = unpack(entry.data, self.kind)
-                if end_ns is not None and message.captured_ns > end_ns:
+                captured_ns = continuous(message.captured_ns)
+                if end_ns is not None and captured_ns > end_ns:
                     break
-                if message.captured_ns >= begin_ns:
+                if captured_ns >= begin_ns:
                     message.stream += laps  # frame numbers start again
-                    frame_s = (message.captured_ns - first_ns + shift_ns) / 1e9
+                    frame_s = (captured_ns - first_ns + shift_ns) / 1e9
                     if frame_s >= from_s:
-                        yield Due(message, frame_s, (entry.publish_ns - first_ns + shift_ns) / 1e9, shift_ns)
+                        sent_s = (continuous(entry.publish_ns) - first_ns + shift_ns) / 1e9
+                        yield Due(message, frame_s, sent_s, shift_ns)
             if not self.loop or lap_ns <= 0:
                 return
             laps += 1
@@ -99,12 +103,15 @@ class Replay(Node):
 
     def _now(self, due: Due, clock: PlaybackClock) -> Message:
         """The message with its times as if it happened now; its node's own hop is written anew by the runtime."""
-        message = due.message
+        message, continuous = due.message, self.recording.timeline.continuous
         by_ns = due.shift_ns
         if not self.exact:  # an exact run must be the same at any time of day
             by_ns += clock.began_ns - round(clock.begin_s * 1e9) - self.recording.start_ns
         for name in layout_of(self.kind).plain:
             if name.endswith("_ns"):  # a time of the stream clock
-                setattr(message, name, getattr(message, name) + by_ns)
-        message.hops = [Hop(hop.node, hop.received_ns + by_ns, hop.sent_ns + by_ns) for hop in message.hops[:-1]]
+                setattr(message, name, continuous(getattr(message, name)) + by_ns)
+        message.hops = [
+            Hop(hop.node, continuous(hop.received_ns) + by_ns, continuous(hop.sent_ns) + by_ns)
+            for hop in message.hops[:-1]
+        ]
         return message

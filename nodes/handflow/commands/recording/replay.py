@@ -85,6 +85,8 @@ def play(options: ReplayOptions) -> int:
     recording.check(CHECKED_BYTES)
     if fault := recording.fault():
         complain(fault)
+    if jumps := recording.timeline.fault():
+        complain(f"{recording.file}: {jumps}")
     graph = graph_for(recording, options)
     played = stand_in(graph, recording, options)
     left_out = prune(graph, played)
@@ -191,8 +193,9 @@ def clocked(
             request(RunDir(graph.file, graph.portable, graph.on), "command", wait_s + SUPERVISOR_S, **command)
 
     def next_frame(position_s: float) -> float | None:
-        found = recording.frame_after(recording.start_ns + round(position_s * 1e9))
-        return None if found is None else (found - recording.start_ns) / 1e9
+        timeline = recording.timeline
+        found = recording.frame_after(timeline.recorded(recording.start_ns + round(position_s * 1e9)))
+        return None if found is None else (timeline.continuous(found) - recording.start_ns) / 1e9
 
     control = PlaybackControl(send, next_frame, complain, options.rate, options.begin_s, options.paused)
     ended = threading.Event()
