@@ -89,6 +89,9 @@ def track_hands(
                 keys.append(key_shape(element, track.get("label", ""), task, hands, where))
     keys.sort(key=lambda key: key.number)
     for key, then in pairwise([*keys, KeyShape(keys[-1].number + 1)] if keys else []):
+        if key.shape is not None and key.number == then.number:
+            omissions.leave_out("box", f"{file}: {name}, frame {key.number + task.offset}: two shapes at one frame")
+            frames.lost.add(key.number)
         for number in task.within(key.number, then.number):
             if key.lost or (then.lost and number > key.number):
                 frames.lost.add(number)
