@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from handflow.errors import LabelError
 from handflow.training.labels.pictures import LabelledPicture
-from handflow.training.samples.compose import compose, merge, visible
+from handflow.training.samples.compose import compose, merge, sample, visible
 from handflow.training.samples.drawn_hand import draw_hand
 from handflow.training.samples.layers import Layer, covered, place, turn_boxes
 from handflow.training.samples.pool import Pool
@@ -18,6 +19,17 @@ def picture(group="anna", boxes=((40, 30, 30, 40),), kinds=(OPEN,), path="nowher
     return LabelledPicture(
         path, 160, 120, np.array(boxes, np.float32).reshape(-1, 4), np.array(kinds, int), "desk", group
     )
+
+
+def test_a_picture_that_cannot_be_read_is_told_once_and_another_is_drawn(tmp_path, capsys):
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((120, 160, 3), 90, np.uint8))
+    (tmp_path / "broken.png").write_bytes(b"nothing")
+    pool = Pool([picture(path=tmp_path / "a.png"), picture("ben", path=tmp_path / "broken.png")])
+    rng = np.random.default_rng(1)
+    assert all(sample(rng, pool, 160, 96).image.shape == (96, 160, 3) for _ in range(8))
+    assert capsys.readouterr().err.count("broken.png: expected a picture that OpenCV can decode") == 1
+    with pytest.raises(LabelError, match="the last 20 pictures that were drawn for training could not be read"):
+        sample(rng, Pool([picture(path=tmp_path / "broken.png")]), 160, 96)
 
 
 def test_a_box_turned_by_a_quarter_lies_on_its_side():

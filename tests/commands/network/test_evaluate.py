@@ -8,6 +8,7 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from support.labels import film
 from support.models import FACTS, brightness_model
 
 from handflow import SetupError
@@ -355,6 +356,16 @@ def test_the_command_leaves_out_what_it_cannot_use_or_refuses_it(desk, capsys):
     assert "desk.jsonl:3: no such picture:" in err
     with pytest.raises(LabelError, match=r"desk\.jsonl:3: no such picture: .*gone\.png"):
         told(desk, "--strict")
+
+
+def test_frames_that_a_clip_lacks_are_left_out(desk, capsys):
+    film(desk / "desk.mp4", 2, 320, 180)
+    frame = {"width": 320, "height": 180, "hands": []}
+    (desk / "desk.jsonl").write_text("".join(json.dumps({"frame": n, **frame}) + "\n" for n in (0, 1, 7)))
+    assert told(desk, "--json") == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["tracking"]["total"]["frames"] == 2
+    assert "desk.mp4: no frame 7; the clip has 2" in err
 
 
 def test_palms_are_told_from_other_hands_by_the_area_under_the_roc_curve() -> None:

@@ -39,12 +39,17 @@ def clips_of(pictures: Iterable[LabelledPicture]) -> dict[Path, list[LabelledPic
 
 
 def follow_clips(pictures: Iterable[LabelledPicture], model: HeatmapNode) -> dict[str, dict]:
-    """The figures of each labelled clip, and of all together (`total`). `model` runs (`inline.started`)."""
+    """The figures of each labelled clip, and of all together (`total`). `model` runs (`inline.started`).
+
+    Labelled frames behind a clip's end are left out; whoever read the pictures has told of them.
+    """
     reported: dict[Path, list[Line]] = {}
     clips = clips_of(pictures)
     for path in clips:
         reported[path] = [seen.line for seen in detect(str(path), model)]
-    return figures(clips, reported)
+        read = {line["frame"] for line in reported[path]}
+        clips[path] = [picture for picture in clips[path] if picture.frame in read]
+    return figures({path: frames for path, frames in clips.items() if frames}, reported)
 
 
 def follow_lines(pictures: Iterable[LabelledPicture], lines: list[Line]) -> dict[str, dict]:
