@@ -133,10 +133,10 @@ class PictureFiles:
         # instances_val2017.json is about val2017/
         self._folders = [*filter(os.path.isdir, own), parent, parent / "images", above, above / "images"]
 
-    def find(self, name: str, subset: str = "") -> Path:
+    def find(self, name: str) -> Path:
         """Where the picture lies that the file calls `name`. LabelError if it is not there, or cannot be told."""
         plain = _plain(name)
-        for path in self._places(name, plain, subset):
+        for path in self._places(name, plain):
             if os.path.isfile(path):
                 return path.resolve()
         shared = [end for end in _ends(plain)[1:] if self._ends[end] > 1]
@@ -151,12 +151,11 @@ class PictureFiles:
         except LabelError:
             return self._file.parent / name
 
-    def _places(self, name: str, plain: str, subset: str) -> Iterator[Path]:
+    def _places(self, name: str, plain: str) -> Iterator[Path]:
         """Where it may lie: under its whole name first, then with folders of another machine cut off."""
-        whole = [f"{subset}/{plain}", plain] if subset else [plain]
         # Where its folder is there but not the picture in it, one of that name elsewhere is another.
         cut = [] if self._has_folder(plain) else _ends(plain)[1:]
-        ends = [*whole, *(end for end in cut if self._ends[end] <= 1)]
+        ends = [plain, *(end for end in cut if self._ends[end] <= 1)]
         # macOS stores a and its dots apart, others as one character.
         spelt = [*ends, *(unicodedata.normalize(form, end) for form in ("NFC", "NFD") for end in ends)]
         yield from (self._file.parent / each for each in (name, named(name)))

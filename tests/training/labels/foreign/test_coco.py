@@ -253,3 +253,13 @@ def test_text_in_any_usual_encoding_is_read(tmp_path, encoding):
     draw(tmp_path / "H\xe4nde.png")
     text = json.dumps(coco(names=("H\xe4nde.png",)), ensure_ascii=False).replace("}, {", "},\r\n{")
     assert len(read_labels([write(tmp_path / "a.json", text.encode(encoding))])) == 1
+
+
+def test_labels_without_a_class_of_hands_are_told(tmp_path, capsys):
+    draw(tmp_path / "a.png")
+    box = {"id": 1, "image_id": 0, "category_id": 1, "bbox": [10, 20, 30, 40]}
+    file = write(tmp_path / "a.json", coco(box, categories=[{"id": 1, "name": "person"}]))
+    assert boxes(read_labels([file])) == [[]]
+    assert (
+        "a.json: no class of it is a hand (person): its pictures are read as without hands" in capsys.readouterr().err
+    )

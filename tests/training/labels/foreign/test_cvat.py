@@ -255,3 +255,15 @@ def test_one_bad_shape_is_left_out_and_counted(tmp_path, bad, capsys):
     assert told[1] == "left out of the labels: 1 box; --strict refuses such labels"
     with pytest.raises(LabelError):
         read_labels([file], strict=True)
+
+
+def test_pictures_of_one_name_lie_in_the_folders_of_their_subsets(tmp_path, capsys):
+    for name in ("p.png", "images/p.png", "images/train/p.png", "images/test/p.png", "images/q.png"):
+        draw(tmp_path / name)
+    named = [("p.png", "train"), ("p.png", "test"), ("q.png", "default"), ("p.png", "val")]
+    inner = "".join(image("", name).replace("<image", f'<image subset="{subset}"') for name, subset in named)
+    pictures = read_labels([cvat(tmp_path / "annotations.xml", inner)])
+    assert [str(p.path.relative_to(tmp_path / "images")) for p in pictures] == ["train/p.png", "test/p.png", "q.png"]
+    assert (
+        "several pictures of annotations.xml are called p.png: expected val/p.png; left out" in capsys.readouterr().err
+    )

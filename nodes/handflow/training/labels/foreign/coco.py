@@ -58,6 +58,7 @@ def coco(read: dict[str, Any], file: Path, omissions: Omissions) -> Iterator[For
             picture = str(files.find(name))
             line = LabelLine(width, height, hands, picture, source=source_of(file), group=group_of(name, file))
             yield ForeignLine(line, where, file, lost=omissions["box"] > before)
+    kinds.tell_if_handless(file, omissions)
 
 
 def annotations_by_image(

@@ -27,8 +27,9 @@ def cvat(file: Path, omissions: Omissions) -> Iterator[ForeignLine]:
     root = parsed(file)
     images = root.findall("image")
     sources = [source.text or "" for source in root.findall("meta//source")]
-    files = PictureFiles(file, [*sources, *(image.get("name", "") for image in images)])
-    hands = CvatHands(Kinds(file.parent), omissions)
+    files = PictureFiles(file, [*sources, *map(name_of, images)])
+    kinds = Kinds(file.parent)
+    hands = CvatHands(kinds, omissions)
     try:
         tasks = tasks_in(root, file, files)
     except MISSHAPEN as error:
@@ -41,11 +42,11 @@ def cvat(file: Path, omissions: Omissions) -> Iterator[ForeignLine]:
         before = omissions["box"]
         found = [hand for shape in image for hand in hands.of(shape, shape.get("label", ""), where)]
         with omissions.guarding("picture", where, "CVAT"):
-            name = image.attrib["name"]
+            name = name_of(image)
             width, height = (int(image.attrib[side]) for side in ("width", "height"))
             lost = omissions["box"] > before
             try:
-                path = str(files.find(name, image.get("subset", "")))
+                path = str(files.find(name))
             except LabelError:
                 if (frame := clips_frame(image, tasks)) is None:
                     raise
@@ -53,8 +54,11 @@ def cvat(file: Path, omissions: Omissions) -> Iterator[ForeignLine]:
                 line = LabelLine(width, height, found, frame=number)
                 yield ForeignLine(line, where, file, ClipEntry(task.clip, task.group), lost)
                 continue
-            line = LabelLine(width, height, found, image=path, source=source_of(file), group=group_of(name, file))
+            line = LabelLine(
+                width, height, found, image=path, source=source_of(file), group=group_of(image.attrib["name"], file)
+            )
             yield ForeignLine(line, where, file, lost=lost)
+    kinds.tell_if_handless(file, omissions)
 
 
 def parsed(file: Path) -> ET.Element:
@@ -71,6 +75,11 @@ def parsed(file: Path) -> ET.Element:
     if root.tag != "annotations":
         raise LabelError(f"{file}: expected CVAT's <annotations>, got <{root.tag}>")
     return root
+
+
+def name_of(image: ET.Element) -> str:
+    """A picture's name, with the folder of its subset where a project has several."""
+    return "/".join(filter(None, [image.get("subset"), image.get("name", "")]))
 
 
 def clips_frame(image: ET.Element, tasks: dict[str, CvatTask]) -> tuple[CvatTask, int] | None:

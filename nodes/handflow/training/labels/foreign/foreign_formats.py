@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from handflow.errors import LabelError
 from handflow.training.labels.line import LabelLine
+from handflow.training.labels.omissions import Omissions
 from handflow.training.labels.pictures import ClipEntry
 from handflow.training.labels.text import read_json
 from handflow.training.targets import KINDS
@@ -48,6 +49,7 @@ class Kinds:
     """What the classes of one data set mean."""
 
     def __init__(self, folder: Path) -> None:
+        self._used: dict[str, str] = {}  # kinds of the classes that were asked for
         self.known = {name: kind for kind, names in NAMES.items() for name in names}
         self.file = next(
             (f / "kinds.json" for f in (folder, *folder.parents[:2]) if (f / "kinds.json").is_file()), None
@@ -65,7 +67,14 @@ class Kinds:
                 f"{where}: unknown kind {name!r}; say in a file kinds.json beside the labels which of "
                 f'{", ".join(KINDS)} or {NONE} it is: {{"{name}": "other"}}'
             )
-        return self.known[plain(name)]
+        self._used[name] = self.known[plain(name)]
+        return self._used[name]
+
+    def tell_if_handless(self, place: Path, omissions: Omissions) -> None:
+        """Says so where no class of a data set is a hand: all its pictures are then read as without hands."""
+        if self._used and set(self._used.values()) == {NONE}:
+            classes = ", ".join(sorted(self._used))[:80]
+            omissions.note(f"{place}: no class of it is a hand ({classes}): its pictures are read as without hands")
 
 
 def plain(name: str) -> str:

@@ -40,6 +40,7 @@ def yolo(folder: Path, described: YoloSet, omissions: Omissions) -> Iterator[For
             group = group_of(os.path.relpath(picture, folder), folder / "data.yaml")
             line = LabelLine(*size, hands, str(picture.resolve()), None, folder.resolve().name, group)
             yield ForeignLine(line, where, text or picture, lost=omissions["box"] > before)
+    labels.kinds.tell_if_handless(folder, omissions)
 
 
 def pictures_of(folder: Path, described: YoloSet, omissions: Omissions) -> list[Path]:
@@ -92,7 +93,7 @@ class YoloLabels:
 
     def __init__(self, described: YoloSet, texts: set[Path], omissions: Omissions) -> None:
         self._described, self._omissions = described, omissions
-        self._kinds = Kinds(described.file.resolve().parent)
+        self.kinds = Kinds(described.file.resolve().parent)
         self._lines: dict[Path, list[str]] = {}
         self._unreadable: dict[Path, str] = {}
         for text in sorted(texts):
@@ -124,7 +125,7 @@ class YoloLabels:
             if line.number not in names:
                 shown = ", ".join(names.values())[:80]
                 raise LabelError(f"{where}: class {line.number} has no name; there are {len(names)}: {shown}")
-        if line is None or line.number not in names or (kind := self._kinds.of(names[line.number], where)) == NONE:
+        if line is None or line.number not in names or (kind := self.kinds.of(names[line.number], where)) == NONE:
             return []
         with self._omissions.guarding("box", where, "YOLO"):
             box, points = shape_of(line, self._layout, where)
