@@ -262,6 +262,24 @@ def test_hands_are_drawn_where_they_are_open_ones_green_others_white(opened: Cal
     assert pixel(page, 0.4, 0.5)[3] == 0
 
 
+def test_what_is_counted_is_of_the_frame_that_is_drawn(opened: Callable[..., Any]) -> None:
+    """Every other frame has a second hand; the page is asked for both at one time, between two frames."""
+    page = opened(lambda of: (hands(of, (0.3, 0.5, True), *[(0.7, 0.5, True)] * (of.seq % 2)), None))
+    seen = page.evaluate(
+        """async () => {
+            const seen = [], text = (id) => document.getElementById(id).textContent;
+            while (seen.length < 12) {
+                await new Promise((done) => setTimeout(done, 40));
+                seen.push([Number(document.documentElement.dataset.frame), text("hands"), text("open")]);
+            }
+            return seen;
+        }"""
+    )
+    assert {number % 2 for number, *_ in seen} == {0, 1}
+    for number, *counts in seen:
+        assert counts == [str(1 + (number + 1) % 2)] * 2  # `frame` counts from 0
+
+
 def test_the_heatmap_lies_on_its_place_in_the_picture(opened: Callable[..., Any]) -> None:
     page = opened(lambda of: (hands(of), heatmap(of, 6, 11)))
     red, green, blue, opacity = pixel(page, 11.5 / 16, 6.5 / 9)

@@ -5,11 +5,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
+from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.remote.peers import UNREACHABLE
 
 from .status_table import Row
 
 EVENTS = 100  # of the past that are remembered
+AWAKE_STEP_S = 2.0  # the table comes once a second
 STARTING_S = 60.0  # a node that takes longer to start is stuck: models are loaded in seconds
 
 
@@ -43,6 +45,7 @@ class HealthRecord:
 
     def __init__(self) -> None:
         self._began_s = time.monotonic()
+        self._starting = Countdown(STARTING_S, AWAKE_STEP_S)
         self._ready = False  # whether all nodes have run
         self._events: deque[FaultEvent] = deque(maxlen=EVENTS)
         self._present: dict[tuple[str, str], tuple[FaultEvent, float]] = {}  # with when it began
@@ -56,7 +59,7 @@ class HealthRecord:
     def update(self, rows: Sequence[Row]) -> None:
         """Takes the table."""
         self._ready |= all(row["state"] not in ("starting", UNREACHABLE) for row in rows)
-        late = time.monotonic() - self._began_s > STARTING_S
+        late = self._starting.over()
         found = {(fault["node"], fault["kind"]): fault for fault in _faults(rows, self._ready or late)}
         now_s = time.monotonic()
         for key in self._present.keys() - found.keys():
