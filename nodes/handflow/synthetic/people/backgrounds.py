@@ -251,7 +251,7 @@ class OwnPictures:
             standpoint=standpoint,
             group=picture.name,
             own=True,
-            gain=float(rng.uniform(0.85, 1.45)) * ground / (GROUND_ALBEDO * float(light.brightness().mean())),
+            gain=float(rng.uniform(0.9, 1.5)) * ground / (GROUND_ALBEDO * float(light.brightness().mean())),
             region=self.region,
         )
 

@@ -7,6 +7,7 @@ import numpy as np
 from .bodies.geometry import UP, rotation, unit
 
 LIGHTS = 8  # the first is the sun
+BEHIND = 0.7  # share of suns that are surely behind the camera
 GOLDEN_RAD = 2.4  # between neighbours on a spiral that covers a half sphere evenly
 
 
@@ -58,6 +59,8 @@ def daylight(rng: np.random.Generator, overcast: bool) -> Lighting:
     sun = np.array([1.1, 1.0 - 0.1 * warm, 0.92 - 0.3 * warm]) * (0.15 if overcast else rng.uniform(0.9, 2.2))
     sky = np.array([0.85, 0.95, 1.1]) * rng.uniform(0.45, 0.9) if not overcast else np.ones(3) * rng.uniform(0.7, 1.1)
     where = direction(rng.uniform(0.15, 0.95), rng.uniform(0, 2 * np.pi))
+    # Cameras are rarely mounted to look into the sun.
+    where[2] *= np.sign(where[2]) if rng.random() < BEHIND else 1
     return under_sky(rng, where, sun, sky, np.ones(3) * rng.uniform(0.1, 0.35))
 
 
