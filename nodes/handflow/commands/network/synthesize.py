@@ -6,7 +6,7 @@ In the empty pictures of one's own place, on its ground; or in drawn squares. Gi
 import argparse
 import time
 from collections.abc import Iterator
-from functools import cache, partial
+from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
 
@@ -81,6 +81,7 @@ def run(args: argparse.Namespace) -> int:
         "people": sorted(cast.makers),
         "panoramas": [panorama.name for panorama in cast.panoramas],
         "camera": [args.camera_height, args.horizon],
+        "seconds": args.seconds if args.clips else None,
     }
     folder = RenderedFolder(Path(args.output), made_with)
     scenes = SceneRenderer(cast, backgrounds)
@@ -133,7 +134,7 @@ def _own_pictures(path: Path) -> list[OwnPicture]:
     return [OwnPicture(path.name, partial(_same, image)) for image in frames]
 
 
-@cache
+@lru_cache(maxsize=64)
 def _kept(file: Path) -> np.ndarray:
     return read_image(file)
 

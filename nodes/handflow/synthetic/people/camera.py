@@ -9,7 +9,7 @@ import numpy as np
 
 from handflow.vision.homography import Corners, homography
 
-from .bodies.geometry import UP, rotation, unit
+from .bodies.geometry import UP, cross, rotation, unit
 
 USUAL_FOCAL = 0.85  # of the width, a webcam's 61 degrees: what is believed where the picture does not say
 USUAL_HEIGHT_M = 2.5
@@ -53,13 +53,15 @@ class PinholeCamera:
 
     def rays(self, pixels: np.ndarray) -> np.ndarray:
         """Directions (n, 3), not of length 1, in which pixels (n, 2) look."""
-        x, y = ((pixels - np.array(self.size, pixels.dtype) / 2) / self.focal_px).T
-        return np.stack([x, -y, -np.ones_like(x)], axis=1).astype(pixels.dtype) @ self.axes.astype(pixels.dtype)
+        x, y = ((pixels - np.array(self.size) / 2) / self.focal_px).T
+        return np.stack([x, -y, -np.ones_like(x)], axis=1) @ self.axes
 
     def all_rays(self) -> np.ndarray:
         """Directions (h * w, 3) float32 in which the middles of all pixels look, row by row."""
-        x, y = np.meshgrid(*(np.arange(side, dtype=np.float32) + 0.5 for side in self.size))
-        return self.rays(np.stack([x.ravel(), y.ravel()], axis=1))
+        x, y = (np.arange(side, dtype=np.float32) + np.float32(0.5 - side / 2) for side in self.size)
+        right, up, back = self.axes.astype(np.float32)
+        across, down = x[:, None] * (right / np.float32(self.focal_px)), y[:, None] * (up / np.float32(self.focal_px))
+        return (across[None] - down[:, None] - back).reshape(-1, 3)
 
     def on_ground(self, pixels: np.ndarray) -> np.ndarray:
         """Where pixels (n, 2) see the ground: (n, 3), infinite from the horizon on."""
@@ -101,7 +103,7 @@ def camera_of_surface(
         right, down, origin = -right, -down, -origin
     # From OpenCV's axes (y down, z ahead) to OpenGL's.
     flip = np.array([1, -1, -1])
-    up = unit(np.cross(right, down)) * flip
+    up = unit(cross(right, down)) * flip
     origin = origin * flip
     distance = -float(up @ origin)
     if distance < 0:
@@ -136,5 +138,5 @@ def _above_ground(up: np.ndarray, size: tuple[int, int], focal: float, height_m:
     level = level if np.linalg.norm(level) > 0.05 else UP - up * (UP @ up)
     back = -unit(level)
     return PinholeCamera(
-        size, focal * size[0], np.array([0, height_m, 0.0]), np.stack([np.cross(up, back), up, back], axis=1)
+        size, focal * size[0], np.array([0, height_m, 0.0]), np.stack([cross(up, back), up, back], axis=1)
     )

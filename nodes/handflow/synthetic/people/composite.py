@@ -30,13 +30,13 @@ def composed(
     if drawn is None:
         return _pixels(background) if view.own else seen(frame, _softened(background, view), view.look)
     layer = drawn.colour.astype(np.float32) / 255
+    _blur_hands(layer, view, drawn, people)
+    layer = _resized(layer, view.size)
     alpha = layer[..., 3:]
     # About the brightness of a lit grey.
     middle = float(tone(view.gain * view.light.brightness() * 0.3).mean())
     colour = (layer[..., :3] - middle * alpha) * contrast + (middle + offset) * alpha
     layer[..., :3] = np.where(colour > KNEE, KNEE + 0.15 * np.tanh((colour - KNEE) / 0.15), np.maximum(colour, 0))
-    _blur_hands(layer, view, drawn, people)
-    layer = _resized(layer, view.size)
     kept = cv2.resize(drawn.shadow, view.size, interpolation=cv2.INTER_LINEAR)
     # An infra-red lamp sits on the camera, which sees no shadow of it.
     shaded = background if view.condition == "infrared" else background * (1 - (1 - kept) * depth)

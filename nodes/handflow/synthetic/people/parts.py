@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .bodies.body import PosedBody
-from .bodies.geometry import UP, axes, unit, vertex_normals
+from .bodies.geometry import UP, axes, cross, unit, vertex_normals
 from .bodies.mesh import Colour
 from .drawn import FIELDS, DrawnParts
 
@@ -124,4 +124,4 @@ class PartsList:
 
 def hand_axes(along: np.ndarray, palm: np.ndarray) -> np.ndarray:
     """The frame (3, 3, columns) of a hand: across it, along it, out of the palm."""
-    return np.stack([unit(np.cross(palm, along)), along, palm], axis=1)
+    return np.stack([unit(cross(palm, along)), along, palm], axis=1)

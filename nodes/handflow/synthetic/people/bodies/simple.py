@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .body import BodyModel, painted_clothes
-from .geometry import axes, unit
+from .geometry import axes, cross, unit
 from .mesh import SkinnedMesh, merged, only, part
 from .skeleton import BONES, INDEX, SIDES, Skeleton
 
@@ -83,7 +83,7 @@ def _arm_joints() -> dict[str, np.ndarray]:
     """The left arm's joints from the elbow on: the palm looks at the body, the thumb ahead."""
     along = unit(ARM)
     across = unit(np.array([0, 0, 1.0]) - along * along[2])
-    palm = np.cross(along, across)
+    palm = cross(along, across)
     elbow = np.array(LEFT_M["upperarm01"]) + UPPER_M * along
     wrist = elbow + FORE_M * unit(along + 0.12 * np.eye(3)[2])
     joints = {"lowerarm01": elbow, "wrist": wrist}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .geometry import unit
+from .geometry import cross, unit
 
 SIDES = ("L", "R")
 FINGERS = tuple(f"finger{finger}-{joint}" for finger in range(1, 6) for joint in (1, 2, 3))
@@ -83,10 +83,10 @@ class Skeleton:
         )
         upper, fore, hand = unit(elbow - shoulder), unit(wrist - elbow), unit(middle - wrist)
         across = unit(index - little)
-        palm = unit(np.cross(hand, across))
+        palm = unit(cross(hand, across))
         # Fingers and thumb are bent a little at rest, towards the palm.
         bent = (self.tails[INDEX[f"finger3-3.{side}"]] - middle) + 0.3 * (thumb - wrist)
         if palm @ (bent - hand * (bent @ hand)) < 0:
             palm = -palm
         lengths = float(np.linalg.norm(elbow - shoulder)), float(np.linalg.norm(wrist - elbow))
-        return ArmAtRest(shoulder, lengths, upper, fore, unit(np.cross(upper, fore)), hand, palm, across)
+        return ArmAtRest(shoulder, lengths, upper, fore, unit(cross(upper, fore)), hand, palm, across)

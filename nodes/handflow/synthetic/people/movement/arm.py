@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..bodies.geometry import axes, rotation, twist, unit
+from ..bodies.geometry import axes, cross, rotation, twist, unit
 from ..bodies.skeleton import INDEX, METACARPALS, Rotations, Skeleton
 
 # How far the three joints of a finger bend when it is curled to 1, radians; of the thumb.
@@ -52,7 +52,7 @@ def waved(posture: ArmPosture, t: float, phase: float) -> ArmPosture:
         return posture
     turn = 2 * np.pi * posture.wave_hz * t + phase
     upper, fore, hand, palm = posture.directions
-    axis = unit(0.7 * palm + 0.3 * np.cross(upper, fore) + np.array([0, 0, 0.3]))
+    axis = unit(0.7 * palm + 0.3 * cross(upper, fore) + np.array([0, 0, 0.3]))
     early, late = (rotation(axis, posture.wave_rad * np.sin(turn - lag)) for lag in (0, 0.7))
     return posture._replace(directions=np.stack([upper, early @ fore, late @ hand, late @ palm]))
 
@@ -64,8 +64,8 @@ def pose_arm(skeleton: Skeleton, side: str, chest: np.ndarray, posture: ArmPostu
     _turn_shoulder(side, sign, chest, posture.directions[0], rotations)
 
     # The elbow's axis; a straight arm's own is kept.
-    bend = np.cross(upper, fore)
-    elbow = bend if np.linalg.norm(bend) > 0.15 else np.cross(upper, chest @ np.array([0, 0, 1.0]) + 0.01)
+    bend = cross(upper, fore)
+    elbow = bend if np.linalg.norm(bend) > 0.15 else cross(upper, chest @ np.array([0, 0, 1.0]) + 0.01)
     shortest = axes(upper, chest @ rest.elbow_axis) @ axes(rest.upper, rest.elbow_axis).T
     lag = twist(shortest, axes(upper, elbow) @ axes(rest.upper, rest.elbow_axis).T, upper)
     rotations[INDEX[f"upperarm01.{side}"]] = rotation(upper, 0.35 * lag) @ shortest
@@ -106,13 +106,13 @@ def _bend_fingers(skeleton: Skeleton, side: str, hand: np.ndarray, posture: ArmP
             bone = INDEX[f"finger{finger}-{joint}.{side}"]
             along = unit(skeleton.tails[bone] - skeleton.heads[bone])
             if finger == 1:
-                axis = unit(np.cross(along, 0.6 * rest.palm - 0.8 * rest.across))
+                axis = unit(cross(along, 0.6 * rest.palm - 0.8 * rest.across))
                 closed = posture.thumb if joint == 1 else max(posture.thumb, posture.curls[0] - 0.1)
                 bent += THUMB_BENDS[joint - 1] * closed
                 local = rotation(axis, bent)
             else:
-                axis = unit(np.cross(along, rest.palm))
+                axis = unit(cross(along, rest.palm))
                 bent += BENDS[joint - 1] * posture.curls[finger - 1]
-                aside = rotation(np.cross(rest.hand, flat_across), 2 * FAN[finger - 2] * posture.spread)
+                aside = rotation(cross(rest.hand, flat_across), 2 * FAN[finger - 2] * posture.spread)
                 local = aside @ rotation(axis, bent - RELAXED_RAD)
             rotations[bone] = hand @ local
