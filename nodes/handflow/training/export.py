@@ -18,8 +18,10 @@ import torch
 from torch import Tensor, nn
 
 from handflow import __version__
+from handflow.capture.media import readable
 from handflow.errors import OutputError, SetupError
 from handflow.runtime.files import cannot_write, sync
+from handflow.runtime.names import fitting
 from handflow.training.evaluation.evaluate import evaluate
 from handflow.training.labels.data import read_labels
 from handflow.training.samples.compose import calibration_pictures
@@ -157,13 +159,13 @@ def export(
     network, facts, pictures = deployed(checkpoint)
 
     def make(folder: Path) -> dict[str, Path]:
-        made = {"fp32": folder / f"{name}.onnx", "int8": folder / f"{name}-int8.onnx"}
+        made = {"fp32": folder / "fp32.onnx", "int8": folder / "int8.onnx"}
         write(network, made["fp32"], facts)
         quantise(made["fp32"], made["int8"], pictures, facts)
         for precision, most in (("fp32", 1e-4), ("int8", MAX_INT8_DEVIATION)):
             strayed = compare(torch_run(network), open_model(made[precision]), pictures[:16], most)
             finish(made[precision], facts, precision, strayed, labels, strict)
-        return made
+        return {f"{name}.onnx": made["fp32"], f"{name}-int8.onnx": made["int8"]}
 
     return replaced(out, make)
 
@@ -179,11 +181,11 @@ def requantise(
     facts = {fact: value for fact, value in plain.metadata.items() if fact not in ("precision", "strays", "scores")}
 
     def make(folder: Path) -> dict[str, Path]:
-        path = folder / f"{model.stem}-int8.onnx"
+        path = folder / "int8.onnx"
         quantise(model, path, pictures, facts)
         strayed = compare(plain.run, open_model(path), pictures[:16], MAX_INT8_DEVIATION)
         finish(path, facts, "int8", strayed, labels, strict)
-        return {"int8": path}
+        return {fitting(model.stem, "-int8.onnx"): path}
 
     return replaced(out, make)
 
@@ -199,17 +201,20 @@ def finish(
 
 
 def replaced(out: Path, make: Callable[[Path], dict[str, Path]]) -> list[Path]:
-    """Puts what `make` writes into a folder beside into `out`: nothing is replaced before all of it is good."""
+    """Puts what `make` writes into a folder beside into `out`: nothing is replaced before all of it is good.
+
+    `make` tells which of its files is to have which name: torch and onnx cannot write under any.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out) as folder:
-            made = make(Path(folder))
-            for path in made.values():
+        with tempfile.TemporaryDirectory(dir=out) as folder, readable(folder) as name:
+            made = make(Path(name))
+            for called, path in made.items():
                 sync(path)
-                os.replace(path, out / path.name)
+                os.replace(path, out / called)
     except OSError as error:
         raise OutputError(cannot_write(out, error)) from error
-    return [out / path.name for path in made.values()]
+    return [out / called for called in made]
 
 
 def scores(model: Model, labels: list[str], strict: bool = False) -> dict:
