@@ -2,6 +2,8 @@
 
 import errno
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -24,37 +26,38 @@ def folders(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return chosen
 
 
-def test_the_first_folder_that_takes_it_is_the_place(tmp_path: Path, folders: list[Path]) -> None:
-    (tmp_path / "file").write_text("")
-    (tmp_path / "good").mkdir()
-    folders += [tmp_path / "absent", tmp_path / "file", tmp_path / "good"]
-    assert RunDir(tmp_path / "a.yaml").path.parent.parent == tmp_path / "good"
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder whose name is shorter than those of pytest."""
+    with tempfile.TemporaryDirectory(prefix="hf", dir="/tmp") as folder:
+        yield Path(folder)
 
 
-def test_without_a_folder_one_line_says_what_to_set(tmp_path: Path, folders: list[Path]) -> None:
-    folders += [tmp_path / "absent", tmp_path / ("x" * SOCKET_PATH_BYTES)]
+def test_the_first_folder_that_takes_it_is_the_place(short: Path, folders: list[Path]) -> None:
+    (short / "file").write_text("")
+    (short / "good").mkdir()
+    folders += [short / "absent", short / "file", short / "good"]
+    assert RunDir(short / "a.yaml").path.parent.parent == short / "good"
+
+
+def test_without_a_folder_one_line_says_what_to_set(short: Path, folders: list[Path]) -> None:
+    folders += [short / "absent", short / ("x" * SOCKET_PATH_BYTES)]
     with pytest.raises(SetupError) as told:
-        RunDir(tmp_path / "a.yaml")
-    assert f"{tmp_path / 'absent'}: No such file or directory" in str(told.value)
+        RunDir(short / "a.yaml")
+    assert f"{short / 'absent'}: No such file or directory" in str(told.value)
     assert "too long for the path of a socket" in str(told.value)
     assert str(told.value).endswith("set TMPDIR to one that does")
 
 
 @pytest.mark.parametrize("length", range(40, SOCKET_PATH_BYTES, 5))
-def test_sockets_bind_however_long_the_folders_name_is(tmp_path: Path, folders: list[Path], length: int) -> None:
-    long = Path("/tmp") / f"hf-{os.getpid()}".ljust(length - len("/tmp/"), "-")
+def test_sockets_bind_however_long_the_folders_name_is(short: Path, folders: list[Path], length: int) -> None:
+    long = short / ("x" * (length - len(str(short)) - 1))
     long.mkdir()
-    folders += [long, tmp_path]
-    try:
-        directory = RunDir(tmp_path / "a-graph-with-a-long-name.yaml", portable=False, on="some-machine")
-        with zmq.Context() as context, context.socket(zmq.PULL) as socket:
-            directory.address("a-node-with-the-longest-name-ab").bind(socket)
-        assert directory.path.is_relative_to(long) or length > 60
-    finally:
-        for root, _, files in os.walk(long, topdown=False):
-            for name in files:
-                os.unlink(os.path.join(root, name))
-            os.rmdir(root)
+    folders += [long, short]
+    directory = RunDir(short / "a-graph-with-a-long-name.yaml", portable=False, on="some-machine")
+    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
+        directory.address("a-node-with-the-longest-name-ab").bind(socket)
+    assert directory.path.is_relative_to(long) or length > 60
 
 
 def test_mapped_memory_without_room_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
