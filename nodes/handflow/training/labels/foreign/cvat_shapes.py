@@ -1,5 +1,6 @@
 """The shapes that CVAT draws -> boxes, and hands."""
 
+import math
 import xml.etree.ElementTree as ET
 from typing import NamedTuple
 
@@ -53,6 +54,8 @@ def shape_in(element: ET.Element, where: str) -> CvatShape:
     """What an element draws. Raises LabelError; KeyError and ValueError where it is not as CVAT has it."""
     of, tag = element.attrib, element.tag
     degrees = float(of.get("rotation", 0))
+    if not math.isfinite(degrees):
+        raise ValueError(f"rotation {of['rotation']}")
     if tag == "box":
         left, top, right, bottom = (float(of[name]) for name in ("xtl", "ytl", "xbr", "ybr"))
         return CvatShape([left, top, right - left, bottom - top], degrees)
