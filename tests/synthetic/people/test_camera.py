@@ -49,6 +49,7 @@ def test_a_camera_on_the_ceiling_looks_straight_down() -> None:
     made = PinholeCamera.level(SIZE, 0.85, -np.pi / 2, 4.0)
     found = camera_of_surface(corners(made, FLOOR_M + np.array([0, 0, 5.5])), (4.0, 3.0), SIZE)
     assert found.down_rad == pytest.approx(np.pi / 2, abs=0.03)
+    assert found.roll_rad == pytest.approx(0, abs=0.03)
     assert found.eye[1] == pytest.approx(4.0, rel=0.05)
 
 
@@ -60,3 +61,16 @@ def test_a_tilted_camera_stays_tilted() -> None:
         camera.project(above + camera.on_ground(np.array([[640.0, 500.0]])) - above[0])[0] for camera in (made, found)
     )
     assert (x1 - x0, y1 - y0) == pytest.approx((a1 - a0, b1 - b0), abs=8)
+
+
+def test_a_wall_beside_the_camera_is_told_from_ground() -> None:
+    made = PinholeCamera.level(SIZE, 0.85, -0.1, 2.0)
+    wall = np.array([[3.0, 3, -12], [3.0, 3, -6], [3.0, 0.5, -6], [3.0, 0.5, -12]])
+    assert camera_of_surface(corners(made, wall), (6.0, 2.5), SIZE).roll_rad > 1.2
+
+
+def test_a_camera_at_eye_level_looks_along_the_ground() -> None:
+    made = PinholeCamera.level(SIZE, 0.9, 0.0, 1.6)
+    found = camera_of_surface(corners(made), (4.0, 3.0), SIZE)
+    assert found.down_rad == pytest.approx(0, abs=0.02)
+    assert found.eye[1] == pytest.approx(1.6, rel=0.05)

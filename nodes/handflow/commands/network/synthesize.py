@@ -42,7 +42,7 @@ from handflow.vision.homography import PICTURE
 
 FRAMES = 120  # of a clip or a camera, held in memory; a rendered clip goes through them to and fro
 WAIT_S = 20.0  # for a camera's frames
-LEAST_DOWN_RAD = 0.03
+MOST_ROLL_RAD = 0.6  # on its side a camera sees walls as others see the ground
 README = "handflow/synthetic/people/README.md"
 
 
@@ -172,10 +172,10 @@ def _of_graph(file: Path, args: argparse.Namespace) -> OwnPictures:
         return OwnPictures(pictures, _said_camera(args, images[0]))
     size = fitted(images[0])
     camera = camera_of_surface(surface.corners, surface.size, size, args.camera_height)
-    if camera.down_rad < LEAST_DOWN_RAD:
-        raise SetupError(f"{file}: the surface's corners are no ground seen from above; give --horizon instead")
-    down = np.degrees(camera.down_rad)
-    print(f"by the surface the camera is {camera.eye[1]:.1f} m above the ground and looks {down:.0f} degrees down")
+    if camera.roll_rad > MOST_ROLL_RAD or camera.down_rad < -MOST_ROLL_RAD:
+        raise SetupError(f"{file}: the surface is a wall, by its corners; say with --horizon where the ground is")
+    down = float(np.degrees(camera.down_rad))
+    print(f"by the surface the camera is {camera.eye[1]:.1f} m above the ground and looks {round(down)} degrees down")
     region = camera.on_ground(np.array(surface.corners) * size)
     return OwnPictures(pictures, camera, region if np.isfinite(region).all() else None)
 

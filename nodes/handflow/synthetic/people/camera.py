@@ -40,6 +40,11 @@ class PinholeCamera:
         """How far it looks down: 0 level, pi / 2 straight down."""
         return float(np.arcsin(np.clip(self.axes[2][1], -1, 1)))
 
+    @property
+    def roll_rad(self) -> float:
+        """How far it lies on its side, 0 to pi / 2."""
+        return float(np.arcsin(min(abs(self.axes[0][1]), 1.0)))
+
     def resized(self, size: tuple[int, int]) -> "PinholeCamera":
         return replace(self, size=size, focal_px=self.focal_px * size[0] / self.size[0])
 
