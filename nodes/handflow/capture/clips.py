@@ -140,7 +140,9 @@ class ClipReader:
     def _image(self, frame: av.VideoFrame) -> np.ndarray:
         try:
             plain = self._reformatter.reformat(frame, format="bgr24", interpolation=Interpolation.BICUBIC)
-            image = plain.to_ndarray()
+            # The frame's own memory, kept by the array: a copy costs as much as the conversion. Lines may be padded.
+            rows = np.frombuffer(plain.planes[0], np.uint8).reshape(plain.height, -1)  # type: ignore[call-overload]
+            image = np.ascontiguousarray(rows[:, : 3 * plain.width]).reshape(plain.height, plain.width, 3)
         except (av.FFmpegError, ValueError, MemoryError) as error:
             self._fail()
             raise SetupError(f"{self.path}: a frame at {frame.time} s cannot be turned into an image") from error
