@@ -21,7 +21,7 @@ class CapturedFrame(NamedTuple):
 class StoredFrame(NamedTuple):
     """A frame of a clip or a recording, turned into an image only when it is asked for."""
 
-    number: int  # from 0
+    number: int  # from 0, where the reading began
     t: float | None  # seconds by the file's own clock; None: the file has no times
     decode: Callable[[], np.ndarray]  # (height, width, 3) uint8, BGR; SetupError
 

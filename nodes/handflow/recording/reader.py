@@ -63,6 +63,7 @@ class Recording:
         self._channels: dict[int, RecordedOutput] = {}
         self._schemas: dict[int, Schema] = {}
         self._library = ""
+        self._nameless = False  # whether a channel does not say what is in it
         self._walk()
         self._refuse()
 
@@ -154,14 +155,26 @@ class Recording:
         """When the frame that a message stems from was captured; of another tool's, when it was recorded."""
         return entry.log_ns or entry.publish_ns if self.output(entry.output).foreign else _captured_ns(entry.data)
 
+    def is_ordered(self, output: str) -> bool:
+        """Whether a later chunk has no earlier message of the output, by `time_of`."""
+        return self._is_ordered or (self.output(output).foreign and self._times == sorted(self._times))
+
     @cached_property
     def _is_ordered(self) -> bool:
         """Whether the chunks follow each other in time, by the clock of the frames, as `handflow record` has them."""
         if not self._library.startswith(PROFILE):
             return False
-        times = [time for chunk in self.chunks for time in (chunk.first_ns, chunk.last_ns)]
-        first_ns = min(self._captured(self.chunks[:1]), default=0)
-        return not times or (times == sorted(times) and times[1] >= first_ns)
+        try:
+            first_ns = min(self._captured(self.chunks[:1]), default=0)
+        except RecordingError:
+            # Whoever reads the first chunk is told.
+            first_ns = 0
+        return not self._times or (self._times == sorted(self._times) and self._times[1] >= first_ns)
+
+    @property
+    def _times(self) -> list[int]:
+        """When each chunk begins and ends."""
+        return [time for chunk in self.chunks for time in (chunk.first_ns, chunk.last_ns)]
 
     def _captured(self, chunks: Sequence[Chunk]) -> Iterator[int]:
         for chunk in chunks:
@@ -236,8 +249,10 @@ class Recording:
             self.index = index_is_whole(self.data)
             for record in summary_of(self.data) if self.index else ():
                 self._define(record.opcode, self.data[record.start + HEAD.size : record.end])
-        # The first chunk that is whole defines all outputs; other tools define each where it is first used.
-        for chunk in self.chunks:
+        # The first chunk that is whole defines all outputs; other tools define each where it is first used, and in the
+        # index. A message without a definition says itself what it is.
+        known = self.index and self.cut is None and self.outputs and not self._nameless
+        for chunk in [] if known else self.chunks:
             try:
                 for _ in self.entries_of(chunk):
                     pass
@@ -293,6 +308,8 @@ class Recording:
             self._add(channel.id, output._replace(kind=kind or channel.message_encoding, definition=schema))
         elif kind or output.name == STATUS:
             self._add(channel.id, output._replace(schema=schema.data.decode() if schema else ""))
+        else:
+            self._nameless = True
 
     def _named(self, channel: int, data: memoryview) -> RecordedOutput:
         """A channel whose definition is lost: the message itself says what it is, and who sent it."""

@@ -1,7 +1,9 @@
 """The pictures of a recording, ours or another tool's, as frames in the order of their times."""
 
+import itertools
 from collections.abc import Iterator
-from functools import partial
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,6 +16,8 @@ from handflow.messages import Frame
 from .foreign_pictures import PictureDecoder, picture_decoder
 from .message_format import unpack
 from .reader import RecordedMessage, Recording
+
+SAMPLE = 64  # frames of which the usual rate is taken
 
 
 class FramePlace(NamedTuple):
@@ -31,31 +35,33 @@ class RecordedFrames:
         self.path = path
         self._recording = Recording(path)
         self.output, self._decode = self._choose(output)
-        self._damaged = self._undecoded = 0
+        self._damaged: set[int] = set()  # chunks
+        self._undecoded = 0
         # The chunk read last, and its messages: a frame after the other lies in it.
         self._chunk, self._entries = -1, list[RecordedMessage]()
-        self._places = self._find()
-        steps = np.diff([place.time_ns for place in self._places])
-        step_s = float(np.median(steps)) / 1e9 if len(steps) else 0.0
+        self._is_ordered = self._recording.is_ordered(self.output)
+        self._count = 0
+        times = [place.time_ns for place in islice(self._places(), SAMPLE)]
+        self._first_ns = times[0] if times else 0
+        step_s = float(np.median(np.diff(times))) / 1e9 if len(times) > 1 else 0.0
         self.fps = 1 / step_s if 0.001 <= step_s <= 1 else 30.0
 
     def frames(self, from_s: float | None = None) -> Iterator[StoredFrame]:
-        """Every frame, or those from `from_s` (seconds since the first one) on."""
-        self._undecoded = 0
-        first_ns = self._places[0].time_ns if self._places else 0
-        for number, place in enumerate(self._places):
-            t = (place.time_ns - first_ns) / 1e9
-            if from_s is None or t >= from_s:
-                yield StoredFrame(number, t, partial(self._image, place))
+        """Every frame, or those from `from_s` (seconds since the first one) on; the first that comes is number 0."""
+        self._undecoded = self._count = 0
+        from_ns = None if from_s is None else self._first_ns + round(from_s * 1e9)
+        for number, place in enumerate(self._places(from_ns)):
+            self._count = number + 1
+            yield StoredFrame(number, (place.time_ns - self._first_ns) / 1e9, partial(self._image, place))
 
     def fault(self) -> str:
         """What was left out when all frames had been read, as one line; "" if nothing was."""
         if fault := self._recording.fault():
-            return f"{fault}; {len(self._places)} pictures could be read" if self._recording.cut is None else fault
+            return f"{fault}; {self._count} pictures could be read" if self._recording.cut is None else fault
         if self._damaged:
-            return f"{self.path}: {self._damaged} of its {len(self._recording.chunks)} chunks are damaged"
+            return f"{self.path}: {len(self._damaged)} of its {len(self._recording.chunks)} chunks are damaged"
         if self._undecoded:
-            return f"{self.path}: {self._undecoded} of its {len(self._places)} pictures cannot be decoded"
+            return f"{self.path}: {self._undecoded} of its {self._count} pictures cannot be decoded"
         return ""
 
     def close(self) -> None:
@@ -78,15 +84,28 @@ class RecordedFrames:
         name = output or next(iter(found))
         return name, found[name]
 
-    def _find(self) -> list[FramePlace]:
-        places = []
-        for chunk in range(len(self._recording.chunks)):
-            try:
-                for number, entry in enumerate(self._read(chunk)):
-                    places.append(FramePlace(self._recording.time_of(entry), chunk, number))
-            except DamagedChunk:
-                self._damaged += 1
-        # Other tools write messages as they come; those without a time stay in the order of the file.
+    def _places(self, from_ns: int | None = None) -> Iterator[FramePlace]:
+        """Where the frames are, in the order of their times; those without a time in that of the file."""
+        if self._is_ordered:
+            # A long recording begins to play at once.
+            reached = (n for n, each in enumerate(self._recording.chunks) if from_ns is None or each.last_ns >= from_ns)
+            found: Iterator[FramePlace] = itertools.chain.from_iterable(map(self._places_in, reached))
+        else:
+            found = iter(self._all_places)
+        return (place for place in found if from_ns is None or place.time_ns >= from_ns)
+
+    @cached_property
+    def _all_places(self) -> list[FramePlace]:
+        chunks = range(len(self._recording.chunks))
+        return sorted((place for chunk in chunks for place in self._places_in(chunk)), key=lambda place: place.time_ns)
+
+    def _places_in(self, chunk: int) -> list[FramePlace]:
+        try:
+            entries = self._read(chunk)
+        except DamagedChunk:
+            self._damaged.add(chunk)
+            return []
+        places = [FramePlace(self._recording.time_of(entry), chunk, n) for n, entry in enumerate(entries)]
         return sorted(places, key=lambda place: place.time_ns)
 
     def _read(self, chunk: int) -> list[RecordedMessage]:
