@@ -4,21 +4,20 @@ import mmap
 import os
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
-from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import msgpack
-from mcap.data_stream import ReadDataStream
 from mcap.exceptions import McapError
 from mcap.opcode import Opcode
-from mcap.records import Channel, Header, Metadata, Schema
+from mcap.records import Header, Metadata
 
 from handflow.errors import DamagedChunk, RecordingError
 from handflow.messages import Message
 from handflow.runtime.transport.wire import VERSION
 
 from .channels import STATUS, RecordedOutput, kind_of
+from .definitions import Definitions, stream
 from .mcap_scan import (
     HEAD,
     MAGIC,
@@ -59,11 +58,9 @@ class Recording:
         self.cut: int | None = None  # where the file breaks off, if it does
         self.index = True  # whether what stands behind the messages is whole; only other programs need it
         self.metadata: RecordingMetadata | None = None  # None: damaged
-        self.outputs: dict[str, RecordedOutput] = {}
-        self._channels: dict[int, RecordedOutput] = {}
-        self._schemas: dict[int, Schema] = {}
         self._library = ""
-        self._nameless = False  # whether a channel does not say what is in it
+        self._definitions = Definitions()
+        self.outputs = self._definitions.outputs
         self._walk()
         self._refuse()
 
@@ -103,10 +100,10 @@ class Recording:
         """The messages of one chunk. DamagedChunk."""
         for opcode, content in records_of(self.data, chunk):
             if opcode != Opcode.MESSAGE:
-                self._define(opcode, content)
+                self._definitions.add(opcode, content)
                 continue
             channel, sequence, log_ns, publish_ns = MESSAGE.unpack_from(content)
-            output = self._channels.get(channel) or self._named(channel, content[MESSAGE.size :])
+            output = self._definitions.output_of(channel, content[MESSAGE.size :])
             if outputs is None or output.name in outputs:
                 data = bytes(content[MESSAGE.size :])
                 yield RecordedMessage(output.name, log_ns, publish_ns or log_ns or _captured_ns(data), sequence, data)
@@ -241,17 +238,17 @@ class Recording:
             if found.opcode == Opcode.HEADER:
                 self._library = _library(content)
             ended |= found.opcode == Opcode.DATA_END
-            self._define(found.opcode, content)
+            self._definitions.add(found.opcode, content)
         if not ended or self.data[-len(MAGIC) :] != MAGIC:
             at_end = self.damage and self.damage[-1].end == len(self.data)
             self.cut = self.damage.pop().start if at_end else len(self.data)
         else:
             self.index = index_is_whole(self.data)
             for record in summary_of(self.data) if self.index else ():
-                self._define(record.opcode, self.data[record.start + HEAD.size : record.end])
+                self._definitions.add(record.opcode, self.data[record.start + HEAD.size : record.end])
         # The first chunk that is whole defines all outputs; other tools define each where it is first used, and in the
         # index. A message without a definition says itself what it is.
-        known = self.index and self.cut is None and self.outputs and not self._nameless
+        known = self.index and self.cut is None and self.outputs and not self._definitions.nameless
         for chunk in [] if known else self.chunks:
             try:
                 for _ in self.entries_of(chunk):
@@ -279,50 +276,12 @@ class Recording:
     def _note(self, content: bytes) -> bool:
         """Takes in a metadata record; whether it is as it was written."""
         try:
-            record = Metadata.read(_stream(content))
+            record = Metadata.read(stream(content))
             if record.name == PROFILE:
                 self.metadata = RecordingMetadata.read(record.metadata)
         except (ValueError, KeyError, TypeError, McapError):
             return False
         return True
-
-    def _define(self, opcode: int, content: bytes | memoryview) -> None:
-        """A schema or channel, wherever it stands."""
-        try:
-            if opcode == Opcode.SCHEMA:
-                schema = Schema.read(_stream(content))
-                self._schemas[schema.id] = schema
-            elif opcode == Opcode.CHANNEL:
-                channel = Channel.read(_stream(content))
-                if channel.id not in self._channels:
-                    self._add_channel(channel)
-        except (ValueError, McapError):
-            return
-
-    def _add_channel(self, channel: Channel) -> None:
-        schema = self._schemas.get(channel.schema_id)
-        named = schema.name.removeprefix(f"{PROFILE}.") if schema else ""
-        kind, run = channel.metadata.get("kind", named), channel.metadata.get("run", "")
-        output = RecordedOutput(channel.topic, kind, run, "", channel.message_encoding)
-        if output.foreign:
-            self._add(channel.id, output._replace(kind=kind or channel.message_encoding, definition=schema))
-        elif kind or output.name == STATUS:
-            self._add(channel.id, output._replace(schema=schema.data.decode() if schema else ""))
-        else:
-            self._nameless = True
-
-    def _named(self, channel: int, data: memoryview) -> RecordedOutput:
-        """A channel whose definition is lost: the message itself says what it is, and who sent it."""
-        try:
-            packed = msgpack.unpackb(data)
-            output = RecordedOutput(packed["hops"][-1][0], packed["type"])
-        except (ValueError, KeyError, IndexError, TypeError, msgpack.UnpackException):
-            output = RecordedOutput(STATUS, "")
-        return self._add(channel, output)
-
-    def _add(self, channel: int, output: RecordedOutput) -> RecordedOutput:
-        self.outputs[output.name] = self._channels[channel] = output
-        return output
 
 
 def _captured_ns(data: bytes) -> int:
@@ -333,13 +292,9 @@ def _captured_ns(data: bytes) -> int:
         return 0
 
 
-def _stream(content: bytes | memoryview) -> ReadDataStream:
-    return ReadDataStream(BytesIO(content))
-
-
 def _library(content: bytes) -> str:
     try:
-        return Header.read(_stream(content)).library
+        return Header.read(stream(content)).library
     except (ValueError, McapError):
         return ""
 
