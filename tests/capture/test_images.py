@@ -106,8 +106,15 @@ def test_a_few_bytes_that_ask_for_gigabytes_are_refused_before_they_are_decoded(
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    head = struct.pack(">IIBBBBB", 30_000, 30_000, 8, 0, 0, 0, 0)
-    png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
+    def claiming(width: int, height: int) -> bytes:
+        head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+        end = chunk(b"IDAT", zlib.compress(bytes(9))) + chunk(b"IEND", b"")
+        return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + end
+
+    png = claiming(30_000, 30_000)
+    # A telephone's 200 megapixels are not too many.
+    assert not images._is_too_large(images._size_of(claiming(16_320, 12_240)))
+    assert images._is_too_large(images._size_of(claiming(16_320, 16_500)))
     (tmp_path / "huge.png").write_bytes(png)
     assert decode_image(png) is None
     with pytest.raises(SetupError, match=r"huge\.png: expected a picture of at most 256 megapixels"):

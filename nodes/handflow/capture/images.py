@@ -68,8 +68,9 @@ def write_image(file: Path, image: np.ndarray) -> None:
 
 def decode_image(data: bytes | np.ndarray) -> np.ndarray | None:
     """The image in the bytes of a file, or None if there is none."""
-    if _is_heif(data):
-        return _decoded_heif(data)
+    # AVIF may begin in the same way; OpenCV reads that.
+    if _is_heif(data) and (image := _decoded_heif(data)) is not None:
+        return image
     if _is_too_large(_size_of(data)):
         return None
     image = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
@@ -107,12 +108,14 @@ def _size_of(data: bytes | np.ndarray) -> tuple[int, int] | None:
     # A camera's JPEGs need it as well: its import takes 15 ms, OpenCV's 150.
     from PIL import Image
 
+    # It refuses what has more than twice as many, and warns before.
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS // 2
     try:
         with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(bytes(data))) as opened:
             width, height = opened.size
             return width, height
     except Image.DecompressionBombError:
-        return MAX_PIXELS, MAX_PIXELS
+        return MAX_PIXELS, 2
     except Exception:
         # A damaged header makes it raise whatever it likes; whether the rest is an image is OpenCV's to say.
         return None
