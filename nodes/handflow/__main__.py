@@ -46,6 +46,10 @@ VERBS = {
         "calibrate": ("setup.calibrate", "a page to draw a surface's corners and zones, and regions, on the picture"),
         "key": ("setup.key", "makes the key with which a graph's machines talk to each other"),
     },
+    "an installation": {
+        "doctor": ("installing.doctor", "says what this machine has and lacks: cameras, ports, processor, clock, disk"),
+        "cameras": ("installing.cameras", "which cameras open, the sizes and rates they really give, their controls"),
+    },
     "debugging": {
         "monitor": ("debugging.monitor", "shows what OSC and TUIO arrives, and what is wrong with it"),
         "simulate": ("debugging.simulate", "sends made-up hands, without a camera or a network"),
