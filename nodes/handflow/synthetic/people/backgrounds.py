@@ -11,7 +11,7 @@ from . import lights
 from .bodies.geometry import UP, rotation
 from .camera import PinholeCamera
 from .lights import Lighting
-from .sensor import SensorLook, drawn_exposure_s, measured_noise, measured_softness
+from .sensor import SensorLook, drawn_exposure_s, is_grey, measured_noise, measured_softness
 from .squares import Place, draw_place
 
 Standpoint = Literal["square", "street", "ceiling"]
@@ -25,6 +25,7 @@ STANDPOINTS: dict[Standpoint, float] = {"square": 0.45, "street": 0.4, "ceiling"
 CONDITIONS = {"day": 0.38, "overcast": 0.2, "night": 0.14, "rain": 0.1, "infrared": 0.09, "stage": 0.09}
 LONGEST_PX = 1280  # of a finished picture
 FINER = 1.5  # drawn places are drawn so much larger than they are finished
+DARK = 0.03  # mean light of a picture that was taken at night
 GROUND_ALBEDO = 0.28
 MEASURED = 8  # pictures by which a camera's noise and softness are measured
 STEEP_RAD = 0.8  # a camera that looks down by more than this hangs on a ceiling or a mast
@@ -229,6 +230,7 @@ class OwnPictures:
         shown = [picture.read() for picture in pictures[:: max(1, len(pictures) // MEASURED)]]
         self.noise = float(np.median([measured_noise(image) for image in shown]))
         self.softness_px = float(np.median([measured_softness(image) for image in shown]))
+        self.grey = all(is_grey(image) for image in shown)
 
     def view(self, rng: np.random.Generator) -> EmptyView:
         picture = self.pictures[int(rng.integers(len(self.pictures)))]
@@ -247,7 +249,7 @@ class OwnPictures:
             picture=empty,
             camera=camera,
             light=light,
-            look=SensorLook(softness_px, self.noise, exposure_s=drawn_exposure_s(rng)),
+            look=SensorLook(softness_px, self.noise, infrared=self.grey, exposure_s=drawn_exposure_s(rng)),
             standpoint=standpoint,
             group=picture.name,
             own=True,
@@ -262,11 +264,12 @@ class OwnPictures:
         return _as_float(same[place if place < len(same) else 2 * len(same) - 2 - place].read(), view.size)
 
     def _light(self, rng: np.random.Generator, picture: np.ndarray) -> Lighting:
-        """A sun or none, in the picture's colours."""
-        light = lights.daylight(rng, overcast=rng.random() < 0.4)
+        """Daylight, or at night lamps, in the picture's colours; an infra-red camera has a lamp of its own."""
         linear = picture**2
+        if float(linear.mean()) < DARK:
+            return lights.frontal_light(rng) if self.grey else lights.lamplight(rng)
         cast = linear.mean(axis=(0, 1)) / max(float(linear.mean()), 1e-4)
-        return light.scaled(cast**0.5)
+        return lights.daylight(rng, overcast=rng.random() < 0.4).scaled(cast**0.5)
 
 
 def fitted(image: np.ndarray) -> tuple[int, int]:

@@ -5,7 +5,7 @@ import numpy as np
 
 from .backgrounds import EmptyView, tone
 from .drawn import Drawn
-from .sensor import motion_blur, noisy, seen
+from .sensor import INFRARED, motion_blur, noisy, seen
 from .strangers import PlacedPerson
 
 SHADOWS = (0.55, 0.95)  # how much of the computed shadow the ground takes
@@ -43,8 +43,10 @@ def composed(
     if view.own:
         # The picture has its camera's softness and noise in it; people are to get the same.
         layer = _softened(layer, view)
+        if view.look.infrared:
+            layer[..., :3] = (layer[..., :3] @ INFRARED)[..., None]
         done = noisy(frame, layer[..., :3], view.look.noise, layer[..., 3:]).clip(0, 1) + shaded * (1 - layer[..., 3:])
-        return _pixels(done)
+        return _pixels(done.mean(axis=2, keepdims=True).repeat(3, axis=2) if view.look.infrared else done)
     return seen(frame, _softened(layer[..., :3] + shaded * (1 - layer[..., 3:]), view), view.look)
 
 

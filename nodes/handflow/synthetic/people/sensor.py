@@ -6,6 +6,9 @@ import cv2
 import numpy as np
 
 QUIET = 0.002  # noise below which a picture is taken for denoised, 0..1
+# How much a sensor without filter sees of what is red, green and blue, in an infra-red lamp's light.
+INFRARED = np.array([0.75, 0.3, 0.05], np.float32)
+COLOURLESS = 3  # of 255: channels that differ by less are one
 # Variance, pixels^2, of what the measuring blurs: a Gaussian of .5, the difference of pixels 2 apart, the pixel itself.
 OWN_BLUR = 0.25 + 4 / 12 + 1 / 12
 
@@ -39,14 +42,22 @@ def drawn_exposure_s(rng: np.random.Generator, dark: bool = False) -> float:
 
 
 def measured_noise(image: np.ndarray) -> float:
-    """The noise (0..1) of a picture (h, w, 3) uint8, after Immerkaer 1996; where it is smooth, not in its details."""
-    grey = cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    """The noise (0..1) of a channel of a picture (h, w, 3) uint8, after Immerkaer 1996, where the picture is smooth."""
     kernel = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    around = cv2.blur(np.abs(cv2.filter2D(grey, -1, kernel)), (9, 9))
-    usable = (cv2.blur(grey, (9, 9)) > 8) & (cv2.blur(grey, (9, 9)) < 247)
-    if usable.sum() < 100:
-        return QUIET
-    return float(np.sqrt(np.pi / 2) / 6 * np.quantile(around[usable], 0.25) / 255)
+    found = []
+    for channel in cv2.split(image.astype(np.float32)):
+        around, level = cv2.blur(np.abs(cv2.filter2D(channel, -1, kernel)), (9, 9)), cv2.blur(channel, (9, 9))
+        # What is black or white has been cut off.
+        usable = (level > 8) & (level < 247)
+        if usable.sum() >= 100:
+            found.append(float(np.sqrt(np.pi / 2) / 6 * np.quantile(around[usable], 0.25) / 255))
+    return float(np.mean(found)) if found else QUIET
+
+
+def is_grey(image: np.ndarray) -> bool:
+    """Whether a picture (h, w, 3) uint8 has no colours."""
+    channels = image[::4, ::4].astype(np.int16)
+    return bool(np.quantile(np.ptp(channels, axis=2), 0.95) <= COLOURLESS)
 
 
 def measured_softness(image: np.ndarray) -> float:
@@ -105,7 +116,7 @@ def rained_on(rng: np.random.Generator, image: np.ndarray, amount: float) -> np.
 def infrared(image: np.ndarray) -> np.ndarray:
     """Grey as a sensor without filter sees it: skin, leaves and most dyes are bright, edges of the picture dark."""
     height, width = image.shape[:2]
-    grey = image @ np.array([0.75, 0.3, 0.05], np.float32)
+    grey = image @ INFRARED
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
     lamp = np.exp(-0.9 * (x**2 + y**2))
     return np.repeat(((0.15 + 0.85 * grey) * (0.3 + 0.8 * lamp))[..., None], 3, axis=2)
