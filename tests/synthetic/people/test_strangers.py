@@ -9,8 +9,9 @@ from handflow.synthetic.people.backgrounds import EmptyView, Standpoint
 from handflow.synthetic.people.bodies.simple import simple_body
 from handflow.synthetic.people.camera import PinholeCamera
 from handflow.synthetic.people.movement.movement import Movement
+from handflow.synthetic.people.parts import PartsList
 from handflow.synthetic.people.sensor import SensorLook
-from handflow.synthetic.people.strangers import Stranger, positions, within
+from handflow.synthetic.people.strangers import THING_OWNER, Stranger, positions, within
 
 SQUARE = np.array([[-2, 0, -8.0], [2, 0, -8.0], [2, 0, -4.0], [-2, 0, -4.0]])
 
@@ -64,6 +65,18 @@ def test_who_walks_comes_back_and_never_jumps() -> None:
     assert np.abs(np.diff([moment.heading_rad for moment in moments])).max() < 0.4
     away = np.linalg.norm([moment.position - walker.position for moment in moments], axis=1)
     assert 2.5 < away.max() < 3.01
+
+
+@pytest.mark.parametrize("thing", [True, False])
+def test_people_move_and_statues_do_not(thing: bool) -> None:
+    body = simple_body(np.random.default_rng(0))
+    stands = Movement(body, [1], "stand", 1.0, fixed="wave_high")
+    stranger = Stranger(0, body, stands, np.array([0, 0, -6.0]), 0.0, 0.0, 0.0, [], thing)
+    eye = np.array([0, 2.0, 0])
+    first, later = (stranger.add_to(PartsList(), t, eye) for t in (0.0, 0.3))
+    moved = np.abs(later.hands[0].vertices - first.hands[0].vertices).max()
+    assert (moved == 0) == thing
+    assert first.hands[0].owner == (THING_OWNER if thing else 1)
 
 
 def test_the_halves_of_a_split_share_no_name() -> None:

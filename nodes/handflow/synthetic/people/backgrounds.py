@@ -26,6 +26,7 @@ CONDITIONS = {"day": 0.38, "overcast": 0.2, "night": 0.14, "rain": 0.1, "infrare
 LONGEST_PX = 1280  # of a finished picture
 FINER = 1.5  # drawn places are drawn so much larger than they are finished
 DARK = 0.03  # mean light of a picture that was taken at night
+BLACK = 0.012  # light of the ground below which people would be seen no more
 GROUND_ALBEDO = 0.28
 MEASURED = 8  # pictures by which a camera's noise and softness are measured
 STEEP_RAD = 0.8  # a camera that looks down by more than this hangs on a ceiling or a mast
@@ -244,7 +245,7 @@ class OwnPictures:
         softness_px = self.softness_px * size[0] / image.shape[1]
         light = self._light(rng, empty)
         # People are lit as the ground is, which is about as dark as asphalt and slabs are.
-        ground = float(np.median(empty[size[1] * 2 // 5 :] ** 2))
+        ground = max(float(np.median(empty[size[1] * 2 // 5 :] ** 2)), BLACK)
         return EmptyView(
             picture=empty,
             camera=camera,

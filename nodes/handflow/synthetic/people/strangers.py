@@ -101,6 +101,8 @@ class Stranger:
 
     def add_to(self, parts: PartsList, t: float, eye: np.ndarray) -> PlacedPerson:
         """Adds the person, what they hold and what they sit on, as they are at `t`."""
+        # Statues stand still.
+        t = 0.0 if self.thing else t
         position, heading, walked = self.at(t)
         turn = rotation(UP, heading)
         moment = self.movement.at(t, walked, turn.T @ unit(eye - position - 1.4 * UP))
