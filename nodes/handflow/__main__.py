@@ -49,6 +49,7 @@ VERBS = {
     "an installation": {
         "doctor": ("installing.doctor", "says what this machine has and lacks: cameras, ports, processor, clock, disk"),
         "cameras": ("installing.cameras", "which cameras open, the sizes and rates they really give, their controls"),
+        "service": ("installing.service", "install, status, remove: the graph starts with the machine, by systemd"),
     },
     "debugging": {
         "monitor": ("debugging.monitor", "shows what OSC and TUIO arrives, and what is wrong with it"),

@@ -1,5 +1,6 @@
 """Runs a graph, with a table of how it goes."""
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -9,6 +10,7 @@ from handflow.runtime.address import masked
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import resolve
 from handflow.runtime.names import one_line
+from handflow.runtime.process.service_manager import SOCKET
 from handflow.runtime.process.status_table import line, table
 from handflow.runtime.process.supervisor import Supervisor
 
@@ -17,24 +19,36 @@ from ._terminal import PlainConsole
 
 
 def supervise(
-    graph: Graph, table_on_stdout: bool = True, opened: Callable[[], None] = lambda: None
+    graph: Graph,
+    table_on_stdout: bool = True,
+    opened: Callable[[], None] = lambda: None,
+    log: Callable[[str], None] = lambda line: None,
 ) -> Callable[[float | None], None]:
     """Checks a graph (GraphError); what is returned runs it for so many seconds, or until it ends. RunError.
 
     On a terminal it shows a live table, else a line a second. Without `table_on_stdout` no line: stdout has a use.
-    `opened` is called once the supervisor answers requests.
+    Nor under systemd, which is told how it goes, and whose journal would be full of it. `opened` is called once the
+    supervisor answers requests, `log` with each line for the user.
     """
     graph.place_on(graph.on or None)  # a graph of several machines must know which of them this is
     stages = resolve(graph)
 
     def run(for_s: float | None) -> None:
+        def said(by: Callable[[str], None]) -> Callable[[str], None]:
+            def say(text: str) -> None:
+                by(text)
+                log(text)
+
+            return say
+
         if not sys.stdout.isatty() or not table_on_stdout:
-            show = (lambda rows: print(one_line(line(rows)), flush=True)) if table_on_stdout else lambda rows: None
-            Supervisor(graph, stages, complain, show).run(for_s, opened)
+            wanted = table_on_stdout and SOCKET not in os.environ
+            show = (lambda rows: print(one_line(line(rows)), flush=True)) if wanted else lambda rows: None
+            Supervisor(graph, stages, said(complain), show).run(for_s, opened)
             return
         console = PlainConsole()
         with Live(console=console, auto_refresh=False) as live:
-            say = lambda text: console.print(masked(text))  # noqa: E731
+            say = said(lambda text: console.print(masked(text)))
             Supervisor(graph, stages, say, lambda rows: live.update(table(rows), refresh=True)).run(for_s, opened)
 
     return run

@@ -1,9 +1,12 @@
 """`handflow run`: starts every process of a graph and watches over them."""
 
 import argparse
+import contextlib
+from pathlib import Path
 
 from handflow.commands._arguments import add_graph, positive
 from handflow.commands._graphs import apply_settings, apply_source, graph_of
+from handflow.commands._log_file import LogFile
 from handflow.commands._supervise import supervise
 
 
@@ -13,6 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--source", help="camera, file or folder: `source` of the one node that has it")
     add("--set", action="append", default=[], metavar="NODE.KEY=VALUE", help="overrides the file; VALUE is YAML")
     add("--for", dest="for_s", type=positive, metavar="SECONDS", help="stops after this time")
+    add("--log", type=Path, metavar="FILE", help="what is said, into a file too: 10 MB, and five of before")
     add("--exact", action="store_true", help="every message counts: the same results each time")
     add("--on", metavar="MACHINE", help="which of the graph's machines this is")
 
@@ -24,5 +28,7 @@ def run(args: argparse.Namespace) -> int:
         apply_source(graph, args.source)
     graph.place_on(args.on)
     graph.exact = args.exact
-    supervise(graph)(args.for_s)
+    with contextlib.ExitStack() as ends:
+        log = ends.enter_context(contextlib.closing(LogFile(args.log))).say if args.log else lambda line: None
+        supervise(graph, log=log)(args.for_s)
     return 0

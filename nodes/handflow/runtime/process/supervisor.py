@@ -25,7 +25,8 @@ from .control_server import MAX_BYTES, ControlServer
 from .health import NodeFault
 from .process import FAILED_TO_START
 from .running_graph import UNANSWERED, RunningGraph
-from .status_table import EMPTY_ROW, Row, row
+from .service_manager import ServiceManager
+from .status_table import EMPTY_ROW, Row, line, row
 from .swap import Swaps
 
 PAUSES_S = (0.1, 0.5, 1, 2, 5, 10)  # before a restart, growing while the node keeps dying
@@ -71,21 +72,25 @@ class Supervisor:
         self.graph.clock_offset_ns = Clock.offset_ns
         running.write()
         context = zmq.Context()
+        self.manager = ServiceManager()
         with signals_stop() as self._stop_asked:
             try:
                 if self.graph.machines:
                     running.peers = Peers(self.graph, running.stages, self.say)
                 self._open(context)
                 opened()
+                self.manager.ready()
                 self._loop(for_s)
             except Stopped:
                 pass
             finally:
                 ignore_stop_signals()
+                self.manager.stopping()
                 self._stop()
                 if running.peers:
                     running.peers.close()
                 context.destroy(linger=0)
+                self.manager.close()
                 lock.release()
 
     def rows(self) -> list[Row]:
@@ -150,6 +155,7 @@ class Supervisor:
         self.control.health.update(rows)
         self._tell_of_faults()
         self.show(rows)
+        self.manager.alive(line(rows))
         if self.running.peers:
             self._exchange_with_peers()
 
@@ -209,9 +215,9 @@ class Supervisor:
         child.failures += 1
         child.restarts += 1
         child.start_at = now + pause
-        line = f"{child.name} {why}; restart {child.restarts} in {pause:g} s"
-        self.control.health.note(NodeFault(node=child.name, kind="ended", text=line), pause)
-        self.say(line)
+        said = f"{child.name} {why}; restart {child.restarts} in {pause:g} s"
+        self.control.health.note(NodeFault(node=child.name, kind="ended", text=said), pause)
+        self.say(said)
 
     def _kill_if_hung(self, child: Child, now: float) -> None:
         """Its end is then dealt with like any other."""
