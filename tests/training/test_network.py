@@ -13,7 +13,7 @@ import torch
 from handflow import SetupError
 from handflow.commands.network import train as command
 from handflow.training import progress
-from handflow.training.checkpoint import newest, weights_hash
+from handflow.training.checkpoint import alone_in, newest, weights_hash
 from handflow.training.coarse_labels import assign_coarse
 from handflow.training.losses import focal, loss_of, quality, soft_loss
 from handflow.training.network import Network
@@ -273,6 +273,15 @@ def test_a_damaged_checkpoint_with_none_before_it_is_refused(tmp_path):
     (tmp_path / "checkpoint.pt").write_bytes(b"half")
     with pytest.raises(SetupError, match="is not a whole checkpoint"):
         newest(tmp_path / "checkpoint.pt")
+
+
+def test_two_trainings_do_not_write_into_one_folder(tmp_path, monkeypatch):
+    monkeypatch.setattr("handflow.training.checkpoint.LEFT_OVER_S", 0)
+    run, refused = tmp_path / "run", pytest.raises(SetupError, match=r"run: another training writes there")
+    with alone_in(run), refused, alone_in(run):
+        pass
+    with alone_in(run):
+        pass
 
 
 def test_the_hash_of_weights_is_of_every_bit():

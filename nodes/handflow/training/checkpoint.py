@@ -3,7 +3,8 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import torch
 from torch import Tensor
 
 from handflow.errors import SetupError, first_line
+from handflow.runtime import locks
 from handflow.runtime.files import replacing, result_file
 
 from .network import Network
 from .progress import draw_curves
 
+LEFT_OVER_S = 20.0  # processes that make samples outlive a training that was killed by some seconds
 PREVIOUS = "previous.pt"  # the checkpoint before, beside the newest
 
 
@@ -117,6 +120,19 @@ def save(state: TrainingState, out: Path, origin: dict[str, Any]) -> None:
     with result_file(out / "log.jsonl") as part:
         part.write_text("".join(json.dumps(entry) + "\n" for entry in state.log))
     draw_curves(state.log, out / "curves.png")
+
+
+@contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Sees to it that no other training writes into the folder, which is made if need be. Raises SetupError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = locks.take(folder, LEFT_OVER_S)
+    if lock is None:
+        raise SetupError(f"{folder}: another training writes there; wait for its end, or choose another --out")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def last_good(checkpoint: Path) -> str:

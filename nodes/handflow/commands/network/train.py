@@ -6,10 +6,12 @@ exported and scored in the end (format: training/recipe/recipe.py); `hands.yaml`
 
 import argparse
 from dataclasses import fields
+from pathlib import Path
 from typing import get_args, get_type_hints
 
 from handflow.commands._arguments import add_strict
 from handflow.errors import SetupError
+from handflow.training.checkpoint import alone_in
 from handflow.training.labels.data import read_labels
 from handflow.training.recipe.parse import is_recipe, read_recipe
 from handflow.training.recipe.run import run_recipe
@@ -43,15 +45,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     given = {f.name: getattr(args, f.name) for f in fields(Settings) if hasattr(args, f.name)}
+    out = Path(given.get("out", Settings.out))
     if is_recipe(args.data):
         if stray := sorted(given.keys() - {*OF_THE_MACHINE, "bf16"}):
             raise SetupError(f"--{stray[0]}: expected in the recipe, of all stages or of one; {args.data[0]} sets it")
         recipe = read_recipe(args.data[0], args.root)
         if args.strict:
             read_labels([path for each in recipe.data for path in each.labels], strict=True)
-        run_recipe(recipe, given)
+        with alone_in(out):
+            run_recipe(recipe, given)
     elif args.root:
         raise SetupError("--root is of a recipe; name FILE.yaml")
     else:
-        train(read_labels(args.data, args.strict), Settings(**given))
+        with alone_in(out):
+            train(read_labels(args.data, args.strict), Settings(**given))
     return 0

@@ -8,7 +8,6 @@ OUT/report.json    how it was made, the hash of its weights, and its scores; whe
 """
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -53,8 +52,6 @@ def run_recipe(recipe: Recipe, machine: Mapping[str, Any]) -> None:
     models = out / "models"
     if not (models / "done").exists():
         print(f"exports {final} to {models}")
-        # A part of an export that was stopped is of no use.
-        shutil.rmtree(models, ignore_errors=True)
         export(final, models, recipe.name)
         (models / "done").touch()
     report = {
