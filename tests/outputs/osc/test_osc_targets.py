@@ -335,15 +335,15 @@ def test_other_targets_while_it_runs_leave_nobody_in_the_old_ones(mailbox: Mailb
     first = node.senders[0].number
     what, other = declaration_of(Osc), Mailbox()
     mailbox.datagrams()
-    assert not change(node, what, "lost_s", 5.0)
+    assert not change(node, what, {"lost_s": 5.0})
     assert mailbox.datagrams() == []  # no game notices
-    assert change(node, what, "targets", [{"protocol": "tuio11", "port": other.port}])
+    assert change(node, what, {"targets": [{"protocol": "tuio11", "port": other.port}]})
     assert {m for m in mailbox.messages() if m[1] == "alive"} == {("/tuio/2Dcur", "alive")}
     node.process(some_hands([7], seq=2))
     assert ("/tuio/2Dcur", "alive", 7) in other.messages()
     assert node.senders[0].number >= first
     with pytest.raises(SetupError, match="expected each target once"):
-        change(node, what, "targets", [{"protocol": "tuio11"}, {"protocol": "tuio11"}])
+        change(node, what, {"targets": [{"protocol": "tuio11"}, {"protocol": "tuio11"}]})
     node.process(some_hands([7], seq=3))
     assert ("/tuio/2Dcur", "alive", 7) in other.messages()  # as before
     other.socket.close()

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 import msgspec
 
-from handflow.errors import StageError
+from handflow.errors import SetupError, StageError
 from handflow.messages import Message
 from handflow.runtime.names import meant
 from handflow.runtime.node import Node
@@ -151,6 +151,15 @@ def checked_settings(
     for name in sorted(declaration.required - set(values)) if whole else ():
         faults[name] = f"setting {name!r} is missing"
     return good, faults
+
+
+def misfit(node: type[Node], settings: dict[str, Any]) -> str:
+    """Why settings that are good each by itself do not go together; "": they do."""
+    try:
+        node(**settings)
+    except (ValueError, TypeError, SetupError) as error:
+        return str(error)
+    return ""
 
 
 def setting_schema(annotation: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,25 +6,24 @@ They come on the standard input of a process that the supervisor has started, el
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import msgspec
 
-from handflow.errors import SetupError
+from handflow.errors import Refused, SetupError
 from handflow.messages import Clock
-from handflow.runtime.graph.stage import Declaration, checked_settings, hint
+from handflow.runtime.graph.stage import Declaration, checked_settings, hint, misfit
 from handflow.runtime.node import Node
 
 
 class SettingChange(NamedTuple):
-    """A setting that is to have another value."""
+    """Settings that are to have other values, all of them or none."""
 
     number: int  # of the command: the answer names it
-    key: str
-    value: Any  # as JSON has it
+    values: dict[str, Any]  # as JSON has them
 
 
 class NodeCommand(NamedTuple):
@@ -73,23 +72,31 @@ def run_command(node: Node, name: str, value: Any) -> Any:
     return answer if isinstance(answer, Future) else msgspec.to_builtins(answer)
 
 
-def change(node: Node, what: Declaration, key: str, value: Any) -> bool:
-    """Gives a started node's setting another value; whether it was started anew for that.
+def change(node: Node, what: Declaration, values: Mapping[str, Any]) -> bool:
+    """Gives a started node's settings other values; whether it was started anew for that.
 
-    SetupError: it cannot be, and the node goes on as it was.
+    Refused: they cannot be, nothing was touched. SetupError: it did not start with them, and was started as it was.
     """
-    good, wrong = checked_settings(what, {key: value}, whole=False)
+    good, wrong = checked_settings(what, dict(values), whole=False)
     if wrong:
-        raise SetupError(wrong[key])
-    before = getattr(node, key)
-    setattr(node, key, good[key])
-    if not node.changed(key):
+        raise Refused(next(iter(wrong.values())))
+    if line := misfit(type(node), {**{key: getattr(node, key) for key in what.settings}, **good}):
+        raise Refused(line)
+    before = {key: getattr(node, key) for key in good}
+    _set(node, good)
+    if not [key for key in good if node.changed(key)]:
         return False
     node.stop()
     try:
         node.start()
     except Exception as error:  # whatever it is: what ran before can run again
-        setattr(node, key, before)
+        _set(node, before)
         node.start()
-        raise SetupError(f"{' '.join(str(error).split())}; {key} stays {before!r}") from error
+        stays = ", ".join(f"{key} stays {value!r}" for key, value in before.items())
+        raise SetupError(f"{' '.join(str(error).split())}; {stays}") from error
     return True
+
+
+def _set(node: Node, values: Mapping[str, Any]) -> None:
+    for key, value in values.items():
+        setattr(node, key, value)

@@ -4,20 +4,20 @@ import functools
 import itertools
 import json
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
-import msgspec
 import zmq
 
-from handflow.errors import Refused, SetupError
+from handflow.errors import Refused
 from handflow.runtime.address import masked_in
-from handflow.runtime.graph.stage import Stage, checked_settings, hint
+from handflow.runtime.graph.stage import hint
 from handflow.runtime.refusal import REFUSALS, line_of_refusal
 
 from .child import AttachedNode, Child
 from .health import HealthRecord, stats
 from .running_graph import RunningGraph
+from .settings import SettingChanges, all_values, from_osc
 from .status_table import Row
 from .swap import Swaps
 
@@ -44,6 +44,7 @@ class ControlServer:
 
     def __init__(self, running: RunningGraph, swaps: Swaps, rows: Callable[[], list[Row]]) -> None:
         self.running, self.swaps, self.rows = running, swaps, rows
+        self.settings = SettingChanges(running, swaps, self._send_settings)
         self.health = HealthRecord()
         self.refused = 0  # messages, here and on the status channel
         self.pending: dict[int, Pending] = {}
@@ -113,18 +114,16 @@ class ControlServer:
     def _send(
         self,
         process: Child | AttachedNode,
-        kind: str,
-        name: str,
-        value: Any,
+        command: dict[str, list[Any]],
         within_s: float,
         done: Callable[[Any, str], None],
     ) -> None:
-        """Sends a node a command; `done` is given its answer, or what was wrong. Refused."""
+        """Sends a node a command, with a number; `done` is given its answer, or what was wrong. Refused."""
         if len(self.pending) >= MAX_PENDING:
             raise Refused("too many commands are under way; try again when they are done")
         number = next(self._numbers)
         self.pending[number] = Pending(process, process.pid, self.running.clock.now() + within_s, done)
-        process.send({kind: [number, name, value]})
+        process.send({kind: [number, *arguments] for kind, arguments in command.items()})
 
     def top(self, _: Client) -> Any:
         return self.rows()
@@ -137,55 +136,34 @@ class ControlServer:
         """All settings by node, defaults too; without passwords."""
         children = self.running.children
         if node is not None:
-            children = {node: self._child(node)}
-        found = {name: values(child.stage) for name, child in children.items()}
+            children = {node: self.settings.child(node)}
+        found = {name: all_values(child.stage) for name, child in children.items()}
         if node is not None and key is not None and key not in found[node]:
             raise Refused(f"{node}: no setting {key!r}{hint(key, list(found[node]))}; it has {', '.join(found[node])}")
         return {name: {k: masked_in(v) for k, v in each.items() if key in (None, k)} for name, each in found.items()}
 
-    def set(self, client: Client, node: str, key: str, value: Any) -> Any:
-        """Changes a setting, once its type and bounds are checked as in a graph file."""
-        running, child = self.running, self._child(node)
-        if running.graph.exact:
-            raise Refused("an exact run is not changed: it would not be the same the next time")
-        spec, stage = running.graph.nodes[node], child.stage
-        good, wrong = checked_settings(stage.declaration, {**spec.settings, key: value})
-        if wrong:
-            raise Refused(f"{node}: {wrong.get(key) or next(iter(wrong.values()))}")
-        try:
-            stage.node(**good)
-        except (ValueError, TypeError, SetupError) as error:  # what does not go together
-            raise Refused(f"{node}: {error}") from error
+    def set(self, client: Client, node: str, key: str, value: Any, osc: bool = False) -> Any:
+        """Changes a setting, once it is checked as in a graph file. `osc`: `value` is a list of OSC arguments."""
+        child = self.settings.child(node)
+        if osc:
+            value = from_osc(child.stage, key, value)
+        self.settings.begin(node, {key: value}, functools.partial(self._reply_done, client))
 
-        def keep() -> None:
-            spec.settings[key] = value
-            stage.settings = good
-            running.write_again()
+    def _reply_done(self, client: Client, error: str) -> None:
+        if error:
+            self.reply(client, error=error)
+        else:
+            self.reply(client, answer={})
 
-        def done(_: Any, error: str) -> None:
-            if error:
-                self.reply(client, error=error)
-            else:
-                keep()
-                self.reply(client, answer={})
-
-        if child.process is None:
-            keep()  # it starts with it
-            return {}
-        self._send(child, "set", key, value, PATIENCE_S, done)
-        return None
+    def _send_settings(self, child: Child, values: dict[str, Any], done: Callable[[str], None]) -> None:
+        self._send(child, {"set": [values]}, PATIENCE_S, lambda _, error: done(error))
 
     def swap(self, client: Client, node: str, run: str | None, settings: dict[str, Any]) -> Any:
         """Another process for a node: of another stage, or with other settings."""
-        self._child(node)
-
-        def done(error: str) -> None:
-            if error:
-                self.reply(client, error=error)
-            else:
-                self.reply(client, answer={})
-
-        self.swaps.begin(node, run, settings, done)
+        self.settings.child(node)
+        if self.settings.under_way(node):
+            raise Refused(f"{node} is given another setting just now; try again when that is done")
+        self.swaps.begin(node, run, settings, functools.partial(self._reply_done, client))
 
     def command(
         self,
@@ -202,7 +180,7 @@ class ControlServer:
         """
         within_s = min(float(within_s), PATIENCE_S)
         receivers: list[Child | AttachedNode] = (
-            self._takers(name) if nodes is None else [self._child(node) for node in nodes]
+            self._takers(name) if nodes is None else [self.settings.child(node) for node in nodes]
         )
         answers: dict[str, dict[str, Any]] = {}
 
@@ -217,7 +195,7 @@ class ControlServer:
             if each.pid is None:
                 done(each.name, None, f"{each.name} does not run just now")
             else:
-                self._send(each, "call", name, value, within_s, functools.partial(done, each.name))
+                self._send(each, {"call": [name, value]}, within_s, functools.partial(done, each.name))
         return None if receivers else {}
 
     def _takers(self, name: str) -> list[Child | AttachedNode]:
@@ -259,14 +237,6 @@ class ControlServer:
             "nodes": {name: {"run": node.run, "with": node.settings} for name, node in nodes},
         }
 
-    def _child(self, node: str) -> Child:
-        children = self.running.children
-        if node not in children and node in self.running.stages:
-            raise Refused(f"{node} runs on machine {self.running.stages[node].on}; run this command there")
-        if node not in children:
-            raise Refused(f"there is no node {node!r}{hint(node, list(children))}; there are {', '.join(children)}")
-        return children[node]
-
     def _request(self, body: bytes) -> dict[str, Any]:
         if not body.startswith(self.prefix):
             raise ValueError("not for this graph")
@@ -274,14 +244,3 @@ class ControlServer:
         if not isinstance(request, dict):
             raise TypeError("expected a map")
         return request
-
-
-def values(stage: Stage) -> dict[str, Any]:
-    """All of a stage's settings, as JSON has them."""
-    found = {}
-    for each in fields(stage.node):  # type: ignore[arg-type]
-        default = each.default if each.default is not MISSING else None
-        if each.default_factory is not MISSING:
-            default = each.default_factory()
-        found[each.name] = msgspec.to_builtins(stage.settings.get(each.name, default))
-    return found

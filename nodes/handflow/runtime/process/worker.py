@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 import zmq
 
-from handflow.errors import SetupError
+from handflow.errors import Refused, SetupError
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.stage import Stage
 from handflow.runtime.node import Call, run_node
@@ -152,8 +152,10 @@ class Worker:
 
     def _change(self, command: SettingChange) -> None:
         try:
-            self._again |= change(self.node, self.stage.declaration, command.key, command.value)
+            self._again |= change(self.node, self.stage.declaration, command.values)
             self.profile.answer(command.number)
+        except Refused as error:
+            self.profile.answer(command.number, error=str(error))
         except SetupError as error:
             self._again = True
             self.profile.answer(command.number, error=str(error))
