@@ -65,6 +65,10 @@ def test_what_is_wrong_with_pictures_is_told_apart(spoil: Callable[[np.ndarray],
     assert bool(found) == bool(fault)
 
 
+def test_where_a_reader_tells_of_black_pictures_nothing_is_said_twice() -> None:
+    assert after(PictureWatch(tells_black=False), lambda: scene() // 40) == ""
+
+
 def test_it_looks_once_a_second_and_says_a_change_once_it_has_lasted() -> None:
     watch = PictureWatch()
     dark, light = scene() // 40, scene()

@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 
 import cv2
 import msgspec
-import numpy as np
 
 from handflow import Frame, Node, Range, SetupError, now_ns, ticks
 from handflow.capture.devices import CameraControl, CameraRequest, Capture, is_device, open_source
@@ -85,7 +84,7 @@ class Camera(Node):
         self.player: Player | None = None
         source = str(self.source)
         live = source != "demo" and not self.exact and self.pace == "real"
-        self.watch = PictureWatch(self._reference()) if live else None
+        self.watch = self._picture_watch() if live else None
         if source == "demo":
             self.log.info("drawing the demo: no camera is used")
         elif self.exact and not (os.path.isfile(source) or os.path.isdir(source)):
@@ -103,7 +102,7 @@ class Camera(Node):
 
     def changed(self, name: str) -> bool:
         if name == "reference" and self.watch is not None:
-            self.watch = PictureWatch(self._reference())
+            self.watch = self._picture_watch()
         return name not in ("mirror", "rotate", "crop", "reference")
 
     def process(self) -> Iterator[Frame | None]:
@@ -128,14 +127,15 @@ class Camera(Node):
             state, fault = self.watch.kind, self.watch.fault
         self.note, self.fault = "" if state == "fine" else state, fault
 
-    def _reference(self) -> np.ndarray | None:
-        if not self.reference:
-            return None
-        try:
-            return read_image(Path(self.graph.get("file", "")).parent / self.reference)
-        except SetupError as error:
-            self.log.warning("%s; whether the camera was moved is not looked at", error)
-            return None
+    def _picture_watch(self) -> PictureWatch:
+        reference = None
+        if self.reference:
+            try:
+                reference = read_image(Path(self.graph.get("file", "")).parent / self.reference)
+            except SetupError as error:
+                self.log.warning("%s; whether the camera was moved is not looked at", error)
+        source = str(self.source)
+        return PictureWatch(reference, tells_black=not (is_stream(source) or is_device(source)))
 
     def stop(self) -> None:
         for thread in (self.reader, self.player):
