@@ -13,8 +13,13 @@ from ._settings import node_setting
 
 def graph_of(given: str | None) -> Graph:
     """The graph in the file that was given, else ./pipeline.yaml, else the packaged one. GraphError."""
+    return read(graph_file(given))
+
+
+def graph_file(given: str | None) -> Path:
+    """The file that `graph_of` reads."""
     here = Path("pipeline.yaml")
-    return read(Path(given) if given else here if here.exists() else packaged("pipeline.yaml"))
+    return Path(given) if given else here if here.exists() else packaged("pipeline.yaml")
 
 
 def apply_settings(graph: Graph, settings: Iterable[str]) -> None:

@@ -180,6 +180,26 @@ def test_what_is_wrong_changes_nothing_and_is_one_line(
     assert started.err == []
 
 
+@pytest.mark.slow
+def test_the_file_is_followed_while_the_graph_runs(run: Callable[..., Run], folder: Path) -> None:
+    def write(text: str) -> None:
+        (folder / "graph.yaml").write_text(text)
+
+    running = run("run", "graph.yaml", "--watch", cwd=folder)
+    until(lambda: last(folder), "nothing is delivered")
+    until(lambda: ask(folder / "graph.yaml", "top")[1]["state"] == "running", "it does not run")
+    write(GRAPH.replace("gain: 2 ", "gain: 12 "))
+    until(lambda: len(running.err) == 1, "what is wrong is not told")
+    assert "gain: expected int <= 9, got 12" in running.err[0]
+    write(GRAPH.replace("gain: 2 ", "gain: 5 "))
+    until(lambda: last(folder)[0] == 5, "it has no effect")
+    (folder / "gain.py").write_text(GAIN.replace("width=self.gain,", "width=self.gain + 100,"))
+    until(lambda: last(folder)[0] == 105, "the stage that was edited does not run")
+    assert ask(folder / "graph.yaml", "get", node="gain", key="gain") == {"gain": {"gain": 5}}
+    assert running.stop() == 0
+    assert running.err[1:] == ["graph.yaml: gain.gain=5\n", "graph.yaml: gain runs gain.py\n"]
+
+
 def test_nodes_carry_out_commands_of_their_own(folder: Path, started: Run) -> None:
     def command(name: str, value: object, **more: object) -> dict:
         return ask(folder / "graph.yaml", "command", 10, name=name, value=value, **more)

@@ -5,9 +5,12 @@ import contextlib
 from pathlib import Path
 
 from handflow.commands._arguments import add_graph, positive
-from handflow.commands._graphs import apply_settings, apply_source, graph_of
+from handflow.commands._graphs import apply_settings, apply_source, graph_file
 from handflow.commands._log_file import LogFile
 from handflow.commands._supervise import supervise
+from handflow.errors import GraphError
+from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.parse import read
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,17 +21,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--for", dest="for_s", type=positive, metavar="SECONDS", help="stops after this time")
     add("--log", type=Path, metavar="FILE", help="what is said, into a file too: 10 MB, and five of before")
     add("--exact", action="store_true", help="every message counts: the same results each time")
+    add("--watch", action="store_true", help="follows the file: what is changed in it is applied while the graph runs")
     add("--on", metavar="MACHINE", help="which of the graph's machines this is")
 
 
 def run(args: argparse.Namespace) -> int:
-    graph = graph_of(args.graph)
-    apply_settings(graph, args.set)
-    if args.source is not None:
-        apply_source(graph, args.source)
-    graph.place_on(args.on)
-    graph.exact = args.exact
+    if args.watch and args.exact:
+        raise GraphError(["--watch: an exact run is not changed; leave out --exact, or --watch"])
+    file = graph_file(args.graph)
+
+    def graph() -> Graph:
+        found = read(file)
+        apply_settings(found, args.set)
+        if args.source is not None:
+            apply_source(found, args.source)
+        found.place_on(args.on)
+        found.exact = args.exact
+        return found
+
     with contextlib.ExitStack() as ends:
         log = ends.enter_context(contextlib.closing(LogFile(args.log))).say if args.log else lambda line: None
-        supervise(graph, log=log)(args.for_s)
+        supervise(graph(), log=log, reread=graph if args.watch else None)(args.for_s)
     return 0

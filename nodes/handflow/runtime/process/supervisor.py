@@ -22,6 +22,7 @@ from handflow.runtime.remote.peers import Peers
 
 from .child import Child
 from .control_server import MAX_BYTES, ControlServer
+from .graph_watch import GraphWatch
 from .health import NodeFault
 from .process import FAILED_TO_START
 from .running_graph import UNANSWERED, RunningGraph
@@ -41,7 +42,10 @@ FAULTS = "faults"  # the command of nodes that pass on what is wrong
 
 
 class Supervisor:
-    """Runs a checked graph. `say` is given each line for the user, `show` the table once a second."""
+    """Runs a checked graph. `say` is given each line for the user, `show` the table once a second.
+
+    `reread` reads the graph's file again: it is followed then.
+    """
 
     def __init__(
         self,
@@ -49,11 +53,13 @@ class Supervisor:
         stages: Mapping[str, Stage],
         say: Callable[[str], None],
         show: Callable[[list[Row]], None],
+        reread: Callable[[], Graph] | None = None,
     ) -> None:
         self.graph, self.say, self.show = graph, say, show
         self.running = RunningGraph(graph, stages, say)
         self.swaps = Swaps(self.running)
         self.control = ControlServer(self.running, self.swaps, self.rows)
+        self.watch = GraphWatch(self.running, self.control.settings, self.swaps, reread) if reread else None
         self._own: list[Row] = []
         self._rows_at = -ROWS_S
         self._refused_said, self._refused_at = 0, -REFUSED_EVERY_S
@@ -140,6 +146,8 @@ class Supervisor:
                 self.control.receive()
             self.swaps.step(now)
             self.control.expire(now)
+            if self.watch:
+                self.watch.step(now)
             for child in children.values():
                 self.running.relay(child)
         if self.running.peers:
