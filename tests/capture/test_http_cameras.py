@@ -175,8 +175,9 @@ def test_what_else_a_server_does_is_said(serving, answer: bytes, line: str) -> N
         b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace\r\n\r\n",
         b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=e8b8\r\n",  # Tasmota
         b"HTTP/1.1 200\nContent-Type: video/x-motion-jpeg\n\n",
+        b"ICY 200 OK\r\nContent-Type: multipart/x-mixed-replace;boundary=e8b8\r\n\r\n",
     ],
-    ids=["no boundary", "no end of its own", "no multipart"],
+    ids=["no boundary", "no end of its own", "no multipart", "radio"],
 )
 def test_heads_that_leave_something_out_are_read(serving, head: bytes) -> None:
     def serve(connection: socket.socket, before: int) -> None:

@@ -1,17 +1,23 @@
 """What watchdogs and monitoring systems are told."""
 
+import itertools
 import json
 import shutil
+import socket
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.graphs import Run, until
 from support.pages import ask
+from support.web_cameras import HEAD, Server, part, request
 
 from handflow import __version__
 from handflow.errors import RunError
@@ -99,21 +105,68 @@ def test_promtool_finds_nothing_wrong_with_the_metrics() -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+def live(connection: socket.socket, before: int) -> None:
+    request(connection)
+    connection.sendall(HEAD)
+    for number in itertools.count():
+        connection.sendall(part(number))
+        time.sleep(0.05)
+
+
+class Watched:
+    """A graph of a camera on the network, seen through its page."""
+
+    def __init__(self, run: Callable[..., Run], folder: Path, camera: Server) -> None:
+        nodes = (
+            f"camera: {{run: camera, with: {{source: '{camera.url}'}}}}",
+            "flow: {run: flow, in: camera}",
+            "view: {run: view, in: {frame: camera}, with: {port: 0}}",
+        )
+        (folder / "g.yaml").write_text("\n  ".join(["nodes:", *nodes]))
+        self.run = run("run", folder / "g.yaml")
+        until(lambda: any("the page is at" in line for line in self.run.err), "the page does not open")
+        line = next(line for line in self.run.err if "the page is at" in line)
+        self.page: Any = SimpleNamespace(port=int(line.rstrip("/\n").rpartition(":")[2]))
+        self.wait_well()
+
+    def wait_well(self) -> None:
+        until(lambda: ask(self.page, "GET", "/healthz")[0] == 200, "it does not get well")
+
+    def stats(self) -> dict[str, Any]:
+        return json.loads(ask(self.page, "GET", "/stats.json")[1])
+
+    def process(self, node: str) -> psutil.Process:
+        return psutil.Process(next(row["pid"] for row in self.stats()["nodes"] if row["node"] == node))
+
+    def ended(self) -> list[str]:
+        return [event["text"] for event in self.stats()["health"]["events"] if event["kind"] == "ended"]
+
+
 @pytest.mark.slow
-def test_a_running_graph_tells_of_a_process_that_was_killed(run: Callable[..., Run], tmp_path: Path) -> None:
-    graph = "nodes:\n  camera: {run: demo}\n  view: {run: view, in: {frame: camera}, with: {port: 0}}\n"
-    (tmp_path / "g.yaml").write_text(graph)
-    started = run("run", tmp_path / "g.yaml")
-    until(lambda: any("the page is at" in line for line in started.err), "the page does not open")
-    port = next(line for line in started.err if "the page is at" in line).rstrip("/\n").rpartition(":")[2]
-    page: Any = SimpleNamespace(port=int(port))
-    until(lambda: ask(page, "GET", "/healthz")[0] == 200, "it does not get well")
-    pids = {row["node"]: row["pid"] for row in json.loads(ask(page, "GET", "/stats.json")[1])["nodes"]}
-    subprocess.run(["kill", "-9", str(pids["camera"])], check=True)
+def test_what_goes_wrong_in_a_running_graph_stands_in_its_health(run: Callable[..., Run], tmp_path: Path) -> None:
+    camera = Server(live)
+    graph = Watched(run, tmp_path, camera)
+    graph.process("flow").kill()
+    until(lambda: graph.ended(), "nobody notices the kill")
+    assert "flow was killed by SIGKILL; restart 1 in 0.1 s" in graph.ended()
+    graph.wait_well()
+    assert 'handflow_restarts_total{node="flow"} 1.0' in ask(graph.page, "GET", "/metrics")[1]
 
-    def kinds() -> set[str]:
-        return {event["kind"] for event in json.loads(ask(page, "GET", "/stats.json")[1])["health"]["events"]}
+    graph.process("flow").suspend()
+    until(lambda: len(graph.ended()) == 2, "nobody notices that it hangs")
+    graph.wait_well()
 
-    until(lambda: "ended" in kinds(), "nobody notices")
-    until(lambda: ask(page, "GET", "/healthz")[0] == 200, "it does not get well again")
-    assert 'handflow_restarts_total{node="camera"} 1.0' in ask(page, "GET", "/metrics")[1]
+    view = graph.process("view")
+    before = view.num_fds()
+    viewers = [threading.Thread(target=ask, args=(graph.page, "GET", "/healthz")) for _ in range(100)]
+    for each in viewers:
+        each.start()
+    for each in viewers:
+        each.join()
+    until(lambda: view.num_fds() <= before + 2, "descriptors are left open")
+
+    camera.close()
+    until(lambda: ask(graph.page, "GET", "/healthz")[0] == 503, "nobody notices the camera")
+    (fault,) = json.loads(ask(graph.page, "GET", "/healthz")[1])["faults"]
+    assert (fault["node"], fault["kind"]) == ("camera", "lost")
+    assert graph.run.stop() == 0

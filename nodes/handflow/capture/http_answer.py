@@ -5,10 +5,12 @@ reason); stricter clients do not.
 """
 
 import contextlib
+import io
 import socket
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
+from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit, urlunsplit
 
 from handflow.runtime.address import masked
@@ -101,8 +103,9 @@ class HttpAddress:
                 return self._ask_on(self._connection, target, authorization)
             self.close()
         kind = HTTPSConnection if self._at.scheme == "https" else HTTPConnection
-        self._connection = kind(self._at.hostname or "", self._at.port or PORTS[self._at.scheme], timeout=OPEN_S)
-        return self._ask_on(self._connection, target, authorization)
+        self._connection = made = kind(self._at.hostname or "", self._at.port or PORTS[self._at.scheme], timeout=OPEN_S)
+        made.response_class = _CameraResponse
+        return self._ask_on(made, target, authorization)
 
     def _ask_on(self, connection: HTTPConnection, target: str, authorization: str | None) -> HTTPResponse:
         if connection.sock is None:
@@ -125,6 +128,36 @@ class HttpAddress:
                 f"expected pictures as they are, got them compressed again ({one_line(coding)}); switch that off there"
             )
         return response
+
+
+class _CameraResponse(HTTPResponse):
+    """Takes the first line of radio's servers too, which some cameras send and browsers know: ICY 200 OK."""
+
+    def begin(self) -> None:
+        if self.fp.peek(4)[:4] == b"ICY ":
+            self.fp.read(3)
+            self.fp = io.BufferedReader(_Joined(b"HTTP/1.0", self.fp))
+        super().begin()
+
+
+class _Joined(io.RawIOBase):
+    """Some bytes, and behind them a stream."""
+
+    def __init__(self, before: bytes, stream: io.BufferedReader) -> None:
+        self._before, self._stream = before, stream
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        got = self._before[: len(buffer)] or self._stream.read1(len(buffer))
+        self._before = self._before[len(buffer) :]
+        buffer[: len(got)] = got
+        return len(got)
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
 
 
 def _bare(parts: SplitResult) -> SplitResult:
