@@ -2,6 +2,7 @@
 
 __version__ = "0.1.0"
 
+import handflow.runtime.interrupts  # noqa: F401  # the first: Ctrl-C may come while the others are imported
 from handflow.runtime.node import Node, Range, ticks
 from handflow.runtime.transport.wire import Packed
 

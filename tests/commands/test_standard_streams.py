@@ -14,6 +14,8 @@ from support.graphs import until
 
 from handflow.commands._standard_streams import SLOW_S, DroppingStream, ResultStream
 from handflow.errors import OutputError, ReaderGone
+from handflow.messages import Hands
+from handflow.stages.json_lines import JsonLines
 
 FULL = "/dev/full"
 
@@ -127,3 +129,27 @@ def test_a_graph_goes_on_whatever_becomes_of_its_log(tmp_path: Path, redirected:
     finally:
         process.kill()
         process.wait()
+
+
+@pytest.mark.parametrize("use", ["LOG", "RESULT"])
+def test_what_is_closed_refuses_what_this_process_and_those_it_starts_write(use: str) -> None:
+    """Else a result (`replay --json - >&-`) would be lost without a word."""
+    code = f"""
+import os, subprocess, sys
+from handflow.commands._standard_streams import Use, protect
+protect(Use.{use})
+code = "import os; os.write(1, b'a line')"
+sys.exit(10 + subprocess.run([sys.executable, "-c", code], stderr=subprocess.DEVNULL).returncode)
+"""
+    done = subprocess.run(["bash", "-c", '"$0" -c "$1" >&-', sys.executable, code])
+    assert done.returncode == 11
+
+
+def test_lines_for_a_closed_output_end_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with open(os.devnull, "rb") as closed:
+        monkeypatch.setattr("handflow.stages.json_lines.STDOUT", closed.fileno())
+        lines = JsonLines()
+        lines.start()
+        lines.process(Hands())
+        lines.stop()
+    assert lines.persistent["stopped"] == "standard output: cannot be written: it is closed"

@@ -52,3 +52,11 @@ def test_a_clock_goes_at_the_rate_that_is_asked_for() -> None:
     assert clock.wait_s(8.0, 8.0, 0.0) == 0.0
     assert clock.held(4.0).wait_s(4.5, 4.5, 0.0) == float("inf")
     assert clock.held(4.0).resumed().position_s(1.0) == pytest.approx(4.0, abs=0.2)
+
+
+def test_what_a_stopped_process_has_missed_is_still_to_come() -> None:
+    second = 10**9
+    clock = PlaybackClock.starting(0.0, at_ns=5 * second)
+    assert clock.after_stop(6 * second, 6 * second + second // 2) == clock  # a busy machine
+    assert clock.after_stop(6 * second, 20 * second).at_ns == 19 * second
+    assert clock.after_stop(4 * second, 20 * second) == clock  # it was set since

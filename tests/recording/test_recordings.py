@@ -232,3 +232,16 @@ def test_walking_over_bytes_of_any_kind_ends(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_cannot_be_recorded_into(tmp_path: Path) -> None:
     with pytest.raises(RecordingError, match="cannot be written: there is no folder"):
         BackgroundWriter(RecordingPlan(tmp_path / "no" / "a.mcap", RecordingMetadata()), [].append)
+
+
+def test_a_disk_without_room_for_the_beginning_is_left_as_it_was(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    said: list[str] = []
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (40, limits[1]))
+    try:
+        with pytest.raises(RecordingError, match=r"a\.mcap: cannot be written"):
+            BackgroundWriter(RecordingPlan(tmp_path / "a.mcap", RecordingMetadata()), said.append)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.clocks import oversleep
 from support.graphs import Run, until
 from support.quiet import in_a_quiet_moment
 from support.recorded import STEP_NS, bad_files, frame, graph_in, hands, write
@@ -320,3 +321,23 @@ def test_two_exact_replays_write_the_same_bytes_on_an_idle_and_a_busy_machine(
     with busy(3):
         assert len(exactly(run, tmp_path, "three-hands")) == 42
     assert (tmp_path / "out.jsonl").read_bytes() == idle
+
+
+def test_a_replay_that_was_stopped_goes_on_where_it_was(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not catch up in a moment on what it has missed."""
+    node = Replay(file=str(file), output="tracker")
+    node.start()
+    messages = (message for message in node.process() if message is not None)
+    begun_ns = now_ns()
+    next(messages)
+    real = time.sleep
+
+    def sleep(seconds: float) -> None:
+        real(seconds)
+        monkeypatch.setattr(time, "sleep", real)
+        oversleep(monkeypatch, 13)
+
+    monkeypatch.setattr(time, "sleep", sleep)
+    for _ in range(10):
+        next(messages)
+    assert now_ns() - begun_ns > 13e9 + 9 * STEP_NS

@@ -10,8 +10,10 @@ import select
 import sys
 from collections.abc import Callable
 from enum import Enum
+from pathlib import Path
 
 from handflow.errors import OutputError, ReaderGone
+from handflow.runtime.files import cannot_write, reason_of
 from handflow.runtime.names import ERRORS
 
 # A pipe that can be written to has room for so much: a longer write would wait for its reader.
@@ -31,17 +33,14 @@ class Use(Enum):
 class ResultStream(io.FileIO):
     """Writes to an open file descriptor all or nothing more: OutputError once, ReaderGone once, then silence."""
 
-    def __init__(self, fd: int, closed: bool = False) -> None:
+    def __init__(self, fd: int) -> None:
         super().__init__(fd, "w", closefd=False)
-        self._lost = "" if not closed else "it is closed"
         self._told = False
 
     def write(self, data) -> int:  # type: ignore[no-untyped-def]  # typeshed's buffer type is private
         if self._told:
             return len(data)
         try:
-            if self._lost:
-                raise OSError(self._lost)
             while (written := super().write(data)) is None:
                 select.select([], [self], [])
         except BrokenPipeError:
@@ -49,7 +48,7 @@ class ResultStream(io.FileIO):
             raise ReaderGone from None
         except OSError as error:
             self._told = True
-            raise OutputError(f"standard output: cannot be written: {error.strerror or error}") from error
+            raise OutputError(cannot_write(Path("standard output"), error)) from error
         return written
 
 
@@ -83,7 +82,7 @@ class DroppingStream(io.FileIO):
             if isinstance(error, BrokenPipeError) and self._ends_with_reader:
                 raise ReaderGone from None
             self.dropped += max(1, bytes(rest).count(b"\n"))
-            self.reason = error.strerror or str(error)
+            self.reason = reason_of(error)
             return size
         self.report()
         return size
@@ -106,15 +105,17 @@ class DroppingStream(io.FileIO):
 
 def protect(use: Use) -> None:
     """Replaces `sys.stdout` and `sys.stderr`, and puts /dev/null where a descriptor is closed (`>&-`): else the next
-    file or socket that is opened would get what is printed, here and in the processes that are started.
+    file or socket that is opened would get what is printed, here and in the processes that are started. Only to be
+    read, so that whoever writes to it is told.
     """
     if os.name == "nt":
         return
-    absent = [fd for fd in (0, 1, 2) if _fill(fd)]
+    for fd in (0, 1, 2):
+        _fill(fd)
     error = DroppingStream(2, "standard error", lambda line: error.write(line))
     sys.stderr = _text(error, sys.stderr)
     if use is Use.RESULT:
-        output: io.FileIO = ResultStream(1, 1 in absent)
+        output: io.FileIO = ResultStream(1)
     else:
         output = DroppingStream(1, "standard output", lambda line: error.write(line), use is Use.WATCHING)
     sys.stdout = _text(output, sys.stdout)
@@ -132,19 +133,17 @@ def finish() -> None:
         raw.report()
 
 
-def _fill(fd: int) -> bool:
-    """Puts /dev/null in the place of a descriptor that is closed; whether it was."""
+def _fill(fd: int) -> None:
+    """Puts /dev/null in the place of a descriptor that is closed."""
     try:
         os.fstat(fd)
     except OSError:
-        null = os.open(os.devnull, os.O_RDWR)
+        null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, fd)  # inheritable, unlike what was opened
         if null != fd:
             os.close(null)
         else:
             os.set_inheritable(fd, True)
-        return True
-    return False
 
 
 def _text(raw: io.FileIO, before: object) -> io.TextIOWrapper:

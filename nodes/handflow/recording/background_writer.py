@@ -222,7 +222,7 @@ class BackgroundWriter:
 
     def _next(self) -> Recorder:
         """The next file: as named, then -2, -3 before its ending; a stage's own never overwrites one."""
-        plan = self.plan
+        plan, before = self.plan, self.file
         while True:
             self._files += 1
             self.file = numbered(plan.file, self._files)
@@ -233,7 +233,8 @@ class BackgroundWriter:
         try:
             return Recorder(self.file, plan.metadata, plan.outputs, plan.compression)
         except OSError as error:
-            raise RecordingError(cannot_write(self.file, error)) from error
+            file, self.file = self.file, before
+            raise RecordingError(cannot_write(file, error)) from error
 
     def _free(self) -> None:
         folder = self.plan.file.parent

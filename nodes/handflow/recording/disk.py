@@ -1,5 +1,6 @@
 """The file that a recording is written to."""
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -11,6 +12,7 @@ class Disk:
     """
 
     def __init__(self, file: Path) -> None:
+        self._file = file
         self._fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         self.count = self._whole = 0
 
@@ -37,10 +39,14 @@ class Disk:
         self._whole = self.count
 
     def back(self) -> None:
+        """Back to what was forced to the disk; where that is nothing, no file is left."""
         try:
             os.ftruncate(self._fd, self._whole)
         except OSError:  # not a file
             return
+        if not self._whole:
+            with contextlib.suppress(OSError):
+                self._file.unlink()
 
     def close(self) -> None:
         os.close(self._fd)

@@ -21,6 +21,7 @@ FOLLOW = "clock"  # the command that gives a replay the clock
 KEY_S = 0.1
 READY_S = 30.0  # a replay that is not ready by then is not waited for
 CHANGE_S = 1.0  # the same for a change while they play
+AWAKE_S = 1.0  # nothing between two looks at the clock takes so long, unless the process or the machine was stopped
 SOON_S = 0.05  # from the last that is ready to the first message: all know by then that it begins
 
 
@@ -66,6 +67,13 @@ class PlaybackClock(msgspec.Struct, frozen=True):
             return 0.0
         return (self.at_ns - now_ns()) / 1e9 + (sent_s - self.from_s) / rate
 
+    def after_stop(self, began_ns: int, ended_ns: int) -> "PlaybackClock":
+        """The clock behind a short wait, which goes on where it was if this process was stopped meanwhile."""
+        lost_ns = ended_ns - began_ns
+        if lost_ns < AWAKE_S * 1e9 or self.at_ns > began_ns:
+            return self
+        return msgspec.structs.replace(self, at_ns=self.at_ns + lost_ns)
+
     def held(self, position_s: float) -> "PlaybackClock":
         return msgspec.structs.replace(self, until_s=position_s)
 
@@ -95,6 +103,7 @@ class PlaybackControl:
     ) -> None:
         self._send, self._next_frame, self._say = send, next_frame, say
         self._rate, self._begin_s, self._paused = rate, begin_s, paused
+        self._clock = PlaybackClock.starting(begin_s, now_ns())
 
     def run(self, read: Callable[[], str | None] | None, quit_: Callable[[], None], ended: threading.Event) -> None:
         """Until the input of keys or the replay ends. `read` gives the next key, "" at the end of the input, None while
@@ -107,7 +116,10 @@ class PlaybackControl:
         until_s = self._next_frame(begin_s - 1e-9) if self._paused else None
         self._set(PlaybackClock.starting(begin_s, now_ns() + round(SOON_S * 1e9), until_s))
         while read is not None and not ended.is_set():
+            began_ns = now_ns()
             key = read()
+            # The replays have lost the same time, and have seen it themselves.
+            self._clock = self._clock.after_stop(began_ns, now_ns())
             if key is None:
                 continue
             if not key:  # nobody can let it go on any more

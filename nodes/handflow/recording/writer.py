@@ -39,6 +39,13 @@ class Recorder:
         self._disk = Disk(file)
         self._channels: dict[str, int] = {}
         self._mcap = Writer(self._disk, CHUNK_BYTES, COMPRESSIONS[compression])  # type: ignore[arg-type]
+        try:
+            self._begin(metadata, outputs)
+        except OSError:
+            self.abandon()
+            raise
+
+    def _begin(self, metadata: RecordingMetadata, outputs: list[RecordedOutput]) -> None:
         self._mcap.start(PROFILE, f"handflow {__version__}")
         self._mcap.add_metadata(PROFILE, metadata.text())
         # All at once: they stand in the first chunk together, and a file that breaks off still tells them all.

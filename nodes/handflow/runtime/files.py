@@ -127,5 +127,11 @@ def cannot_write(file: Path, error: OSError) -> str:
     """Why a file cannot be written, in one line."""
     if error.errno == errno.ENOENT and not file.absolute().parent.is_dir():
         return f"{file}: cannot be written: there is no folder {file.absolute().parent}"
-    reason = error.strerror or " ".join(str(error).split()) or type(error).__name__
-    return f"{file}: cannot be written: {reason}"
+    return f"{file}: cannot be written: {reason_of(error)}"
+
+
+def reason_of(error: OSError) -> str:
+    """Why, in the system's words; of standard output that was closed (`>&-`) it has none that people understand."""
+    if error.errno == errno.EBADF:
+        return "it is closed"
+    return error.strerror or " ".join(str(error).split()) or type(error).__name__

@@ -4,6 +4,7 @@ Several replays of one recording follow one clock (recording/playback_clock.py),
 are ready, holds, and lets go on frame by frame. Alone, a replay begins at once.
 """
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -68,10 +69,10 @@ class Replay(Node):
             from_s = self.clock.position_s(self.rate)
         try:
             for due in self._messages(from_s):
-                while (left_s := self.clock.wait_s(due.frame_s, due.sent_s, self.rate)) > POLL_S:
-                    time.sleep(POLL_S)
+                while (left_s := self.clock.wait_s(due.frame_s, due.sent_s, self.rate)) > 0:
+                    with self._in_own_time():
+                        time.sleep(min(left_s, POLL_S))
                     yield None
-                time.sleep(max(0.0, left_s))
                 yield self._now(due, self.clock)
         except RecordingError as error:
             self.log.error("%s", error)
@@ -86,7 +87,8 @@ class Replay(Node):
         shift_ns = laps = 0
         while True:
             for entry in self.recording.entries([self.output], since_ns=begin_ns):
-                message = unpack(entry.data, self.kind)
+                with self._in_own_time():
+                    message = unpack(entry.data, self.kind)
                 captured_ns = continuous(message.captured_ns)
                 if end_ns is not None and captured_ns > end_ns:
                     break
@@ -100,6 +102,14 @@ class Replay(Node):
                 return
             laps += 1
             shift_ns += lap_ns
+
+    @contextlib.contextmanager
+    def _in_own_time(self) -> Iterator[None]:
+        """Where this process is stopped meanwhile (a suspended machine), the recording does not go on without it."""
+        began_ns = now_ns()
+        yield
+        if self.clock is not None:
+            self.clock = self.clock.after_stop(began_ns, now_ns())
 
     def _now(self, due: Due, clock: PlaybackClock) -> Message:
         """The message with its times as if it happened now; its node's own hop is written anew by the runtime."""

@@ -97,3 +97,23 @@ def test_too_few_open_files_are_one_line(monkeypatch: pytest.MonkeyPatch) -> Non
     limits[:] = [(20, 4096)]
     refusal.allow_open_files(84)
     assert limits[-1] == (84, 4096)
+
+
+def full(file: Path) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_keeps_what_a_node_stores_where_something_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, other = RunDir(tmp_path / "a.yaml"), RunDir(tmp_path / "a.yaml")
+    directory.store("record", {"began": True, "first_s": 5.5})
+    monkeypatch.setattr("handflow.runtime.transport.rundir.replacing", full)
+    for values in ({"stopped": "why"}, {"stopped": "a longer reason than before, and more of it", "first_s": 1.5}):
+        directory.store("record", values)
+        assert other.stored("record") == values
+    with pytest.raises(OSError, match="No space left"):
+        directory.store("lines", {"first_s": 2.5})
+    assert other.stored("lines") == {"first_s": 2.5}  # to this process
+    directory.forget("lines")
+    assert other.stored("lines") == {}

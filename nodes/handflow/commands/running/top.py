@@ -28,7 +28,13 @@ def run(args: argparse.Namespace) -> int:
     if args.once:
         PlainConsole().print(table(rows()))
         return 0
-    with Live(table(rows()), console=PlainConsole(), auto_refresh=False) as live:
+    console = PlainConsole()
+    if not console.is_terminal:
+        # Live would hold everything back to its end.
+        while True:
+            console.print(table(rows()))
+            time.sleep(1)
+    with Live(table(rows()), console=console, auto_refresh=False) as live:
         while True:
             time.sleep(1)
             live.update(table(rows()), refresh=True)

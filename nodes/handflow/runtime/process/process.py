@@ -22,6 +22,7 @@ from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import resolve
 from handflow.runtime.graph.stage import Stage
+from handflow.runtime.interrupts import importing
 from handflow.runtime.names import one_line
 from handflow.runtime.node import Stopped
 from handflow.runtime.profile import Profile
@@ -116,22 +117,12 @@ def _running_clock(directory: RunDir) -> int | None:
 def _stop_by_signals() -> None:
     def stop(_: int, frame: FrameType | None) -> None:
         _ignore_signals()
-        if _imports(frame):
-            # A module of C that is torn out of its start says something else instead, or loses the exception.
+        if importing(frame):
             os._exit(0)
         raise Stopped
 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, stop)
-
-
-def _imports(frame: FrameType | None) -> bool:
-    """Whether a module is being imported where the signal came: nothing has been sent, and nobody waits for an end."""
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            return True
-        frame = frame.f_back
-    return False
 
 
 def _ignore_signals() -> None:

@@ -114,6 +114,9 @@ class Worker:
             publisher.wait_for_readers(self.stage.readers, readers_s, look)
             publisher.wait_for(len(beside), listeners_s)
         self.profile.commands = list(self.node.commands)
+        # While there is room for it: later the disk may be full.
+        if self.node.persistent != self._stored:
+            self._store(self.node.persistent)
         self.profile.enter("running")
         run_node(self.node, self.stage.name, self._calls(), publisher, self.profile, self._store, self._turn)
         publisher.drain()

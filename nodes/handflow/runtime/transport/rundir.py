@@ -3,6 +3,7 @@ command that is given the file.
 """
 
 import contextlib
+import errno
 import glob
 import hashlib
 import os
@@ -33,6 +34,8 @@ CONTROL, STATUS = "@control", "@status"
 # The path of a unix socket may have so many bytes (macOS, with 103, is the portable path's).
 SOCKET_PATH_BYTES = 107
 NAMES = "surrogateescape"  # how text with names of files in it is stored
+# What could not be stored, of nodes in this process: whoever watches one from here still learns it.
+_unwritten: dict[Path, dict[str, Any]] = {}
 DIGEST = 8  # characters of a digest in a name
 # What a base leaves at least to a run directory: "/ab-ab-DIGEST/DIGEST".
 MAX_BASE_BYTES = SOCKET_PATH_BYTES - 2 * (DIGEST + 1) - 6
@@ -92,18 +95,37 @@ class RunDir:
 
     def stored(self, node: str) -> dict[str, Any]:
         """What of the node outlives a crash."""
+        file = self._stored(node)
+        if file in _unwritten:
+            return dict(_unwritten[file])
         try:
-            return msgpack.unpackb(self._stored(node).read_bytes(), unicode_errors=NAMES)
-        except FileNotFoundError:
+            unpacker = msgpack.Unpacker(unicode_errors=NAMES)
+            unpacker.feed(file.read_bytes())
+            # Behind it may stand the rest of what was longer, where that was overwritten.
+            return unpacker.unpack()
+        except (FileNotFoundError, msgpack.OutOfData):
             return {}
 
     def store(self, node: str, values: dict[str, Any]) -> None:
-        """Keeps what outlives a crash of the node, in place of what was kept before. OSError."""
-        with replacing(self._stored(node)) as part:
-            part.write_bytes(msgpack.packb(values, unicode_errors=NAMES))
+        """Keeps what outlives a crash of the node, in place of what was kept before. OSError: only this process has it.
+
+        On a full disk it is written over what was there: those few bytes need no further room.
+        """
+        file, data = self._stored(node), msgpack.packb(values, unicode_errors=NAMES)
+        _unwritten.pop(file, None)
+        try:
+            with replacing(file) as part:
+                part.write_bytes(data)
+        except OSError as error:
+            try:
+                _overwrite(file, data)
+            except OSError:
+                _unwritten[file] = values
+                raise error from None
 
     def forget(self, node: str) -> None:
         """Lets go of what was stored."""
+        _unwritten.pop(self._stored(node), None)
         self._stored(node).unlink(missing_ok=True)
 
     def lock(self, name: str, wait_s: float = 0) -> locks.Lock | None:
@@ -177,6 +199,16 @@ def running(file: Path | None = None) -> list[RunDir]:
             if path.is_dir() and directory.running():
                 found.append(directory)
     return found
+
+
+def _overwrite(file: Path, data: bytes) -> None:
+    fd = os.open(file, os.O_WRONLY)
+    try:
+        if os.write(fd, data) < len(data):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        os.ftruncate(fd, len(data))
+    finally:
+        os.close(fd)
 
 
 def _stem(base: Path, file: Path) -> str:
