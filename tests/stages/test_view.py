@@ -85,12 +85,16 @@ def shown(node: View, *inputs: Any) -> tuple[dict[str, Any], list[bytes]]:
 
 def test_a_viewer_is_sent_the_hands_the_maps_and_the_picture_of_one_frame(node: View) -> None:
     picture = frame(18)
-    head, (maps, jpeg) = shown(
+    head, (maps, _, jpeg) = shown(
         node, hands(picture, (0.25, 0.5, True), (0.75, 0.5, False)), heatmap(picture, 4, 3), picture
     )
     assert (head["frame"], head["width"], head["height"], head["t"]) == (17, 640, 360, 0.6)
     assert [(h["id"], h["x"], h["is_open"]) for h in head["hands"]] == [(1, 0.25, True), (2, 0.75, False)]
-    assert (head["age_ms"], head["stages"]) == (9.0, [["camera", 2.0], ["tracker", 3.0]])
+    assert head["age_ms"] == 9.0
+    assert head["stages"][:2] == [["camera", 0.0, 2.0], ["tracker", 6.0, 9.0]]
+    name, received, sent = head["stages"][2]
+    assert name == node.log.name
+    assert received < sent
     assert head["map"] == {"shape": [9, 16], "scale": [1 / 16, 1 / 9], "shift": [0, 0]}
     any_hand = np.frombuffer(maps, np.uint8).reshape(2, 9, 16)[0]
     assert np.argwhere(any_hand).tolist() == [[4, 3]]
@@ -99,13 +103,13 @@ def test_a_viewer_is_sent_the_hands_the_maps_and_the_picture_of_one_frame(node: 
 
 
 def test_a_picture_alone_is_shown_too(node: View) -> None:
-    head, (maps, jpeg) = shown(node, None, None, frame())
-    assert (head["hands"], head["map"], maps) == ([], None, b"")
+    head, (maps, flow, jpeg) = shown(node, None, None, frame())
+    assert (head["hands"], head["map"], head["flow"], maps, flow) == ([], None, None, b"", b"")
     assert jpeg.startswith(b"\xff\xd8")
 
 
 def test_big_pictures_are_sent_smaller_with_their_aspect_kept(node: View) -> None:
-    _, (_, jpeg) = shown(node, None, None, frame(size=(1600, 1200)))
+    _, (_, _, jpeg) = shown(node, None, None, frame(size=(1600, 1200)))
     assert cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR).shape == (540, 720, 3)
 
 
@@ -209,7 +213,9 @@ def opened(browser: Any, node: View) -> Iterator[Callable[..., Any]]:
     feeds, pages, wrong = [], [], []
 
     def refused(message: Any) -> bool:
-        return message.type == "error" and "WebSocket connection" not in message.text  # a stopped program is no fault
+        # A stopped program is no fault.
+        away = "WebSocket connection" in message.text or "net::ERR_" in message.text
+        return message.type == "error" and not away
 
     def open_(scene: Callable[[Frame], tuple[Hands | None, Heatmap | None]], **settings: Any) -> Any:
         feeds.append(Feed(node, scene))
@@ -286,7 +292,7 @@ def test_the_heatmap_lies_on_its_place_in_the_picture(opened: Callable[..., Any]
     assert opacity > 120
     assert red > green > blue
     assert pixel(page, 3.5 / 16, 6.5 / 9)[3] == pixel(page, 11.5 / 16, 2.5 / 9)[3] == 0
-    page.click("[data-layer=heatmap]")
+    page.click("[data-layer=any]")
     assert pixel(page, 11.5 / 16, 6.5 / 9)[3] == 0
 
 
@@ -335,7 +341,10 @@ def test_the_page_is_served_from_the_package_alone(node: View) -> None:
     for path, kind in (
         ("/", "html"),
         ("/view.js", "javascript"),
+        ("/settings.js", "javascript"),
+        ("/geometry.js", "javascript"),
         ("/view.css", "css"),
+        ("/panels.css", "css"),
         ("/page.css", "css"),
         ("/icon.svg", "svg"),
     ):

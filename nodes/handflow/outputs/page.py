@@ -3,14 +3,19 @@
 import statistics
 import struct
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from handflow.capture.transform import transform
-from handflow.messages import Heatmap, Message
+from handflow.messages import Flow, Hands, Heatmap, Message
 from handflow.runtime.names import dumps
 from handflow.runtime.transport.jpeg import encode
+
+from .json_line import Line, hand_lines, present_rows
+
+ARROWS = 24  # of the flow, across the picture: more of them is a thicket
 
 
 class RateMeter:
@@ -44,6 +49,33 @@ def pack(head: dict[str, Any], *bodies: bytes) -> bytes:
 def maps(heatmap: Heatmap) -> bytes:
     """The map of any hand and the map of open ones, a byte a cell."""
     return b"".join((values.clip(0, 1) * 255).astype(np.uint8).tobytes() for values in (heatmap.values, heatmap.open))
+
+
+def vectors(flow: Flow) -> np.ndarray:
+    """Where the picture went, thinned out: (rows, columns, 2) int16, a 32767th of width and height over the span."""
+    step = max(1, flow.vectors.shape[1] // ARROWS)
+    thinned = flow.vectors[step // 2 :: step, step // 2 :: step]
+    return (thinned.clip(-1, 1) * 32767).astype("<i2")
+
+
+def page_hands(hands: Hands) -> list[Line]:
+    """The lines of hands, with what only the page shows: whether they count as open, velocity (1/s), seconds known."""
+    there = present_rows(hands)
+    columns = (hands.is_open[there].tolist(), hands.velocity[there].tolist(), hands.age[there].tolist())
+    return [
+        {**line, "is_open": is_open, "velocity": [round(v, 4) for v in velocity], "age_s": round(age_s, 2)}
+        for line, is_open, velocity, age_s in zip(hand_lines(hands), *columns, strict=True)
+    ]
+
+
+def passage(messages: Iterable[Message]) -> list[tuple[str, float, float]]:
+    """The way of one frame: each stage with when it received and when it sent, in ms after the capture, in order."""
+    hops = {hop.node: (hop, message.captured_ns) for message in messages for hop in message.hops}
+    times = [
+        (node, round((hop.received_ns - captured_ns) / 1e6, 2), round((hop.sent_ns - captured_ns) / 1e6, 2))
+        for node, (hop, captured_ns) in hops.items()
+    ]
+    return sorted(times, key=lambda each: each[1:])
 
 
 def page_jpeg(image: np.ndarray, size: tuple[int, int], quality: int) -> bytes:

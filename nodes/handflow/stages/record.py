@@ -33,6 +33,7 @@ class Record(Node):
     compression: Annotated[Literal["zstd", "lz4", "none"], "of all that is no picture"] = "zstd"
     split_s: Annotated[float, Range(0, 86400), "a new file after so long; 0: never"] = 0.0
     split_mb: Annotated[float, Range(0, 1e6), "a new file at this size; 0: never"] = 0.0
+    recording: Annotated[bool, "false: reads and writes nothing, until it is set; each time begins a new file"] = True
     snapshot_s: Annotated[
         float, Range(0, 600), "keeps the last so many seconds in memory, for `handflow record --trigger`; 0: writes all"
     ] = 0.0
@@ -43,6 +44,16 @@ class Record(Node):
     overwrite: Annotated[bool, "writes over an existing file"] = False
 
     def start(self) -> None:
+        self.writer = self._opened() if self.recording else None
+        self.commands = {SNAPSHOT: self.snapshot} if self.snapshot_s else {}
+        self.snapshots: list[Future[str]] = []  # asked for, and not written yet
+        self.done = threading.Event()
+        self._report()
+        if self.writer is not None:
+            args = (self.writer, self.done)
+            threading.Thread(target=self._record_status, args=args, name="status", daemon=True).start()
+
+    def _opened(self) -> BackgroundWriter:
         file = Path(self.file).absolute()
         if not file.parent.is_dir():
             raise SetupError(f"file {self.file}: there is no folder {file.parent}")
@@ -61,14 +72,12 @@ class Record(Node):
             waiting_mb=self.waiting_mb,
             overwrite=self.overwrite and not again,
         )
-        self.writer = BackgroundWriter(plan, self.log.warning)
         self.persistent["began"] = True
-        self.commands = {SNAPSHOT: self.snapshot} if self.snapshot_s else {}
-        self.snapshots: list[Future[str]] = []  # asked for, and not written yet
-        self.done = threading.Event()
-        threading.Thread(target=self._record_status, name="status", daemon=True).start()
+        return BackgroundWriter(plan, self.log.warning)
 
     def process(self, **outputs: Packed) -> None:
+        if self.writer is None:
+            return
         # `handflow record --for` counts from here.
         self.persistent.setdefault("first_s", time.monotonic())
         for message in outputs.values():
@@ -80,6 +89,8 @@ class Record(Node):
 
     def snapshot(self, _: object) -> Future[str]:
         """Has the last seconds written; the file, once it is."""
+        if self.writer is None:
+            raise SetupError("nothing is recorded just now: set `recording` to true")
         written: Future[str] = Future()
         self.snapshots = [each for each in self.snapshots if not each.done()] + [written]
         self.writer.trigger(lambda file: written.set_result(str(file)))
@@ -88,6 +99,8 @@ class Record(Node):
 
     def stop(self) -> None:
         self.done.set()
+        if self.writer is None:
+            return
         self.writer.close()
         self._report()
         self.log.info("%d messages, %.1f MB in %s", self.writer.messages, self.writer.written / 1e6, self.writer.file)
@@ -95,6 +108,9 @@ class Record(Node):
     def _report(self) -> None:
         """Shows how it goes; a recording that has stopped writes no snapshot any more."""
         writer = self.writer
+        if writer is None:
+            self.note = self.fault = ""
+            return
         self.note = f"stopped: {writer.stopped}" if writer.stopped else f"{writer.written / 1e6:.1f} MB"
         self.fault = f"recording stopped: {writer.stopped}" if writer.stopped else ""
         if writer.stopped:
@@ -104,11 +120,11 @@ class Record(Node):
                 if not written.done():
                     written.set_exception(SetupError(f"the recording has stopped: {writer.stopped}"))
 
-    def _record_status(self) -> None:
+    def _record_status(self, writer: BackgroundWriter, done: threading.Event) -> None:
         """Records the table of `top` once a second: work, age, skipped messages and processor time of every node."""
-        while self.graph and not self.done.wait(STATUS_S):
+        while self.graph and not done.wait(STATUS_S):
             try:
                 rows = ask(Path(self.graph["file"]), "top", on=self.graph["on"] or None)
             except RunError:  # nodes started one by one have no supervisor
                 continue
-            self.writer.put_text(STATUS, json.dumps(rows))
+            writer.put_text(STATUS, json.dumps(rows))

@@ -1,4 +1,5 @@
-"""Frame (and Heatmap and Hands, if wired) -> a page with the live picture: what the pipeline sees, as it sees it.
+"""Frame (and Heatmap, Hands and Flow, if wired) -> a page with the live picture: what the pipeline sees, as it sees it,
+and the graph's table, settings and log.
 
 What is drawn lies on its own frame: the last of the wired inputs drives, the others are looked up by frame. The page is
 sent a picture only when it has drawn the one before; while none is open, nothing is encoded (4 ms of a core a picture).
@@ -9,10 +10,11 @@ from typing import Annotated
 
 import cv2
 
-from handflow import Frame, Hands, Heatmap, Message, Node, Range
-from handflow.outputs.json_line import frame_line, hand_lines, present_rows
-from handflow.outputs.page import RateMeter, maps, pack, page_jpeg
+from handflow import Flow, Frame, Hands, Heatmap, Node, Range, now_ns
+from handflow.outputs.json_line import frame_line
+from handflow.outputs.page import RateMeter, maps, pack, page_hands, page_jpeg, passage, vectors
 from handflow.runtime.address import refuse_outside
+from handflow.web.cockpit import Cockpit
 from handflow.web.health import HealthPages
 from handflow.web.server import STATIC, WebServer
 
@@ -39,40 +41,53 @@ class View(Node):
         self.meter = RateMeter()
         self.web = WebServer(PAGE, self.address, self.port)
         self.stream = self.web.stream("/live")
-        HealthPages(self.graph.get("file", ""), self.graph.get("on", "")).add_to(self.web)
+        for pages in (HealthPages, Cockpit):
+            pages(self.graph.get("file", ""), self.graph.get("on", "")).add_to(self.web)
         self.web.start()
         self.log.info("the page is at %s", self.web.url)
 
-    def process(self, hands: Hands | None, heatmap: Heatmap | None, frame: Frame) -> None:
-        driving = hands or heatmap or frame
-        self.meter.count(driving, time.monotonic())
+    def changed(self, name: str) -> bool:
+        # The next picture is made as they say.
+        return name not in ("size", "quality")
+
+    def process(self, hands: Hands | None, heatmap: Heatmap | None, frame: Frame, flow: Flow | None = None) -> None:
+        received_ns = now_ns()
+        self.meter.count(hands or heatmap or frame, time.monotonic())
         self.note = f"{self.web.url}, {self.stream.viewers} viewers" if self.stream.viewers else self.web.url
         if self.stream.wanted:
-            self.stream.send(self._message(driving, hands, heatmap, frame))
+            self.stream.send(self._message(hands, heatmap, frame, flow, received_ns))
 
     def stop(self) -> None:
         self.web.close()
 
-    def _message(self, driving: Message, hands: Hands | None, heatmap: Heatmap | None, frame: Frame) -> bytes:
+    def _message(
+        self, hands: Hands | None, heatmap: Heatmap | None, frame: Frame, flow: Flow | None, received_ns: int
+    ) -> bytes:
         height, width = frame.image.shape[:2]
-        lines = []
-        if hands is not None:
-            opens = hands.is_open[present_rows(hands)].tolist()
-            lines = [{**line, "is_open": is_open} for line, is_open in zip(hand_lines(hands), opens, strict=True)]
+        jpeg = page_jpeg(frame.image, self.size, self.quality)
+        arrows = vectors(flow) if flow is not None else None
+        inputs = [message for message in (frame, flow, heatmap, hands) if message is not None]
+        own = (self.log.name, *((ns - frame.captured_ns) / 1e6 for ns in (received_ns, now_ns())))
         t = (frame.captured_ns - frame.stream) / 1e9
-        head = frame_line("", frame.seq - 1, t, width, height, lines) | {
+        head = frame_line("", frame.seq - 1, t, width, height, [] if hands is None else page_hands(hands)) | {
             # As text: JavaScript's numbers cannot hold it.
             "stream": str(frame.stream),
             "fps": round(self.meter.fps, 1),
             "age_ms": round(self.meter.age_ms, 1),
-            "stages": [[hop.node, round((hop.sent_ns - hop.received_ns) / 1e6, 1)] for hop in driving.hops],
+            "stages": [*passage(inputs), own],
             "map": heatmap
             and {
                 "shape": heatmap.values.shape,
                 "scale": heatmap.scale.tolist(),
                 "shift": heatmap.shift.tolist(),
             },
+            "flow": None
+            if flow is None or arrows is None
+            else {"shape": arrows.shape[:2], "span_s": (flow.captured_ns - flow.since_ns) / 1e9},
         }
         return pack(
-            head, maps(heatmap) if heatmap is not None else b"", page_jpeg(frame.image, self.size, self.quality)
+            head,
+            maps(heatmap) if heatmap is not None else b"",
+            b"" if arrows is None else arrows.tobytes(),
+            jpeg,
         )

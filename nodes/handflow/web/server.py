@@ -66,8 +66,11 @@ class WebServer:
 
         self._routes.append(web.get(path, _with_errors(handle)))
 
-    def post(self, path: str, answer: Answer) -> None:
-        """POST of a JSON object to `path`. A ValueError goes to the page as {"error": line} with status 400."""
+    def post(self, path: str, answer: Answer, waits: bool = False) -> None:
+        """POST of a JSON object to `path`. A ValueError goes to the page as {"error": line} with status 400.
+
+        `waits`: for others, so it runs in a thread of its own, several at once.
+        """
 
         async def handle(request: web.Request) -> web.StreamResponse:
             # What a foreign page's form cannot send unasked.
@@ -79,7 +82,7 @@ class WebServer:
                 raise ValueError(f"expected JSON: {error}") from error
             if not isinstance(given, dict):
                 raise ValueError(f"expected a JSON object, got {type(given).__name__}")
-            return web.json_response(answer(given), dumps=dumps)
+            return web.json_response(await asyncio.to_thread(answer, given) if waits else answer(given), dumps=dumps)
 
         self._routes.append(web.post(path, _with_errors(handle)))
 

@@ -15,7 +15,9 @@ from handflow.runtime.graph.stage import hint
 from handflow.runtime.refusal import REFUSALS, line_of_refusal
 
 from .child import AttachedNode, Child
+from .description import description
 from .health import HealthRecord, stats
+from .line_log import LineLog
 from .running_graph import RunningGraph
 from .settings import SettingChanges, all_values, from_osc
 from .status_table import Row
@@ -42,16 +44,19 @@ class Pending:
 class ControlServer:
     """Answers requests: JSON maps with a `verb`; the answer is {"answer": ...} or {"error": line}."""
 
-    def __init__(self, running: RunningGraph, swaps: Swaps, rows: Callable[[], list[Row]]) -> None:
+    def __init__(self, running: RunningGraph, swaps: Swaps, rows: Callable[[], list[Row]], lines: LineLog) -> None:
         self.running, self.swaps, self.rows = running, swaps, rows
         self.settings = SettingChanges(running, swaps, self._send_settings)
         self.health = HealthRecord()
+        self.lines = lines
         self.refused = 0  # messages, here and on the status channel
         self.pending: dict[int, Pending] = {}
         self._numbers = itertools.count(1)
         self.verbs: dict[str, Callable[..., Any]] = {
             "top": self.top,
             "stats": self.stats,
+            "log": self.log,
+            "describe": self.describe,
             "get": self.get,
             "set": self.set,
             "changes": self.changes,
@@ -131,6 +136,15 @@ class ControlServer:
     def stats(self, _: Client) -> Any:
         """The table, with what is wrong now and what was."""
         return stats(str(self.running.graph.file), self.rows(), self.health)
+
+    def log(self, _: Client, after: int = 0) -> Any:
+        """The lines said since the one with the number `after`."""
+        return self.lines.after(int(after))
+
+    def describe(self, _: Client) -> Any:
+        """Every node of this machine: its class, its inputs, and its settings with bounds and help."""
+        nodes = self.running.graph.nodes
+        return {name: description(nodes[name], child.stage) for name, child in self.running.children.items()}
 
     def get(self, _: Client, node: str | None = None, key: str | None = None) -> Any:
         """All settings by node, defaults too; without passwords."""

@@ -24,6 +24,7 @@ from .child import Child
 from .control_server import MAX_BYTES, ControlServer
 from .graph_watch import GraphWatch
 from .health import NodeFault
+from .line_log import LineLog
 from .process import FAILED_TO_START
 from .running_graph import UNANSWERED, RunningGraph
 from .service_manager import ServiceManager
@@ -55,10 +56,12 @@ class Supervisor:
         show: Callable[[list[Row]], None],
         reread: Callable[[], Graph] | None = None,
     ) -> None:
+        lines = LineLog()
+        say = lines.remembering(say)
         self.graph, self.say, self.show = graph, say, show
         self.running = RunningGraph(graph, stages, say)
         self.swaps = Swaps(self.running)
-        self.control = ControlServer(self.running, self.swaps, self.rows)
+        self.control = ControlServer(self.running, self.swaps, self.rows, lines)
         self.watch = GraphWatch(self.running, self.control.settings, self.swaps, reread) if reread else None
         self._own: list[Row] = []
         self._rows_at = -ROWS_S
