@@ -5,6 +5,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from .settings import Settings
+from .targets import ELBOW, FOOT, HEAD, PERSON
 
 
 def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Settings) -> dict[str, Tensor]:
@@ -17,6 +18,8 @@ def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Setting
     for channel, name in enumerate(("any", "open")):
         out, heat = maps[name][:, 0], batch["heat"][:, channel]  # (B, rows, columns)
         mask, centre = batch["mask"][:, channel], batch["centre"][:, channel]
+        if name == "any" and "parts" in batch:
+            mask = mask * mistaken_for_hands(batch["parts"], heat, settings.mistaken_weight)
         parts[name] = map_loss(settings.loss, out, heat, mask, centre)
     parts["open"] = settings.open_weight * parts["open"]
     counts, size = batch["weight"], batch["size"]
@@ -32,6 +35,16 @@ def loss_of(maps: dict[str, Tensor], batch: dict[str, Tensor], settings: Setting
         seen = torch.cat([maps["any"], maps["open"]], dim=1)
         parts["teachers"] = settings.teachers_weight * soft_loss(seen, batch["taught"], batch["taught_weight"])
     return parts
+
+
+def mistaken_for_hands(parts: Tensor, heat: Tensor, weight: float) -> Tensor:
+    """How much each cell counts (B, rows, columns): up to `weight` on heads, elbows and feet, 1 elsewhere and on hands.
+
+    `parts` (B, 5, rows / 2, columns / 2) and `heat` (B, rows, columns): the targets of people's parts and of hands.
+    """
+    hard = parts[:, [part - PERSON for part in (HEAD, ELBOW, FOOT)]].amax(1, keepdim=True)
+    hard = functional.interpolate(hard, size=heat.shape[-2:], mode="nearest")[:, 0]
+    return 1 + (weight - 1) * hard * (heat < 0.1)
 
 
 def soft_loss(logit: Tensor, heat: Tensor, mask: Tensor) -> Tensor:

@@ -40,6 +40,9 @@ class Settings:
         bool, "the network also learns people, heads, elbows, wrists and feet, where labelled; not exported"
     ] = False
     parts_weight: Annotated[float, "of their loss"] = 0.3
+    mistaken_weight: Annotated[
+        float, "of heads, elbows and feet in the any-hand map's loss, which hands are confused with; 1: as all else"
+    ] = 3.0
     size_weight: Annotated[float, "of the losses of radius and offset; 0: the maps alone are learned"] = 0.5
     optimizer: Annotated[Literal["adamw", "sgd"], "sgd (momentum 0.9) for comparison"] = "adamw"
     prior: Annotated[bool, "the network also takes a map of where hands are expected"] = False

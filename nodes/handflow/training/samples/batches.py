@@ -22,7 +22,7 @@ from .pool import Pool
 # prior (B, 1, h/4, w/4), parts (B, 5, h/8, w/8) with parts_mask (B, 1, h/8, w/8), and what teachers see, taught with
 # taught_weight (B, 2, h/4, w/4).
 Batch = dict[str, Tensor]
-HOW_OFTEN = (0.45, 0.25, 0.15, 0.15)  # a batch has the first, second … of its sizes
+HOW_OFTEN = (0.35, 0.22, 0.15, 0.28)  # a batch has the first, second … of its sizes
 
 
 class Batches(IterableDataset):

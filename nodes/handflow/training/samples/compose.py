@@ -23,7 +23,7 @@ from .pool import Pool, WeightedPictures
 TRIES = 20  # pictures in a row that cannot be read
 SMALLEST_PX = 8  # a smaller hand is a region to ignore: at this size there is nothing to learn
 # How often each is drawn, of those without rendered people.
-KINDS_OF_SAMPLE = {"near": 0.10, "whole": 0.11, "people": 0.30, "far": 0.20, "shrunk": 0.16, "empty": 0.13}
+KINDS_OF_SAMPLE = {"near": 0.07, "whole": 0.09, "people": 0.40, "far": 0.16, "shrunk": 0.15, "empty": 0.13}
 # Shares of samples: cameras hang from ceilings, stand on end, and have wide lenses.
 UPSIDE_DOWN, ON_ITS_SIDE, FISH_EYE = 0.07, 0.03, 0.03
 

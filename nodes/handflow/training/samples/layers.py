@@ -11,6 +11,7 @@ from .cutouts import soft_edge
 from .pool import WeightedPictures
 
 NO_PARTS = np.zeros((0, 5), np.float32)
+WHOLE_VIEWS = 0.35  # of the samples that show strangers, share in which the whole picture is seen
 
 
 class Layer(NamedTuple):
@@ -49,7 +50,9 @@ def fit(rng: np.random.Generator, picture: LabelledPicture, width: int, height: 
 
 
 def view(rng: np.random.Generator, picture: LabelledPicture, width: int, height: int) -> Layer:
-    """The picture, or the part about one of its hands, hardly enlarged and so that this hand can be told."""
+    """The whole picture, as the stage sees it, or the part about one of its hands, hardly enlarged and so that this
+    hand can be told.
+    """
     whole = min(width / picture.width, height / picture.height)
     hands = picture.boxes[picture.hands]
     if len(hands):
@@ -59,6 +62,9 @@ def view(rng: np.random.Generator, picture: LabelledPicture, width: int, height:
         box = np.array([0, 0, picture.width, picture.height])
         hand_px = width * float(rng.uniform(0.9, 2))
     zoom = min(max(hand_px / box[2:].max(), whole * float(rng.uniform(0.9, 1.1))), max(1.3, whole))
+    # A foot is told from a hand by the person it belongs to, of whom the part about a hand shows little.
+    if rng.random() < WHOLE_VIEWS:
+        zoom = whole * float(np.exp(rng.uniform(-0.05, 0.4)))
     corner = rng.uniform(0.1, 0.9, 2) * [width, height] - (box[:2] + box[2:] / 2) * zoom
     room = np.array([width - picture.width * zoom, height - picture.height * zoom])
     corner = np.clip(corner, np.minimum(room, 0), np.maximum(room, 0))
