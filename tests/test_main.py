@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from handflow.__main__ import VERBS, main
+from handflow.__main__ import VERBS, main, use_of
+from handflow.commands._standard_streams import Use
 
 
 def test_help_names_every_verb_in_its_group() -> None:
@@ -21,3 +22,21 @@ def test_every_verb_has_help_of_its_own(verb: str, capsys: pytest.CaptureFixture
         main([verb, "--help"])
     assert ended.value.code == 0
     assert capsys.readouterr().out.startswith(f"usage: handflow {verb} ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "use"),
+    [
+        (["top"], Use.WATCHING),
+        (["top", "--json"], Use.RESULT),
+        (["top", "--once", "--graph", "g.yaml"], Use.RESULT),
+        (["monitor", "--json"], Use.WATCHING),
+        (["monitor", "--json", "--once"], Use.RESULT),
+        (["run", "--once"], Use.LOG),
+        (["detect"], Use.RESULT),
+        ([], Use.RESULT),
+    ],
+)
+def test_a_view_that_is_asked_for_once_is_a_result(arguments: list[str], use: Use) -> None:
+    """Else a full disk would leave an empty file and exit status 0."""
+    assert use_of(arguments) is use

@@ -82,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     if arguments is None:
         restart_in_utf8()
-        protect(USES.get("".join(sys.argv[1:2]), Use.RESULT))
+        protect(use_of(sys.argv[1:]))
     escape_names()
     try:
         try:
@@ -104,6 +104,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
     except (KeyboardInterrupt, ReaderGone):
         return 0
+
+
+def use_of(arguments: list[str]) -> Use:
+    """What standard output is to a command. A view that is asked for once is a result."""
+    use = USES.get("".join(arguments[:1]), Use.RESULT)
+    once = "--once" in arguments or (arguments[:1] == ["top"] and "--json" in arguments)
+    return Use.RESULT if use is Use.WATCHING and once else use
 
 
 def parsed(arguments: list[str]) -> argparse.Namespace:

@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 from support.clocks import oversleep
 from support.pictures import FORMATS, clip, write_clip
 from support.quiet import in_a_quiet_moment
@@ -343,3 +344,12 @@ def test_a_fixed_setting_switches_its_automatic_off() -> None:
     assert camera.values[cv2.CAP_PROP_AUTOFOCUS] == 1
     assert cv2.CAP_PROP_FOCUS not in camera.values
     assert cv2.CAP_PROP_GAIN not in camera.values
+
+
+@pytest.mark.parametrize(("name", "told"), [("a.webp", True), ("a.tif", True), ("still.webp", False)])
+def test_a_picture_that_moves_or_has_pages_is_told_of(tmp_path: Path, name: str, told: bool) -> None:
+    file, said = tmp_path / name, []
+    pages = [Image.new("RGB", (40, 30), (90 * number, 0, 0)) for number in range(1 + told)]
+    pages[0].save(file, save_all=told, **({"append_images": pages[1:]} if told else {}))
+    assert len(list(read_frames(file, report=said.append, say=said.append))) == 1
+    assert said == [f"{file}: holds 2 pictures; the first is read, for the others save it as a clip"] * told

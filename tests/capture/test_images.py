@@ -1,6 +1,9 @@
 """One way to decode an image: what a file may hold and be called, and what is said where it holds none."""
 
+import os
 import struct
+import subprocess
+import sys
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -183,3 +186,19 @@ def test_a_folders_pictures_are_listed_by_number_and_without_the_rest(tmp_path: 
         (tmp_path / name).touch()
     assert [file.name for file in images_in(tmp_path)] == ["Hand1.jpg", "hand2.PNG", "hand10.png"]
     assert [is_image(name) for name in ("a.JPG", "a.mp4", "jpg")] == [True, False, False]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
+def test_a_pipe_is_no_picture_and_nobody_waits_for_its_writer(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.jpg")
+    with pytest.raises(SetupError, match="expected a file, got a folder, a pipe or a device"):
+        read_image(tmp_path / "a.jpg")
+    with pytest.raises(SetupError, match="no pictures in this folder"):
+        images_in(tmp_path)
+
+
+def test_opencv_says_nothing_of_its_own(tmp_path: Path) -> None:
+    code = "import sys, handflow.capture.images as i; i.decode_image(open(sys.argv[1], 'rb').read())"
+    Image.new("F", (40, 30)).save(tmp_path / "a.tif")
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "a.tif"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")

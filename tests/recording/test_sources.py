@@ -332,3 +332,22 @@ def test_a_damaged_recording_of_any_kind_is_read_or_one_line(tmp_path: Path, see
         found, lines = [], [str(error)]
     assert len(found) == COUNT or len(lines) == 1
     assert not any("\n" in line for line in lines)
+
+
+def test_times_that_no_clock_says_are_none(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = foreign(
+        tmp_path / "a.mcap", [(2**64 - 1 - number, data) for number, data in enumerate(d for _, d in MESSAGES)]
+    )
+    assert numbers(file) == list(range(COUNT))
+    assert main(["info", str(file)]) == 0
+    assert f" {COUNT} " in capsys.readouterr().out
+
+
+def test_what_a_converted_recording_of_ours_lacks_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = write(tmp_path / "a.mcap")
+    file.write_bytes(file.read_bytes()[:-20])
+    assert main(["convert", str(file), "-o", str(tmp_path / "a.csv")]) == 1
+    said = capsys.readouterr().err
+    assert "breaks off at byte" in said
+    assert said.count("\n") == 1
+    assert (tmp_path / "a.csv").exists()

@@ -6,29 +6,18 @@ folder is left out and reported, in a line each; the rest is read.
 
 import itertools
 import logging
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import cv2
 
 from handflow.errors import SetupError
 
 from .frame_times import FrameTimes
 from .frames import CapturedFrame, FrameReader
-from .images import images_in, is_image, read_image
+from .images import images_in, is_image, pictures_in, read_image
 
 # What takes a line about what is wrong with a file.
 Report = Callable[[str], None]
 log = logging.getLogger(__name__)
-
-
-def silence_opencv() -> None:
-    """Keeps OpenCV and FFmpeg from writing to stderr what we say ourselves, or would say again at every try."""
-    # It moved in the course of OpenCV 4.
-    log = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
-    log.setLogLevel(0)  # silent
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when the first video is opened
 
 
 def read_frames(
@@ -44,7 +33,10 @@ def read_frames(
     if not path.is_file():
         raise SetupError(f"{path}: no such file or folder")
     if is_image(path):
-        return iter([CapturedFrame(read_image(path), 0, 0, 0.0)])
+        image = read_image(path)
+        if (count := pictures_in(path)) > 1:
+            say(f"{path}: holds {count} pictures; the first is read, for the others save it as a clip")
+        return iter([CapturedFrame(image, 0, 0, 0.0)])
     # Not before there is a clip: a camera's process does without a second FFmpeg.
     from .clips import ClipReader
 

@@ -7,6 +7,7 @@ pi-heif, where it is installed.
 
 import contextlib
 import importlib
+import os
 import re
 import warnings
 from io import BytesIO
@@ -17,7 +18,7 @@ import cv2
 import numpy as np
 
 from handflow.errors import SetupError
-from handflow.runtime.files import files_in, result_file
+from handflow.runtime.files import files_in, is_special, result_file
 
 SUFFIXES = frozenset({
     ".avif", ".bmp", ".heic", ".heif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm",
@@ -29,6 +30,18 @@ MAX_PIXELS = 1 << 28
 DEPTHS = (10, 12, 14, 16)
 # The types that the first bytes of a HEIC file name (ISO/IEC 23008-12, annex B).
 HEIF = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"})
+
+
+def silence_opencv() -> None:
+    """Keeps OpenCV and FFmpeg from writing to stderr what we say ourselves, or would say again at every try."""
+    # It moved in the course of OpenCV 4.
+    log = cv2 if hasattr(cv2, "setLogLevel") else cv2.utils.logging
+    log.setLogLevel(0)  # silent
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # read when the first video is opened
+
+
+# Whoever decodes says what is wrong in one line.
+silence_opencv()
 
 
 def is_image(path: str | Path) -> bool:
@@ -46,6 +59,8 @@ def images_in(folder: Path, deep: bool = False) -> list[Path]:
 
 def read_image(file: Path) -> np.ndarray:
     """The image in a file. SetupError says in one line why there is none."""
+    if is_special(file):
+        raise SetupError(f"{file}: expected a file, got a folder, a pipe or a device")
     # Through numpy: imread cannot open names outside the code page on Windows, and cannot tell absent from broken.
     try:
         data = np.fromfile(file, np.uint8)
@@ -57,6 +72,18 @@ def read_image(file: Path) -> np.ndarray:
     if image is None:
         raise SetupError(f"{file}: {_reason(data)}")
     return image
+
+
+def pictures_in(file: Path) -> int:
+    """How many pictures are in an image file: more than one if it moves (WebP) or has pages (TIFF)."""
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(file) as opened:
+            return int(getattr(opened, "n_frames", 1))
+    except Exception:
+        # As in `_size_of`: what cannot be read has been told.
+        return 1
 
 
 def write_image(file: Path, image: np.ndarray) -> None:

@@ -9,7 +9,7 @@ import av
 import cv2
 import numpy as np
 
-from handflow.capture.files import silence_opencv
+from handflow.capture.images import silence_opencv
 from handflow.capture.media import readable, writable
 from handflow.errors import OutputError
 from handflow.runtime.files import cannot_write

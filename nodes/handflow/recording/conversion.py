@@ -58,7 +58,10 @@ def convert(file: Path, out: Path, output: str | None, drawn: bool, form: Pictur
         if ending not in ways:
             raise RecordingError(f"{out}: expected a name that ends in .mcap, as a video becomes a recording")
     with result_file(out) as part:
-        return ways[ending](part)
+        count = ways[ending](part)
+    if recording is not None and (fault := recording.fault()):
+        report(fault)
+    return count
 
 
 def from_video(file: Path, out: Path, name: str, form: PictureFormat, report: Report) -> int:

@@ -47,6 +47,9 @@ class RecordedMessage(NamedTuple):
     data: bytes
 
 
+MAX_NS = 2**63 - 1  # of a clock, in our messages
+
+
 class Recording:
     """A file that was recorded. RecordingError if it is none; `fault` and `cut` say what is wrong with one."""
 
@@ -102,7 +105,9 @@ class Recording:
             if opcode != Opcode.MESSAGE:
                 self._definitions.add(opcode, content)
                 continue
-            channel, sequence, log_ns, publish_ns = MESSAGE.unpack_from(content)
+            channel, sequence, *times_ns = MESSAGE.unpack_from(content)
+            # What no clock says stands for no time.
+            log_ns, publish_ns = (0 if at_ns > MAX_NS else at_ns for at_ns in times_ns)
             output = self._definitions.output_of(channel, content[MESSAGE.size :])
             if outputs is None or output.name in outputs:
                 data = bytes(content[MESSAGE.size :])

@@ -4,6 +4,7 @@ import contextlib
 import errno
 import io
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -28,12 +29,13 @@ def packaged(name: str) -> Path:
 def files_in(folder: Path, pattern: str = "*", deep: bool = False) -> list[Path]:
     """The files of a folder (`deep`: and of those in it) that people put there, sorted. SetupError.
 
-    Left out are hidden ones, among them the `._` files that macOS leaves beside others, and what systems keep.
+    Left out are hidden ones, among them the `._` files that macOS leaves beside others, what systems keep, and what is
+    no file at all: a folder, a pipe, a socket, a device.
     """
 
     def shown(file: Path) -> bool:
         parts = file.relative_to(folder).parts
-        return not any(part.startswith(".") or part in SYSTEM_FOLDERS for part in parts) and not file.is_dir()
+        return not any(part.startswith(".") or part in SYSTEM_FOLDERS for part in parts) and not is_special(file)
 
     try:
         # Listing by itself: a pattern passes over a folder that may not be read.
@@ -41,6 +43,15 @@ def files_in(folder: Path, pattern: str = "*", deep: bool = False) -> list[Path]
             return sorted(filter(shown, folder.rglob(pattern) if deep else folder.glob(pattern)))
     except OSError as error:
         raise SetupError(f"{folder}: cannot be read: {error.strerror}") from error
+
+
+def is_special(file: Path) -> bool:
+    """Whether there is something of that name that is no file: reading a pipe would wait for a writer for ever."""
+    try:
+        return not stat.S_ISREG(file.stat().st_mode)
+    except OSError:
+        # Reading it says why.
+        return False
 
 
 @contextmanager

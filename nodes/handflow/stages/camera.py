@@ -16,9 +16,8 @@ import msgspec
 
 from handflow import Frame, Node, Range, SetupError, now_ns, ticks
 from handflow.capture.devices import CameraControl, CameraRequest, Capture, is_device, open_source
-from handflow.capture.files import silence_opencv
 from handflow.capture.frames import CapturedFrame
-from handflow.capture.images import read_image
+from handflow.capture.images import read_image, silence_opencv
 from handflow.capture.network import SCHEMES, is_stream, open_stream
 from handflow.capture.picture_watch import PictureWatch
 from handflow.capture.player import Player

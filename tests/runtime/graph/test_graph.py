@@ -171,6 +171,12 @@ def test_a_loop_through_driving_inputs_is_named(folder: Path) -> None:
     assert faults(folder, text) == ["graph.yaml:2:25: loop through driving inputs: a <- b <- a"]
 
 
+# Six lines, and more than a billion values.
+MANY = (
+    "a0: &a0 [x]\n" + "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 9)}]\n" for n in range(9)) + "nodes: *a9\n"
+)
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -180,6 +186,8 @@ def test_a_loop_through_driving_inputs_is_named(folder: Path) -> None:
         ("nodes: {}\n", "1:1: nodes: expected a map of at least one node, got an empty one"),
         ("nodes:\n", "1:1: nodes: expected a map of at least one node, got nothing"),
         ("a: b: c\n", "1:5: mapping values are not allowed here"),
+        ("nodes: " + "[" * 3000, "graph.yaml: expected a map, got brackets in brackets without end"),
+        (MANY, "graph.yaml: expected at most 100000 values, got more (&, *)"),
     ],
 )
 def test_a_file_without_a_graph_is_one_line(folder: Path, text: str, expected: str) -> None:
@@ -303,3 +311,10 @@ def test_the_picture_of_a_graph_has_every_node_and_edge(folder: Path) -> None:
     svg = drawing.svg(stages)
     assert svg.count("<rect") == 4
     assert svg.count("<path") == 1 + 4  # the arrow's tip, and an edge each
+
+
+def test_a_graph_in_another_encoding_is_one_line(folder: Path) -> None:
+    file = folder / "latin.yaml"
+    file.write_bytes(b"# one\n# h\xe4nde\nnodes: {}\n")
+    with pytest.raises(GraphError, match=r"latin\.yaml:2: expected text in UTF-8, got other bytes; save it as UTF-8"):
+        read(file)

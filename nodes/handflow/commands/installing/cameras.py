@@ -10,7 +10,7 @@ from typing import Any
 import cv2
 
 from handflow.capture.devices import LINUX, CameraRequest, Capture, camera_indices, open_camera
-from handflow.capture.files import silence_opencv
+from handflow.capture.images import silence_opencv
 from handflow.commands._arguments import positive
 from handflow.runtime.names import dumps
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from handflow.capture.devices import is_device
-from handflow.capture.files import silence_opencv
+from handflow.capture.images import silence_opencv
 from handflow.capture.network import is_stream, open_stream
 from handflow.errors import SetupError
 from handflow.runtime.address import masked

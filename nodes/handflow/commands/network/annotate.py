@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from filelock import FileLock, Timeout
 
-from handflow.capture.files import silence_opencv
+from handflow.capture.images import silence_opencv
 from handflow.commands._arguments import port, whole
 from handflow.commands._console import complain, say
 from handflow.errors import SetupError

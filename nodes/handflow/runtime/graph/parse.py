@@ -39,8 +39,11 @@ def read(file: Path) -> Graph:
     """Reads a graph file. GraphError with all that is wrong with its form."""
     try:
         text = file.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise GraphError([f"{file}: cannot be read: {getattr(error, 'strerror', None) or error}"]) from error
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise GraphError([f"{file}:{line}: expected text in UTF-8, got other bytes; save it as UTF-8"]) from error
+    except OSError as error:
+        raise GraphError([f"{file}: cannot be read: {error.strerror or error}"]) from error
     return _GraphText(str(file)).graph(text, file.absolute())
 
 

@@ -13,6 +13,20 @@ from handflow.errors import GraphError
 
 from .stage import hint
 
+# A text of a few lines may mean billions, by aliases of aliases.
+MAX_VALUES = 100_000
+
+
+def yaml_fault(file: str, error: YAMLError) -> str:
+    """What is no YAML, and where, in one line."""
+    if not isinstance(error, MarkedYAMLError):
+        return f"{file}: not YAML: {' '.join(str(error).split())}"
+    mark = error.problem_mark or error.context_mark
+    position = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
+    problem = re.sub(r" with value .*", " is given twice", str(error.problem).replace("found duplicate ", ""))
+    problem = re.sub(r'^(merge )?key "<<".*', "<< is given twice; merge several maps as <<: [*a, *b]", problem)
+    return f"{position}: {problem}"
+
 
 class YamlText:
     """One file's text; `faults` gathers what is wrong with its form."""
@@ -30,22 +44,20 @@ class YamlText:
                 # An anchor that is given anew is the newer one from there on, as YAML has it.
                 warnings.simplefilter("ignore", ReusedAnchorWarning)
                 whole = YAML().load(text)
-        except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            position = f"{self.file}:{mark.line + 1}:{mark.column + 1}" if mark else self.file
-            problem = re.sub(r" with value .*", " is given twice", str(error.problem).replace("found duplicate ", ""))
-            problem = re.sub(r'^(merge )?key "<<".*', "<< is given twice; merge several maps as <<: [*a, *b]", problem)
-            raise self.error([f"{position}: {problem}"]) from error
         except YAMLError as error:
-            raise self.error([f"{self.file}: not YAML: {' '.join(str(error).split())}"]) from error
+            raise self.error([yaml_fault(self.file, error)]) from error
+        except RecursionError:
+            raise self.error([f"{self.file}: expected a map, got brackets in brackets without end"]) from None
         if whole is None:
             raise self.error([f"{self.file}: expected {expected}, got an empty file"])
         if not isinstance(whole, CommentedMap):
             raise self.error([f"{self.file}:1:1: expected {expected}, got {found(whole)}"])
         try:
-            plain(whole)
+            size = _size(whole, MAX_VALUES)
         except RecursionError:
             raise self.error([f"{self.file}: expected values that end, got one that contains itself (&, *)"]) from None
+        if size > MAX_VALUES:
+            raise self.error([f"{self.file}: expected at most {MAX_VALUES} values, got more (&, *)"])
         return whole
 
     def fault(self, position: str, line: str) -> None:
@@ -88,6 +100,17 @@ def plain(given: Any) -> Any:
         if isinstance(given, kind):
             return kind(given)
     return given
+
+
+def _size(given: Any, limit: int) -> int:
+    """How many values there are in one, those of aliases each time; no more are counted than just above the limit."""
+    items = given.values() if isinstance(given, Mapping) else given if isinstance(given, CommentedSeq | list) else ()
+    size = 1
+    for item in items:
+        if size > limit:
+            break
+        size += _size(item, limit - size)
+    return size
 
 
 def found(given: Any) -> str:

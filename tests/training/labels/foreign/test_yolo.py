@@ -234,3 +234,40 @@ def test_pictures_without_labels_are_told(tmp_path, capsys):
     (tmp_path / "labels").rename(tmp_path / "lables")
     with pytest.raises(LabelError, match="no picture has labels: expected a text file beside it"):
         read_labels([tmp_path])
+
+
+@pytest.mark.parametrize(
+    ("split", "told"),
+    [
+        (r"images\train", ""),
+        (r".\images\train", ""),
+        (r"C:\Users\me\set\images\train", ""),
+        ("/content/set/images/train", ""),
+        (r"images\val", "data.yaml: no such pictures: images"),
+    ],
+)
+def test_folders_of_a_set_may_have_paths_of_other_machines(tmp_path, split, told, capsys):
+    for folder in ("train", "other"):
+        draw(tmp_path / f"images/{folder}/p.jpg")
+        write(tmp_path / f"labels/{folder}/p.txt", "0 0.5 0.5 0.2 0.4\n")
+    write(tmp_path / "data.yaml", f"path: 'D:\\sets\\mine'\ntrain: '{split}'\nnames: [open palm]\n")
+    assert len(read_labels([tmp_path])) == (2 if told else 1)
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("train: images\nnames: [palm]\nnames: [fist]\n", 'data.yaml:3:1: key "names" is given twice'),
+        ("names:\n\t0: palm\n", "data.yaml:2:1: found character"),
+        ("train: images\nnc: 1\n", "data.yaml: expected names, the classes, got none"),
+        ("train: images\nnames: 5\n", "data.yaml: expected names, the classes, got 5"),
+    ],
+)
+def test_a_set_without_classes_that_can_be_read_is_one_line(tmp_path, text, said):
+    draw(tmp_path / "images/p.jpg")
+    write(tmp_path / "data.yaml", text)
+    with pytest.raises(LabelError) as error:
+        read_labels([tmp_path])
+    assert said in str(error.value)
+    assert "\n" not in str(error.value)

@@ -1,6 +1,7 @@
 """What a YOLO data set says of itself: a YAML file as Ultralytics has it, or a text file with a class a line."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 from handflow.capture.images import is_image
 from handflow.errors import LabelError
 from handflow.runtime.files import files_in
+from handflow.runtime.graph.yaml_text import yaml_fault
 from handflow.training.labels.omissions import MISSHAPEN, Omissions, misshapen
 from handflow.training.labels.text import lines_of, read_text
 
@@ -18,6 +20,7 @@ from handflow.training.labels.text import lines_of, read_text
 CLASSES = ("obj.names", "classes.txt", "classes.names", "predefined_classes.txt", "_darknet.labels")
 FIRST = ("data.yaml", "data.yml", "dataset.yaml")  # of several YAML files
 SPLITS = ("train", "val", "test")
+ABSOLUTE = re.compile("/|[A-Za-z]:/")  # here or on Windows
 
 
 class YoloSet(NamedTuple):
@@ -67,8 +70,13 @@ def _of_yaml(file: Path) -> YoloSet | None:
     except (YAMLError, RecursionError, *MISSHAPEN) as error:
         if "names" not in text:
             return None
-        raise LabelError(f"{file}: not YAML: {' '.join(str(error).split())[:160]}") from None
-    if not isinstance(read, dict) or not isinstance(names := read.get("names"), list | dict):
+        fault = yaml_fault(str(file), error) if isinstance(error, YAMLError) else f"{file}: not YAML: {error}"
+        raise LabelError(fault) from None
+    if not isinstance(read, dict):
+        return None
+    if not isinstance(names := read.get("names"), list | dict):
+        if file.name in FIRST and read.keys() & {*SPLITS, "nc"}:
+            raise LabelError(f"{file}: expected names, the classes, got {'none' if names is None else repr(names)}")
         return None
     try:
         numbered = names.items() if isinstance(names, dict) else enumerate(names)
@@ -95,12 +103,12 @@ def _points(shape: Any) -> tuple[int, int] | None:
 def listed_pictures(described: YoloSet, omissions: Omissions) -> list[Path] | None:
     """The pictures of train, val and test; None where the set says none, or none of what it says is there."""
     base = described.file.parent
-    root = base / described.root if os.path.isdir(base / described.root) else base
+    named = (base / each for each in (described.root, _with_slashes(described.root)))
+    root = next((each for each in named if each.is_dir()), base)
     found: list[Path] = []
     there = False
     for split in described.splits:
-        # Roboflow writes ../train/images beside a folder train.
-        tried = [root / split, base / split, root / split.removeprefix("../"), base / split.removeprefix("../")]
+        tried = (folder / name for name in _names(split) for folder in (root, base))
         place = next((path for path in tried if os.path.exists(path)), None)
         if place is None:
             omissions.note(f"{described.file}: no such pictures: {split}")
@@ -113,6 +121,25 @@ def listed_pictures(described: YoloSet, omissions: Omissions) -> list[Path] | No
     return list(dict.fromkeys(Path(os.path.abspath(path)) for path in found)) if there else None
 
 
+def _names(split: str) -> list[str]:
+    """What a folder or a list may be called here that a data set calls so, perhaps on another machine."""
+    name = _with_slashes(split)
+    # Roboflow writes ../train/images beside a folder train.
+    names = [split, name, name.removeprefix("../")]
+    return names + _ends(name)[1:] if ABSOLUTE.match(name) else names
+
+
+def _with_slashes(name: str) -> str:
+    """A path of Windows as others have it."""
+    return name.replace("\\", "/")
+
+
+def _ends(name: str) -> list[str]:
+    """A path, without its first folder, without its first two and so on."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    return ["/".join(parts[n:]) for n in range(len(parts))]
+
+
 def pictures_below(folder: Path) -> list[Path]:
     """The pictures in a folder and in those below it."""
     return list(filter(is_image, files_in(folder, deep=True)))
@@ -121,11 +148,9 @@ def pictures_below(folder: Path) -> list[Path]:
 def _in_list(file: Path, root: Path, omissions: Omissions) -> Iterator[Path]:
     """The pictures that a text file names, a path a line; from another machine's paths the beginning is cut off."""
     for number, line in enumerate(lines_of(read_text(file)), start=1):
-        if not (name := line.strip().replace("\\", "/")):
+        if not (name := _with_slashes(line.strip())):
             continue
-        parts = [part for part in name.split("/") if part not in ("", ".")]
-        ends = ["/".join(parts[n:]) for n in range(len(parts))]
-        tried = [Path(name), *(place / end for end in ends for place in (file.parent, root, root / "images"))]
+        tried = [Path(name), *(place / end for end in _ends(name) for place in (file.parent, root, root / "images"))]
         tried = tried if os.path.isabs(name) else tried[1:]
         picture = next((path for path in tried if os.path.isfile(path)), None)
         if picture is None:
