@@ -1,4 +1,4 @@
-"""The page as it is operated, in a real browser: overlays, settings, the table, the log; and that anybody can use it."""
+"""The page as it is operated, in a real browser: overlays, settings, the table, the log; whether anybody can use it."""
 
 import json
 import threading
@@ -149,9 +149,8 @@ def page(browser: Any, node: View, feed: Callable[[], None]) -> Iterator[Any]:
     assert not wrong
 
 
-LAYERS = (
-    "picture any open hands radius ids openness trails velocity predicted region surface zones flow"  # all of them
-).split()
+LAYERS = ["picture", "any", "open", "hands", "radius", "ids", "openness", "trails", "velocity", "predicted"]
+LAYERS += ["region", "surface", "zones", "flow"]
 DRAWN = "['picture', 'overlay'].map((id) => document.getElementById(id).toDataURL()).join()"
 
 
