@@ -54,6 +54,7 @@ VERBS = {
     "debugging": {
         "monitor": ("debugging.monitor", "shows what OSC and TUIO arrives, and what is wrong with it"),
         "simulate": ("debugging.simulate", "sends made-up hands, without a camera or a network"),
+        "trace": ("debugging.trace", "what each stage of a running graph did when, for ui.perfetto.dev"),
         "node": ("debugging.node", "runs one node of a graph alone, in the foreground"),
         "bench": ("debugging.bench", "measures the transport, the stages and the whole graph on this machine"),
     },

@@ -149,7 +149,7 @@ class _Driver:
     def call(self, call: Call, values: dict[str, Message | None]) -> None:
         """Calls `process` and sends what it gives."""
         node, profile = self.node, self.profile
-        profile.begin(call.received_ns)
+        profile.begin(call.received_ns, values.values())
         intact: bool | None = None
         for message in each(node.process(**values)):
             if message is not None:

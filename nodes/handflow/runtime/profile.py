@@ -3,13 +3,16 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Iterable
 from typing import Any, TypedDict
 
 from handflow.messages import Message, now_ns
 
+from .call_trace import CallRecord, CallTrace
 from .names import showable, shown
 
 AWAKE_STEP_NS = 2_000_000_000  # a status is due every second: who comes later than this did not run
+RECORDS = 2000  # of a trace, in one status: well below what a supervisor takes
 SAMPLES = 300  # the percentiles span the last ten seconds at 30 fps
 
 
@@ -37,6 +40,7 @@ class NodeStatus(TypedDict):
     commands: list[str]  # that the node takes
     answers: list[tuple[int, Any, str]]  # to commands: their number, the answer, what was wrong
     frame: tuple[int, int] | None  # stream and seq of the last message it was driven by
+    trace: list[CallRecord]  # what it did, while that is asked for
 
 
 class Profile:
@@ -59,8 +63,13 @@ class Profile:
         self.commands: list[str] = []
         self._answers: deque[tuple[int, Any, str]] = deque()
         self._frame: tuple[int, int] | None = None
+        self.trace: CallTrace | None = None  # for whoever wants one
         self.reported = threading.Event()
         self.urgent = threading.Event()  # the status is to be reported at once
+
+    def trace_calls(self, on: bool) -> None:
+        """Records what is done from the next call on; called between two."""
+        self.trace = CallTrace(self.skipped, self.lost) if on else None
 
     def enter(self, state: str) -> None:
         """Another state, reported at once; `reported` is set when it has been."""
@@ -73,9 +82,11 @@ class Profile:
         self._answers.append((number, answer, error))
         self.urgent.set()
 
-    def begin(self, received_ns: int) -> None:
+    def begin(self, received_ns: int, inputs: Iterable[Message | None] = ()) -> None:
         """`process` is called. A source is called once, so it is never busy by this measure."""
         self._began_ns = time.monotonic_ns() if received_ns else 0
+        if self.trace is not None and received_ns:
+            self.trace.begin(inputs)
 
     def sent(self, message: Message) -> None:
         # When the sending began: those who wait for it are awake before it has ended.
@@ -85,6 +96,8 @@ class Profile:
         if not self._began_ns:
             self._work.append(age)
         self._sent_ns = time.monotonic_ns()
+        if self.trace is not None:
+            self.trace.sent(message, self._sent_ns, self.skipped, self.lost)
 
     def end(self, driving: Message | None, intact: bool) -> None:
         """`process` is done with `driving`. Not `intact`: its arrays were overwritten meanwhile."""
@@ -92,10 +105,13 @@ class Profile:
             return
         self._in += 1
         self._frame = driving.stream, driving.seq
-        self._work.append(time.monotonic_ns() - self._began_ns)
+        ended_ns = time.monotonic_ns()
+        self._work.append(ended_ns - self._began_ns)
         if self._sent_ns < self._began_ns:
             self._age.append(now_ns() - driving.captured_ns)
         self.lost += not intact
+        if self.trace is not None:
+            self.trace.end(driving, self._began_ns, ended_ns, self.skipped, self.lost)
         self._began_ns = 0
 
     def status(self) -> NodeStatus:
@@ -119,6 +135,7 @@ class Profile:
             busy_s=round(self._count_busy(now, now - since) / 1e9, 3),
             frame=self._frame,
             commands=self.commands,
+            trace=self.trace.take(RECORDS) if self.trace is not None else [],
             answers=[showable(self._answers.popleft()) for _ in range(len(self._answers))],
         )
 

@@ -6,14 +6,17 @@ cursors for ever otherwise. A target that fails never delays another.
 
 import time
 from dataclasses import field
+from pathlib import Path
 from typing import Annotated
 
 from handflow import Hands, Node, Range, SetupError, now_ns
+from handflow.outputs.osc.control import OscControl
 from handflow.outputs.osc.delta import Delta, delta
 from handflow.outputs.osc.frame_builder import MAX_HANDS, FrameBuilder
 from handflow.outputs.osc.frame_state import FrameState, state_of_slots
 from handflow.outputs.osc.layout import OscStatus
 from handflow.outputs.osc.target import DatagramCache, Target, TargetSender
+from handflow.runtime.process.changes.setting_sender import SettingSender
 
 LOOKUP_S = 3.0  # how long a start waits for host names
 
@@ -25,9 +28,16 @@ class Osc(Node):
         default_factory=lambda: [Target(protocol="tuio11")]
     )
     lost_s: Annotated[float, Range(0.3, 60), "no hands message for this long: nobody is there any more"] = 1.0
+    control_port: Annotated[int, Range(0, 65535), "UDP port for /param/NODE/SETTING VALUE; 0: no settings by OSC"] = 0
+    control_senders: Annotated[
+        list[str], "addresses or networks that settings are taken from; none: this machine alone"
+    ] = field(default_factory=list)
 
     def start(self) -> None:
         self._refuse_duplicates([target.name for target in self.targets])
+        self.control: OscControl | None = None
+        if self.control_port:
+            self.control = OscControl(self.control_port, self.control_senders, self.log)
         self.senders = [TargetSender(target, self.log) for target in self.targets]
         self.last_stream = self.last_seq = 0
         self.dropped = 0
@@ -54,6 +64,9 @@ class Osc(Node):
         self._stored: dict[int, int] | None = None  # the slots that `persistent` holds
         self._failing: list[str] | None = None  # the targets that the note names
         self._send(FrameState(), must=True)
+        if self.control:
+            file, on = Path(self.graph.get("file", "")), self.graph.get("on") or None
+            self.control.start(SettingSender(file, on, self.control.refuse))
 
     def process(self, hands: Hands) -> None:
         # After a sleep of the machine no idle moment comes first; whoever is there now, those of before are gone.
@@ -73,7 +86,7 @@ class Osc(Node):
         self._each_second()
 
     def changed(self, name: str) -> bool:
-        return name == "targets"
+        return name != "lost_s"
 
     def stop(self) -> None:
         # Twice: a lost datagram would leave hands in the game for ever.
@@ -86,6 +99,8 @@ class Osc(Node):
         self.faults = [(node, text) for node, text in faults if node != self.log.name]
 
     def _close(self) -> None:
+        if self.control:
+            self.control.close()
         for sender in self.senders:
             sender.udp.close()
 

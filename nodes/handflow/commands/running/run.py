@@ -11,6 +11,7 @@ from handflow.commands._supervise import supervise
 from handflow.errors import GraphError
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.parse import read
+from handflow.runtime.process.tracing.trace_file import trace_file
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--set", action="append", default=[], metavar="NODE.KEY=VALUE", help="overrides the file; VALUE is YAML")
     add("--for", dest="for_s", type=positive, metavar="SECONDS", help="stops after this time")
     add("--log", type=Path, metavar="FILE", help="what is said, into a file too: 10 MB, and five of before")
+    add("--trace", type=Path, metavar="FILE", help="what each stage did when, for ui.perfetto.dev; about 40 MB an hour")
     add("--exact", action="store_true", help="every message counts: the same results each time")
     add("--watch", action="store_true", help="follows the file: what is changed in it is applied while the graph runs")
     add("--on", metavar="MACHINE", help="which of the graph's machines this is")
@@ -41,5 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
     with contextlib.ExitStack() as ends:
         log = ends.enter_context(contextlib.closing(LogFile(args.log))).say if args.log else lambda line: None
-        supervise(graph(), log=log, reread=graph if args.watch else None)(args.for_s)
+        checked = graph()
+        trace = ends.enter_context(trace_file(args.trace, checked.file)) if args.trace else None
+        supervise(checked, log=log, reread=graph if args.watch else None, trace=trace)(args.for_s)
     return 0

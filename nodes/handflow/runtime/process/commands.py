@@ -34,12 +34,18 @@ class NodeCommand(NamedTuple):
     value: Any
 
 
+class TraceCommand(NamedTuple):
+    """Whether what the node does is to be recorded."""
+
+    on: bool
+
+
 @dataclass
 class WorkerCommands:
     """The commands so far. One thread reads them, the node's own follows them between two messages."""
 
     ended: set[str] = field(default_factory=set)  # nodes that have sent their last message
-    waiting: deque[SettingChange | NodeCommand] = field(default_factory=deque)
+    waiting: deque[SettingChange | NodeCommand | TraceCommand] = field(default_factory=deque)
     leave: bool = False  # another process is to take over
     go: threading.Event = field(default_factory=threading.Event)  # this one takes over,
     last: tuple[int, int] | None = None  # after this frame (stream and seq)
@@ -56,6 +62,8 @@ class WorkerCommands:
                 self.waiting.append(SettingChange(*command["set"]))
             elif "call" in command:
                 self.waiting.append(NodeCommand(*command["call"]))
+            elif "trace" in command:
+                self.waiting.append(TraceCommand(command["trace"]))
             elif "leave" in command:
                 self.leave = True
             elif "go" in command:

@@ -12,6 +12,9 @@ import zmq
 from handflow.errors import Refused
 from handflow.runtime.address import masked_in
 from handflow.runtime.graph.stage import hint
+from handflow.runtime.process.changes.settings import SettingChanges, all_values, from_osc
+from handflow.runtime.process.tracing.trace_file import TraceFile
+from handflow.runtime.process.tracing.traces import Traces
 from handflow.runtime.refusal import REFUSALS, line_of_refusal
 
 from .child import AttachedNode, Child
@@ -19,7 +22,6 @@ from .description import description
 from .health import HealthRecord, stats
 from .line_log import LineLog
 from .running_graph import RunningGraph
-from .settings import SettingChanges, all_values, from_osc
 from .status_table import Row
 from .swap import Swaps
 
@@ -44,8 +46,16 @@ class Pending:
 class ControlServer:
     """Answers requests: JSON maps with a `verb`; the answer is {"answer": ...} or {"error": line}."""
 
-    def __init__(self, running: RunningGraph, swaps: Swaps, rows: Callable[[], list[Row]], lines: LineLog) -> None:
+    def __init__(
+        self,
+        running: RunningGraph,
+        swaps: Swaps,
+        rows: Callable[[], list[Row]],
+        lines: LineLog,
+        trace: TraceFile | None = None,
+    ) -> None:
         self.running, self.swaps, self.rows = running, swaps, rows
+        self.traces = Traces(running, trace)
         self.settings = SettingChanges(running, swaps, self._send_settings)
         self.health = HealthRecord()
         self.lines = lines
@@ -61,6 +71,7 @@ class ControlServer:
             "set": self.set,
             "changes": self.changes,
             "swap": self.swap,
+            "trace": self.trace,
             "command": self.command,
             "attach": self.attach,
         }
@@ -105,7 +116,8 @@ class ControlServer:
             pending.done(answer, error and f"{process.name}: {error}")
 
     def expire(self, now: float) -> None:
-        """Gives up commands whose node has died over them, or takes too long."""
+        """Gives up commands whose node has died over them, or takes too long, and traces that nobody fetches."""
+        self.traces.expire(now)
         for number, pending in list(self.pending.items()):
             name = pending.process.name
             died = pending.process.pid != pending.pid
@@ -242,6 +254,13 @@ class ControlServer:
 
         node_beside = attached[node] = AttachedNode(node, pid, send)
         return {}
+
+    def trace(self, _: Client, token: str, end: bool = False) -> Any:
+        """What the nodes have done since the last request with this token; the first one begins it."""
+        found = self.traces.read(str(token))
+        if end:
+            self.traces.end(str(token))
+        return found
 
     def changes(self, _: Client) -> Any:
         """The graph's file, and what is given to each node: for `save`, which compares the two."""

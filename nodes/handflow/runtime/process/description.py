@@ -7,8 +7,7 @@ from typing import Any
 from handflow.runtime.address import masked_in
 from handflow.runtime.graph.spec import NodeSpec
 from handflow.runtime.graph.stage import Stage, setting_schema
-
-from .settings import all_values, default_values
+from handflow.runtime.process.changes.settings import all_values, default_values
 
 
 def description(spec: NodeSpec, stage: Stage) -> dict[str, Any]:

@@ -33,6 +33,7 @@ from .commands import WorkerCommands
 from .worker import Worker, line_of
 
 STATUS_S = 1.0
+LAST_STATUS_MS = 200
 STOP_S = 2.0  # the supervisor has gone: what has not stopped by then is ended
 FAILED_TO_START = 3  # the exit status that tells the supervisor so
 
@@ -167,6 +168,11 @@ def _send_status(context: zmq.Context, directory: RunDir, profile: Profile, done
         # Each time this thread wakes for nothing costs as much as sending a frame.
         profile.urgent.wait(max(0.0, due - time.monotonic()) if found else 0.1)
         if done.is_set():
+            if profile.trace is not None:
+                # What was done last; the supervisor stays until all have ended.
+                socket.setsockopt(zmq.LINGER, LAST_STATUS_MS)
+                with contextlib.suppress(zmq.Again):
+                    socket.send(msgpack.packb(profile.status()), zmq.NOBLOCK)
             break
         found = address.follow(socket)
         # A change of state is reported at once: the supervisor's table and its judgement of a crash rest on it.

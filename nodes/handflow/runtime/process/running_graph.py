@@ -31,6 +31,7 @@ class RunningGraph:
         self.beside: list[Child] = []  # processes that are to take over from a child, or have been replaced
         self.attached: dict[str, AttachedNode] = {}
         self.peers: Peers | None = None
+        self.tracing = False  # whether the nodes record what they do
 
     def processes(self) -> list[Child]:
         return [child for child in (*self.children.values(), *self.beside) if child.process]
@@ -59,6 +60,8 @@ class RunningGraph:
         """Starts a node's process, of this graph or of another copy of it, and sends it what it must know."""
         child.start(graph or self.directory.graph, self.clock.now(), flags)
         self.send_news_of_peers(child)
+        if self.tracing:
+            child.send({"trace": True})
         for name, value in child.retained.items():
             child.send({"call": [UNANSWERED, name, value]})
         for edge in child.stage.edges:

@@ -16,13 +16,14 @@ from handflow.runtime.backoff import pause_s
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.stage import Stage
 from handflow.runtime.node import Stopped
+from handflow.runtime.process.changes.graph_watch import GraphWatch
+from handflow.runtime.process.tracing.trace_file import TraceFile
 from handflow.runtime.profile import NodeStatus
 from handflow.runtime.refusal import allow_open_files, line_of_refusal
 from handflow.runtime.remote.peers import Peers
 
 from .child import Child
 from .control_server import MAX_BYTES, ControlServer
-from .graph_watch import GraphWatch
 from .health import NodeFault
 from .line_log import LineLog
 from .process import FAILED_TO_START
@@ -45,7 +46,7 @@ FAULTS = "faults"  # the command of nodes that pass on what is wrong
 class Supervisor:
     """Runs a checked graph. `say` is given each line for the user, `show` the table once a second.
 
-    `reread` reads the graph's file again: it is followed then.
+    `reread` reads the graph's file again: it is followed then. `trace` is given what the nodes do.
     """
 
     def __init__(
@@ -55,13 +56,14 @@ class Supervisor:
         say: Callable[[str], None],
         show: Callable[[list[Row]], None],
         reread: Callable[[], Graph] | None = None,
+        trace: TraceFile | None = None,
     ) -> None:
         lines = LineLog()
         say = lines.remembering(say)
         self.graph, self.say, self.show = graph, say, show
         self.running = RunningGraph(graph, stages, say)
         self.swaps = Swaps(self.running)
-        self.control = ControlServer(self.running, self.swaps, self.rows, lines)
+        self.control = ControlServer(self.running, self.swaps, self.rows, lines, trace)
         self.watch = GraphWatch(self.running, self.control.settings, self.swaps, reread) if reread else None
         self._own: list[Row] = []
         self._rows_at = -ROWS_S
@@ -251,6 +253,8 @@ class Supervisor:
 
     def _receive_status(self, status: NodeStatus) -> None:
         sender = (status["node"], status["pid"])
+        if status["trace"]:
+            self.control.traces.take(status["node"], status["trace"])
         for each in self.running.participants():
             if (each.name, each.pid) != sender:
                 continue
@@ -278,6 +282,8 @@ class Supervisor:
                 self.say(f"{child.name} did not stop in {KILL_S} s; killing it")
                 child.process.kill()
             self.running.reap(child)
+        # What they have told last, for a trace.
+        self._receive_statuses()
 
 
 STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -31,7 +31,7 @@ from handflow.runtime.transport.shared_memory import Rings
 from handflow.runtime.transport.subscriber import Subscription, subscribe
 from handflow.runtime.transport.wire import Edge
 
-from .commands import NodeCommand, SettingChange, WorkerCommands, change, run_command
+from .commands import NodeCommand, SettingChange, TraceCommand, WorkerCommands, change, run_command
 
 # How long a starting node holds its first message back for those that listen to it, and for those of them that must
 # read every message. One that was started again must not hold up the others. When one takes over, ZeroMQ finds it in
@@ -149,6 +149,8 @@ class Worker:
             command = waiting.popleft()
             if isinstance(command, SettingChange):
                 self._change(command)
+            elif isinstance(command, TraceCommand):
+                self.profile.trace_calls(command.on)
             else:
                 self._call(command)
         return self._again or self.commands.leave

@@ -10,9 +10,9 @@ import pytest
 from handflow.errors import Refused
 from handflow.runtime.graph.parse import read
 from handflow.runtime.graph.resolve import resolve
+from handflow.runtime.process.changes.settings import SettingChanges, all_values, from_osc
 from handflow.runtime.process.child import Child
 from handflow.runtime.process.running_graph import RunningGraph
-from handflow.runtime.process.settings import SettingChanges, all_values, from_osc
 from handflow.runtime.process.swap import Swaps
 
 LIMITS = """

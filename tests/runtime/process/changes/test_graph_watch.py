@@ -13,8 +13,8 @@ from handflow.errors import Refused
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.parse import read
 from handflow.runtime.graph.resolve import resolve
-from handflow.runtime.process import graph_watch
-from handflow.runtime.process.graph_watch import GraphWatch
+from handflow.runtime.process.changes import graph_watch
+from handflow.runtime.process.changes.graph_watch import GraphWatch
 from handflow.runtime.process.running_graph import RunningGraph
 
 GAIN = """

@@ -12,10 +12,9 @@ import msgspec
 
 from handflow.errors import Refused
 from handflow.runtime.graph.stage import Stage, checked_settings, hint, misfit
-
-from .child import Child
-from .running_graph import RunningGraph
-from .swap import Swaps
+from handflow.runtime.process.child import Child
+from handflow.runtime.process.running_graph import RunningGraph
+from handflow.runtime.process.swap import Swaps
 
 Done = Callable[[str], None]  # is given "", or why nothing was changed
 Send = Callable[[Child, dict[str, Any], Done], None]  # the values, to a node that runs

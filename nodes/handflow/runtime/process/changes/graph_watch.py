@@ -14,10 +14,10 @@ from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import resolve
 from handflow.runtime.graph.stage import Stage
 from handflow.runtime.graph.yaml_edit import flow
+from handflow.runtime.process.running_graph import RunningGraph
+from handflow.runtime.process.swap import Swaps
 
-from .running_graph import RunningGraph
 from .settings import SettingChanges
-from .swap import Swaps
 
 # A file that is being written looks different at the next look.
 LOOK_S = 0.2

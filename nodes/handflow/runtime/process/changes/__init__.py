@@ -1,0 +1,1 @@
+"""Settings and stages of a running graph changed: by commands, by OSC, by its file, by a page."""
