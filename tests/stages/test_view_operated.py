@@ -17,10 +17,10 @@ from handflow.__main__ import main
 from handflow.errors import Refused, RunError
 from handflow.runtime.graph.parse import read
 from handflow.runtime.graph.resolve import resolve
+from handflow.runtime.process.changes.settings import checked
 from handflow.runtime.process.description import description
 from handflow.runtime.process.health import HealthRecord, stats
 from handflow.runtime.process.line_log import LineLog
-from handflow.runtime.process.settings import checked
 from handflow.runtime.process.status_table import EMPTY_ROW
 from handflow.stages.view import View
 from handflow.web import cockpit, health
