@@ -16,7 +16,7 @@ import pytest
 from support.graphs import Run, until
 from support.recorded import frame, graph_in
 
-from handflow import Frame, Hands, now_ns
+from handflow import Frame, Hands, SetupError, now_ns
 from handflow.__main__ import main
 from handflow.commands._graphs import graph_of
 from handflow.commands.recording.record import chosen_outputs
@@ -27,6 +27,7 @@ from handflow.recording.metadata import RecordingMetadata
 from handflow.recording.reader import Recording
 from handflow.runtime.graph.schema import schema
 from handflow.runtime.transport.rundir import RunDir
+from handflow.stages.record import Record
 
 
 @pytest.fixture(scope="module")
@@ -269,3 +270,13 @@ def test_what_cannot_be_recorded_is_one_line(
         got = error.code
     assert got == status
     assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_recorder_that_is_switched_off_writes_nothing(tmp_path: Path) -> None:
+    node = Record(file=str(tmp_path / "a.mcap"), recording=False, snapshot_s=5)
+    node.start()
+    node.process(camera=frame(1))
+    with pytest.raises(SetupError, match="set `recording` to true"):
+        node.commands["snapshot"](None)
+    node.stop()
+    assert list(tmp_path.iterdir()) == []

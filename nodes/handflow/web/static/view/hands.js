@@ -18,10 +18,10 @@ let stream = null;
 export function follow(head) {
   if (head.stream !== stream) trails.clear();
   stream = head.stream;
-  const placed = inPicture();
+  const { place } = inPicture();
   for (const hand of head.hands) {
     if (!trails.has(hand.id)) trails.set(hand.id, []);
-    const [x, y] = placed([hand.x, hand.y]);
+    const [x, y] = place([hand.x, hand.y]);
     trails.get(hand.id).push({ x, y, t: head.t });
   }
   for (const [id, places] of trails) {
@@ -49,16 +49,16 @@ export function drawTrails(context, head, width, height) {
 }
 
 export function drawHands(context, head, width, height) {
-  const placed = inPicture();
+  const shown = inPicture();
   for (const hand of head.hands) {
     if (hand.predicted && !layers.predicted) continue;
-    const [u, v] = placed([hand.x, hand.y]);
-    const x = u * width, y = v * height, radius = Math.max(5, hand.radius * width);
+    const [u, v] = shown.place([hand.x, hand.y]);
+    const x = u * width, y = v * height, radius = Math.max(5, shown.radius(hand, width, height));
     context.globalAlpha = hand.predicted ? 0.6 : 1;
     if (layers.radius) drawRing(context, hand, x, y, radius);
     else drawPoint(context, hand, x, y);
     if (layers.velocity) {
-      const ahead = placed([hand.x + AHEAD_S * hand.velocity[0], hand.y + AHEAD_S * hand.velocity[1]]);
+      const ahead = shown.place([hand.x + AHEAD_S * hand.velocity[0], hand.y + AHEAD_S * hand.velocity[1]]);
       drawVelocity(context, x, y, ahead[0] * width - x, ahead[1] * height - y);
     }
     if (layers.openness) drawOpenness(context, hand, x, y, radius);

@@ -36,14 +36,24 @@ export function drawSurface(context, width, height) {
   }
 }
 
-/** Where the picture shows what the hands' positions mean: they may be those on a surface. */
+/**
+ * Where the picture shows what the hands' positions mean: they may be those on a surface. `place` takes 0..1 to 0..1;
+ * `radius` gives that of a circle of the same area as a hand's, in a picture of so many pixels.
+ */
 export function inPicture() {
   const view = Object.values(state.graph?.nodes ?? {}).find((node) => node.run === "view");
-  const found = settingsOf("surface").find(([name]) => name === view?.in.hands);
-  const there = found && homography(found[1].corners, found[1].mirror);
-  if (!there) return (place) => place;
-  const back = inverse(there);
-  return (place) => warp(back, place) ?? place;
+  const settings = settingsOf("surface").find(([name]) => name === view?.in.hands)?.[1];
+  const there = settings && homography(settings.corners, settings.mirror);
+  if (!there) return { place: (place) => place, radius: (hand, width) => hand.radius * width };
+  const back = inverse(there), { size } = settings;
+  const place = (from) => warp(back, from) ?? from;
+  const radius = ({ x, y, radius }, width, height) => {
+    const aspect = size ? size[1] / size[0] : height / width;
+    const [[u, v], ...sides] = [[x, y], [x + radius, y], [x, y + radius / aspect]].map(place);
+    const [[a, b], [c, d]] = sides.map(([p, q]) => [(p - u) * width, (q - v) * height]);
+    return Math.sqrt(Math.abs(a * d - b * c));
+  };
+  return { place, radius };
 }
 
 /** A closed line, with its name at its highest corner; `lowest`: at the other end, where no zone's name stands. */

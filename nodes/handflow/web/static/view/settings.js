@@ -50,8 +50,7 @@ function oneSetting(node, key, setting, parts) {
   const id = `${node}.${key}`;
   const { element, write } = field(key, setting, parts, (value) => turn(node, key, value), () => { turning = null; });
   const fault = made("p", { className: "fault", role: "alert", hidden: true });
-  const back = made("button", { type: "button", className: "back", hidden: true }, "as in the file");
-  back.ariaLabel = `${id} as in the file`;
+  const back = made("button", { type: "button", className: "back", hidden: true });
   back.addEventListener("click", () => change(node, key, savedValue(node, key)));
   element.append(back, fault);
   element.dataset.setting = id;
@@ -74,7 +73,7 @@ function refresh() {
       if (turning !== id && !wanted.has(id) && fault.hidden) write(value);
       element.classList.toggle("differs", differs);
       back.hidden = !differs || hidden;
-      back.textContent = differs ? `file: ${JSON.stringify(savedValue(node, key)) ?? "nothing"}` : "";
+      back.textContent = differs ? `back to ${JSON.stringify(savedValue(node, key)) ?? "nothing"}, as in the file` : "";
       count += differs;
     }
     $("nodes").querySelector(`[data-node="${CSS.escape(node)}"] .count`).textContent = count ? ` ${count} changed` : "";
@@ -82,7 +81,7 @@ function refresh() {
   $("save").disabled = !differing.size;
   $("undo").disabled = !undone.length;
   if (turning === null && !$("differing").dataset.said) {
-    $("differing").textContent = state.graph.fault || (differing.size ? `${differing.size} not as in the file` : "as in the file");
+    $("differing").textContent = state.graph.fault || (differing.size ? `${differing.size} ${differing.size > 1 ? "settings differ" : "setting differs"} from the file` : "as in the file");
   }
 }
 
