@@ -115,14 +115,14 @@ def test_importing_handflow_loads_nothing_heavy() -> None:
 
 def test_the_public_names_are_these() -> None:
     assert sorted(handflow.__all__) == [
-        "Array", "Flow", "Frame", "Hands", "Heatmap", "Hop", "Message", "Node", "Packed", "Range", "SetupError",
-        "State", "now_ns", "ticks",
+        "Array", "Flow", "Frame", "Gestures", "Hands", "Heatmap", "Hop", "Message", "Node", "Packed", "Phase", "Range",
+        "SetupError", "State", "now_ns", "ticks",
     ]  # fmt: skip
     assert all(hasattr(handflow, name) for name in handflow.__all__)
 
 
 def test_our_stages_are_these() -> None:
     assert stage_names() == [
-        "camera", "demo", "flow", "heatmap", "json_lines", "osc", "publish", "record", "replay", "surface", "tracker",
-        "view",
+        "camera", "demo", "flow", "gestures", "heatmap", "json_lines", "osc", "publish", "record", "replay", "surface",
+        "tracker", "view",
     ]  # fmt: skip

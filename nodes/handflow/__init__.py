@@ -7,18 +7,20 @@ from handflow.runtime.node import Node, Range, ticks
 from handflow.runtime.transport.wire import Packed
 
 from .errors import SetupError
-from .messages import Array, Flow, Frame, Hands, Heatmap, Hop, Message, State, now_ns
+from .messages import Array, Flow, Frame, Gestures, Hands, Heatmap, Hop, Message, Phase, State, now_ns
 
 __all__ = [
     "Array",
     "Flow",
     "Frame",
+    "Gestures",
     "Hands",
     "Heatmap",
     "Hop",
     "Message",
     "Node",
     "Packed",
+    "Phase",
     "Range",
     "SetupError",
     "State",

@@ -167,6 +167,27 @@ class Hands(Message):
     height: int = 0
 
 
+class Phase(IntEnum):
+    """How far a gesture is; the numbers travel over OSC."""
+
+    START = 0  # first message of it
+    PROGRESS = 1
+    END = 2  # last message of it
+
+
+class Gestures(Message):
+    """The gestures of one frame: those that begin, go on and end. `Gestures()` is none."""
+
+    name: list[str] = field(default_factory=list)  # of each: wave, swipe_left ...
+    hand: Annotated[np.ndarray, Array("int32", ("m", 2))] = _none()  # ids; the second is -1 where one hand does it
+    phase: Annotated[np.ndarray, Array("int32", ("m",))] = _none()  # Phase
+    progress: Annotated[np.ndarray, Array("float32", ("m",))] = _none()  # 0..1, of what is complete some time
+    confidence: Annotated[np.ndarray, Array("float32", ("m",))] = _none()  # 0..1
+    xy: Annotated[np.ndarray, Array("float32", ("m", 2))] = _none()  # the middle of its hands
+    rate: Annotated[np.ndarray, Array("float32", ("m",), 0)] = _none()  # Hz: of waves and circles, else 0
+    strength: Annotated[np.ndarray, Array("float32", ("m",), 0)] = _none()  # hand sizes: a wave's stroke, a radius
+
+
 class Clock:
     """The stream clock: wall time at the graph's start plus the monotonic clock since.
 
