@@ -40,6 +40,18 @@ def test_a_node_is_told_with_its_inputs_and_its_settings(file: Path) -> None:
     assert "secret" not in source["value"]
 
 
+def test_a_class_without_a_docstring_has_no_help(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from handflow import Hands, Node\n\n\nclass Mine(Node):\n    gain: float = 1.0\n\n"
+        "    def process(self, hands: Hands) -> Hands:\n        return hands\n"
+    )
+    (tmp_path / "g.yaml").write_text("nodes:\n  demo: {run: tracker, in: heat}\n  heat: {run: heatmap, in: cam}\n"
+                                     "  cam: {run: demo}\n  mine: {run: mine.py, in: demo}\n")  # fmt: skip
+    graph = read(tmp_path / "g.yaml")
+    told = description(graph.nodes["mine"], resolve(graph)["mine"])
+    assert (told["help"], told["settings"]["gain"]["schema"]) == ("", {"type": "number"})
+
+
 def test_what_was_set_is_written_and_remarks_stay(file: Path) -> None:
     nodes = {name: {"run": node.run, "with": dict(node.settings)} for name, node in read(file).nodes.items()}
     changes = {"file": str(file), "nodes": nodes}

@@ -7,6 +7,7 @@ from typing import Any
 from handflow.runtime.address import masked_in
 from handflow.runtime.graph.spec import NodeSpec
 from handflow.runtime.graph.stage import Stage, setting_schema
+from handflow.runtime.node import Node
 from handflow.runtime.process.changes.settings import all_values, default_values
 
 
@@ -25,12 +26,18 @@ def description(spec: NodeSpec, stage: Stage) -> dict[str, Any]:
     output = stage.declaration.output
     return {
         "run": spec.run,
-        "help": (inspect.getdoc(stage.node) or "").partition("\n\n")[0],
+        "help": _help(stage.node),
         "in": {edge.argument: edge.node for edge in stage.edges},
         "out": output.__name__ if output else "",
         "settings": settings,
         "$defs": parts,
     }
+
+
+def _help(node: type[Node]) -> str:
+    """The first paragraph of what the class says of itself; without a docstring dataclasses have their signature."""
+    text = inspect.getdoc(node) or ""
+    return "" if text.startswith(f"{node.__name__}(") else text.partition("\n\n")[0]
 
 
 def _text(value: Any) -> str:
