@@ -18,6 +18,8 @@ from handflow.__main__ import main
 # Else all tests, and all of handflow in each of hundreds of processes, would be compiled every time.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+# torch's threads wait for each other in busy loops: in several test processes at once that costs ten times the work.
+os.environ["OMP_NUM_THREADS"] = "1"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,13 +2,19 @@
 
 import ast
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 
 import handflow
 
 PACKAGE = Path(handflow.__file__).parent
 TESTS = Path(__file__).parent
-TREES = {file: ast.parse(file.read_text("utf-8")) for file in PACKAGE.rglob("*.py")}
+
+
+@cache
+def trees() -> dict[Path, ast.Module]:
+    """Read when a test asks: every process of a test run imports this file."""
+    return {file: ast.parse(file.read_text("utf-8")) for file in PACKAGE.rglob("*.py")}
 
 
 def test_the_package_has_few_entries_and_its_folders_few_files() -> None:
@@ -27,7 +33,7 @@ def test_no_file_is_longer_than_350_lines() -> None:
 
 
 def test_no_function_is_longer_than_70_lines() -> None:
-    for file, tree in TREES.items():
+    for file, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
                 count = (node.end_lineno or 0) - node.lineno + 1
@@ -36,7 +42,7 @@ def test_no_function_is_longer_than_70_lines() -> None:
 
 def test_a_class_name_has_one_meaning() -> None:
     places = defaultdict(set)
-    for file, tree in TREES.items():
+    for file, tree in trees().items():
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 places[node.name].add(str(file.relative_to(PACKAGE)))

@@ -39,7 +39,7 @@ def pipeline(clip: Path, game: Game, *lines: str) -> list[str]:
     return [
         f"camera: {{run: camera, with: {json.dumps(camera)}}}",
         "flow: {run: flow, in: camera}",
-        "heatmap: {run: heatmap, in: {frame: camera, prior: tracker}}",
+        "heatmap: {run: heatmap, in: {frame: camera, prior: tracker}, with: {precision: int8}}",
         "tracker: {run: tracker, in: {heatmap: heatmap, flow: flow}}",
         f"osc: {{run: osc, in: tracker, with: {{targets: {json.dumps(targets)}}}}}",
         *lines,
@@ -58,6 +58,7 @@ def test_hands_reach_the_game(run: Callable[..., Run], folder: Path, clip: Path,
     assert last_alive == []  # on stopping, no hand stays behind in the game
 
 
+@pytest.mark.slow
 def test_a_graph_without_flow_works(run: Callable[..., Run], folder: Path, clip: Path, game: Game) -> None:
     lines = [line for line in pipeline(clip, game) if not line.startswith("flow")]
     lines[2] = "tracker: {run: tracker, in: heatmap}"
@@ -113,7 +114,7 @@ def test_kill_9_of_any_stage(run: Callable[..., Run], folder: Path, clip: Path, 
     ("setting", "expected"),
     [
         pytest.param("heatmap.model=nothing", "model", marks=pytest.mark.slow),
-        ("heatmap.model=graph.yaml", "model"),
+        pytest.param("heatmap.model=graph.yaml", "model", marks=pytest.mark.slow),
         ("camera.source=nowhere.mp4", "nowhere.mp4"),
         pytest.param("camera.source=graph.yaml", "graph.yaml", marks=pytest.mark.slow),
     ],

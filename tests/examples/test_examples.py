@@ -5,7 +5,6 @@ import io
 import json
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -24,6 +23,8 @@ from handflow.stages.surface import Surface
 
 TOP = Path(__file__).parents[2]
 EXAMPLES = TOP / "nodes" / "examples"
+SMALL = [word for setting in ("camera.size=[640, 360]", "camera.fps=10", "heatmap.precision=int8")
+         for word in ("--set", setting)]  # fmt: skip
 
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.yaml")), ids=lambda file: file.name)
@@ -50,19 +51,20 @@ def test_the_mirror_example_delivers_and_stops(run: Callable[..., Run], game: Ga
     targets = json.dumps([{"protocol": "hands", "port": game.port}])
     started = run(
         "run", EXAMPLES / "mirror.yaml", "--source", "demo",
-        "--set", f"osc.targets={targets}", "--set", "camera.size=[640, 360]",
+        *SMALL, "--set", f"osc.targets={targets}",
     )  # fmt: skip
     until(lambda: game.ids(), "no hands arrive")
     assert started.stop() == 0
 
 
+@pytest.mark.slow
 def test_the_floor_example_tells_oscdump_who_enters_leaves_and_dwells_where(
     run: Callable[..., Run], game: Game, dump: Dump
 ) -> None:
     targets = json.dumps([{"protocol": "hands", "port": port} for port in (game.port, dump.port)])
     started = run(
         "run", EXAMPLES / "floor.yaml", "--source", "demo",
-        "--set", f"osc.targets={targets}", "--set", "camera.size=[640, 360]",
+        *SMALL, "--set", f"osc.targets={targets}",
     )  # fmt: skip
     until(lambda: any(heard.address == "/hands/dwell" for heard in game.heard), "nobody dwells", 60)
     assert started.stop() == 0
@@ -96,13 +98,11 @@ def test_the_surface_in_the_readme_is_one() -> None:
     assert Surface(**good).zones[0].name == "door"
 
 
-def test_the_graph_in_the_readme_is_the_shipped_one() -> None:
+def test_the_graph_in_the_readme_is_the_shipped_one(capsys: pytest.CaptureFixture[str]) -> None:
     """The README's Mermaid picture is what `handflow graph` prints."""
     (picture,) = re.findall(r"```mermaid\n(.*?)```", (TOP / "README.md").read_text("utf-8"), re.DOTALL)
-    done = subprocess.run(
-        [sys.executable, "-m", "handflow", "graph", TOP / "pipeline.yaml"], capture_output=True, text=True, check=True
-    )
-    assert picture.strip() == done.stdout.strip()
+    assert main(["graph", str(TOP / "pipeline.yaml")]) == 0
+    assert picture.strip() == capsys.readouterr().out.strip()
 
 
 def test_the_node_in_the_nodes_readme_is_the_example() -> None:

@@ -292,6 +292,7 @@ def exactly(run: Callable[..., Run], folder: Path, name: str) -> list[dict]:
     return lines(folder / "out.jsonl")
 
 
+@pytest.mark.slow
 def test_an_exact_replay_gives_the_hands_that_one_process_gives(run: Callable[..., Run], tmp_path: Path) -> None:
     """Stages in processes of their own, and one after the other in this one: the same to the bit."""
     got = exactly(run, tmp_path, "two-cross")

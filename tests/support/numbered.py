@@ -87,7 +87,6 @@ def with_nodes(folder: Path, transport: str = "auto") -> Path:
     return folder
 
 
-BOTH = pytest.mark.parametrize("folder", ["auto", "portable"], indirect=True)
 BOTH_IF_SLOW = pytest.mark.parametrize(
     "folder", ["auto", pytest.param("portable", marks=pytest.mark.slow)], indirect=True
 )

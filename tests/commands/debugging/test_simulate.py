@@ -82,6 +82,7 @@ def test_a_stopped_simulate_leaves_nobody_behind(run: Callable[..., Run], listen
     assert (stream["entered"], stream["left"], stream["hands"]) == (3, 3, [])
 
 
+@pytest.mark.slow
 def test_a_killed_simulate_leaves_hands_that_never_left(run: Callable[..., Run], listening: tuple[Run, int]) -> None:
     monitor, port = listening
     simulate = run("simulate", "--protocol", "tuio11", "--hands", 3, "--to", f":{port}")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.graphs import Run, until
-from support.numbered import BOTH, BOTH_IF_SLOW, PASSER, TAP, TICKER, graph, tapped, with_nodes
+from support.numbered import BOTH_IF_SLOW, PASSER, TAP, TICKER, graph, tapped, with_nodes
 from support.quiet import in_a_quiet_moment
 
 
@@ -15,7 +15,7 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     return with_nodes(tmp_path, getattr(request, "param", "auto"))
 
 
-@BOTH
+@BOTH_IF_SLOW
 def test_a_finite_source_ends_the_run_once_everything_has_been_read(run: Callable[..., Run], folder: Path) -> None:
     late = "passer: {run: passer.py, in: ticker, with: {broken: slow}}"
     started = run("run", graph(folder, TICKER, late, TAP), cwd=folder)
@@ -43,7 +43,7 @@ def test_a_second_run_of_the_graph_or_of_a_node_is_refused(run: Callable[..., Ru
     assert "already runs" in node.err[0]
 
 
-@BOTH
+@BOTH_IF_SLOW
 def test_stages_started_by_hand_find_each_other(run: Callable[..., Run], folder: Path) -> None:
     file = graph(folder, "ticker: {run: ticker.py}", PASSER, TAP)
     for name in ("tap", "passer", "ticker"):

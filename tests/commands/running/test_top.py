@@ -51,7 +51,8 @@ def test_two_graphs_do_not_disturb_each_other_and_top_asks_which(
     files = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        files.append(graph(with_nodes(tmp_path / name, transport), "ticker: {run: ticker.py}", PASSER, TAP))
+        tap = TAP.replace("passer", "ticker")
+        files.append(graph(with_nodes(tmp_path / name, transport), "ticker: {run: ticker.py}", tap))
         run("run", files[-1], cwd=tmp_path / name)
     until(lambda: all(len(tapped(file.parent)) > 3 for file in files), "one of them delivers nothing")
     assert main(["top", "--once"]) == 1

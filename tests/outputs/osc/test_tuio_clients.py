@@ -171,7 +171,9 @@ def test_two_profiles_together_both_arrive(tuio_client: TuioClient, python_tuio:
     node.stop()
 
 
-@pytest.mark.parametrize(("protocol", "what"), [("tuio11", "cursors"), ("tuio2", "pointers")])
+@pytest.mark.parametrize(
+    ("protocol", "what"), [("tuio11", "cursors"), pytest.param("tuio2", "pointers", marks=pytest.mark.slow)]
+)
 def test_a_client_of_a_killed_sender_sees_the_next_ones_hands_and_keeps_none(
     run: Callable[..., Run], tuio_client: TuioClient, protocol: str, what: str
 ) -> None:

@@ -1,7 +1,7 @@
 """A running graph is asked and changed: set, get, save; what is wrong changes nothing."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -88,18 +88,30 @@ nodes:
 """
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def written(folder: Path) -> Path:
     for name, text in (("source.py", SOURCE), ("gain.py", GAIN), ("tap.py", TAP), ("graph.yaml", GRAPH)):
-        (tmp_path / name).write_text(text)
-    return tmp_path
+        (folder / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, Path]]:
+    """A graph that runs for several tests, in their order; and its folder."""
+    folder = written(tmp_path_factory.mktemp("shared"))
+    running = Run("run", "graph.yaml", cwd=folder)
+    try:
+        until(lambda: last(folder), "nothing is delivered")
+        yield running, folder
+    finally:
+        running.stop()
 
 
 @pytest.fixture
-def started(run: Callable[..., Run], folder: Path) -> Run:
-    running = run("run", "graph.yaml", cwd=folder)
-    until(lambda: last(folder), "nothing is delivered")
-    return running
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    if "shared" in request.fixturenames:
+        folder: Path = request.getfixturevalue("shared")[1]
+        return folder
+    return written(tmp_path)
 
 
 def last(folder: Path) -> list[int]:
@@ -132,8 +144,10 @@ def refused(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
 
 
 def test_settings_are_set_shown_and_saved(
-    command: Callable[..., list[str]], asked: Callable[..., list[str]], folder: Path, started: Run
+    run: Callable[..., Run], command: Callable[..., list[str]], asked: Callable[..., list[str]], folder: Path
 ) -> None:
+    started = run("run", "graph.yaml", cwd=folder)
+    until(lambda: last(folder), "nothing is delivered")
     assert asked("get") == ["source.height=7", "gain.gain=2", "gain.lot=fine"]
     before = last(folder)[2]
     asked("set", "gain.gain=5")
@@ -163,8 +177,9 @@ def test_settings_are_set_shown_and_saved(
 
 
 def test_what_is_wrong_changes_nothing_and_is_one_line(
-    asked: Callable[..., list[str]], folder: Path, started: Run, refused: Callable[..., str]
+    shared: tuple[Run, Path], asked: Callable[..., list[str]], folder: Path, refused: Callable[..., str]
 ) -> None:
+    said = len(shared[0].err)
     assert refused("set", "gain.gain=12") == "gain: gain: expected int <= 9, got 12"
     assert "gain: expected int, got '3'" in refused("set", "gain.gain='3'")
     assert "did you mean 'gain'" in refused("set", "gain.gian=3")
@@ -177,7 +192,7 @@ def test_what_is_wrong_changes_nothing_and_is_one_line(
     count = last(folder)[2]
     until(lambda: last(folder)[2] > count, "it does not go on")
     assert asked("get", "gain.lot") == ["fine"]
-    assert started.err == []
+    assert shared[0].err[said:] == []
 
 
 @pytest.mark.slow
@@ -200,7 +215,7 @@ def test_the_file_is_followed_while_the_graph_runs(run: Callable[..., Run], fold
     assert running.err[1:] == ["graph.yaml: gain.gain=5\n", "graph.yaml: gain runs gain.py\n"]
 
 
-def test_nodes_carry_out_commands_of_their_own(folder: Path, started: Run) -> None:
+def test_nodes_carry_out_commands_of_their_own(shared: tuple[Run, Path], folder: Path) -> None:
     def command(name: str, value: object, **more: object) -> dict:
         return ask(folder / "graph.yaml", "command", 10, name=name, value=value, **more)
 
@@ -220,11 +235,11 @@ def test_nodes_carry_out_commands_of_their_own(folder: Path, started: Run) -> No
         command("lift", 1, nodes=["gian"])
 
     assert command("lift", 7, retain=True) == {"gain": {"answer": 13}}
-    started.kill("gain")
+    shared[0].kill("gain")
     until(lambda: last(folder)[0] == 9, "what it was sent is not sent again")  # 2 and 7
 
 
-def test_what_is_no_command_is_refused(folder: Path, started: Run) -> None:
+def test_what_is_no_command_is_refused(shared: tuple[Run, Path], folder: Path) -> None:
     for wrong in ({}, {"name": "lift", "within_s": "long"}, {"name": "lift", "nodes": [[1]]}, {"name": "lift", "x": 1}):
         with pytest.raises(RunError, match="expected a request that this version of handflow knows"):
             ask(folder / "graph.yaml", "command", **wrong)

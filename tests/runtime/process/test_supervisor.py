@@ -21,7 +21,9 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
 
 
 @BOTH_IF_SLOW
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "how", [signal.SIGINT, *(pytest.param(how, marks=pytest.mark.slow) for how in (signal.SIGTERM, signal.SIGHUP))]
+)
 def test_a_signal_stops_cleanly_with_status_0(run: Callable[..., Run], folder: Path, how: int) -> None:
     endless = "ticker: {run: ticker.py}"
     started = run("run", graph(folder, endless, PASSER, TAP), cwd=folder)
@@ -40,6 +42,7 @@ def test_a_stage_that_cannot_start_ends_the_run_with_its_line(run: Callable[...,
     assert started.err == ["passer: OSError: the passer is broken\n"]
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_one_line(run: Callable[..., Run], folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -82,8 +85,8 @@ def test_a_silent_stage_is_noticed_even_when_stopped_by_a_signal(run: Callable[.
     ("folder", "who"),
     [
         ("auto", "the supervisor"),
-        ("auto", "everything"),
-        ("portable", "the supervisor"),
+        pytest.param("auto", "everything", marks=pytest.mark.slow),
+        pytest.param("portable", "the supervisor", marks=pytest.mark.slow),
         pytest.param("portable", "everything", marks=pytest.mark.slow),
     ],
     indirect=["folder"],
@@ -108,16 +111,17 @@ def test_after_kill_9_nothing_is_left_and_the_next_start_works(run: Callable[...
     assert len(rings) == ((folder / "transport").read_text() == "portable")  # the ticker's; the dead one's is gone
 
 
-def test_the_first_signal_asks_for_the_end_and_only_the_second_interrupts() -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_the_first_signal_asks_for_the_end_and_only_the_second_interrupts(how: int) -> None:
     """An exception out of nowhere leaves locks taken: of `subprocess`, whose `wait` never came back then."""
-    before = signal.getsignal(signal.SIGTERM)
+    before = signal.getsignal(how)
     with signals_stop() as asked:
         assert not asked.is_set()
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(how)
         assert asked.is_set()
         with pytest.raises(Stopped):
             signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(signal.SIGTERM) == before
+    assert signal.getsignal(how) == before
 
 
 def test_a_stage_that_is_stopped_while_a_module_of_it_is_imported_ends_without_a_word(

@@ -248,7 +248,13 @@ def moved(folder: Path) -> Callable[[str], Path]:
     return make
 
 
-def test_two_supervisors_make_one_graph(run: Callable[..., Run], folder: Path, moved: Callable[..., Path]) -> None:
+def test_two_supervisors_make_one_graph(
+    run: Callable[..., Run],
+    command: Callable[..., list[str]],
+    folder: Path,
+    moved: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     file = moved()
     started = [run("run", file, "--on", name, cwd=folder) for name in ("play", "eye")]
     until(lambda: len(lines(folder)) > 10 and any(line[4] for line in lines(folder)), "nothing crosses")
@@ -258,15 +264,12 @@ def test_two_supervisors_make_one_graph(run: Callable[..., Run], folder: Path, m
         assert [node for node, _, _ in hops] == ["ticker", "far"]
         assert -5 < age < 5000
     until(lambda: any("machine eye" in line and "is reachable" in line for line in started[0].err), "it is not said")
-    both = run("top", "--json", "--graph", file)
-    assert both.end() == 1
-    assert "say which with --on" in both.err[0]
+    assert main(["top", "--json", "--graph", str(file)]) == 1
+    assert "say which with --on" in capsys.readouterr().err
     rows: list[dict[str, Any]] = []
 
     def all_run() -> bool:
-        top = run("top", "--json", "--graph", file, "--on", "play")
-        assert top.end() == 0
-        rows[:] = json.loads("".join(top.out))
+        rows[:] = json.loads("".join(command("top", "--json", "--graph", file, "--on", "play")))
         return all(row["state"] == "running" for row in rows)
 
     until(all_run, "not all rows are there")
@@ -278,9 +281,7 @@ def test_two_supervisors_make_one_graph(run: Callable[..., Run], folder: Path, m
     ]
     assert abs(rows[0]["clock_ms"]) <= rows[0]["clock_error_ms"] * 2 + 0.1
     assert rows[3]["clock_ms"] == 0
-    table = run("top", "--once", "--graph", file, "--on", "eye")
-    assert table.end() == 0
-    assert "play: clock" in "".join(table.out)
+    assert "play: clock" in "".join(command("top", "--once", "--graph", file, "--on", "eye"))
     for each in started:
         assert each.stop() == 0
 

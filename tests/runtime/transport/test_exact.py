@@ -14,11 +14,13 @@ import numpy as np
 import pytest
 from support.graphs import Run, until
 
+from handflow import SetupError
 from handflow.capture.files import read_frames
 from handflow.messages import Frame, Hands
 from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.runtime.transport.shared_memory import Rings
 from handflow.runtime.transport.wire import decode
+from handflow.stages.camera import Camera
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
@@ -213,22 +215,26 @@ JOINED = {  # nodes, and what the first of them tells: (width, height) of each m
 }
 
 
-def test_inputs_are_joined_by_frame(run: Callable[..., Run], stages: Path) -> None:
-    others = [
-        "s: {run: source.py}",
-        "rare: {run: rare.py, in: s}",
-        "twice: {run: twice.py, in: s}",
-        "slow: {run: slow.py, in: f}",
-        "few: {run: rare.py, in: g}",
-    ]
+OTHERS = {  # what those read; by which of them
+    "s: {run: source.py}": "abcdefg",
+    "rare: {run: rare.py, in: s}": "abc",
+    "twice: {run: twice.py, in: s}": "de",
+    "slow: {run: slow.py, in: f}": "f",
+    "few: {run: rare.py, in: g}": "g",
+}
+
+
+@pytest.mark.parametrize("names", ["af", pytest.param("abcdefg", marks=pytest.mark.slow)])
+def test_inputs_are_joined_by_frame(run: Callable[..., Run], stages: Path, names: str) -> None:
+    others = [line for line, readers in OTHERS.items() if set(readers) & set(names)]
+    joined = {line: expected for line, expected in JOINED.items() if line[0] in names}
     (stages / "taps.py").write_text(TAPS)
-    names = [line[0] for line in JOINED]
     tap = f"tap: {{run: taps.py, in: {{{', '.join(f'{name}: {name}' for name in names)}}}}}"
-    started = run("run", graph(stages, *others, *JOINED, tap), "--exact", cwd=stages)
+    started = run("run", graph(stages, *others, *joined, tap), "--exact", cwd=stages)
     assert started.end(60) == 0
     assert started.err == []
     told = [line.split() for line in (stages / "out").read_text().splitlines()]
-    for name, expected in zip(names, JOINED.values(), strict=True):
+    for name, expected in zip(names, joined.values(), strict=True):
         assert [(int(width), int(height)) for each, width, height in told if each == name] == expected, name
 
 
@@ -254,10 +260,9 @@ def test_a_reader_that_is_stopped_for_long_changes_nothing(run: Callable[..., Ru
     assert [hands.width for hands in told(stages / "out")] == list(range(200))
 
 
-def test_an_exact_run_of_a_camera_is_refused(run: Callable[..., Run], stages: Path) -> None:
-    file = graph(stages, "camera: {run: camera, with: {source: 0}}", "flow: {run: flow, in: camera}")
-    started = run("run", file, "--exact", cwd=stages)
-    assert started.end(60) == 1
-    assert started.err == [
-        "camera: source: expected a file, a folder or demo in an exact run, got 0; no camera repeats itself\n"
-    ]
+def test_an_exact_run_of_a_camera_is_refused() -> None:
+    line = "source: expected a file, a folder or demo in an exact run, got 0; no camera repeats itself"
+    node = Camera(source="0")
+    node.exact = True
+    with pytest.raises(SetupError, match=f"^{line}$"):
+        node.start()

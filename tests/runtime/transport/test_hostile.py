@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -304,15 +304,19 @@ class Tap(Node):
 """
 
 
-@pytest.fixture
-def running(run: Callable[..., Run], tmp_path: Path) -> tuple[Run, Path]:
-    (tmp_path / "ticker.py").write_text(TICKER)
-    (tmp_path / "tap.py").write_text(TAP)
-    file = tmp_path / "graph.yaml"
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Run, Path]]:
+    folder = tmp_path_factory.mktemp("running")
+    (folder / "ticker.py").write_text(TICKER)
+    (folder / "tap.py").write_text(TAP)
+    file = folder / "graph.yaml"
     file.write_text("nodes:\n  ticker: {run: ticker.py}\n  tap: {run: tap.py, in: ticker}\n")
-    started = run("run", file, cwd=tmp_path)
-    until(lambda: any("tap 2" in line or "tap 3" in line for line in started.out), "it does not run")
-    return started, file
+    started = Run("run", str(file), cwd=folder)
+    try:
+        until(lambda: any("tap 2" in line or "tap 3" in line for line in started.out), "it does not run")
+        yield started, file
+    finally:
+        started.stop()
 
 
 def flood(file: Path, messages: list[bytes]) -> None:
