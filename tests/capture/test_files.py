@@ -353,3 +353,10 @@ def test_a_picture_that_moves_or_has_pages_is_told_of(tmp_path: Path, name: str,
     pages[0].save(file, save_all=told, **({"append_images": pages[1:]} if told else {}))
     assert len(list(read_frames(file, report=said.append, say=said.append))) == 1
     assert said == [f"{file}: holds 2 pictures; the first is read, for the others save it as a clip"] * told
+
+
+def test_a_stream_is_no_file_and_it_is_said_what_to_do() -> None:
+    with pytest.raises(
+        SetupError, match=r"expected a file or a folder; a stream is recorded first \(handflow record\)"
+    ):
+        read_frames("http://camera.local/video")

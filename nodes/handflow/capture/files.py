@@ -6,6 +6,7 @@ folder is left out and reported, in a line each; the rest is read.
 
 import itertools
 import logging
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,6 +32,8 @@ def read_frames(
     if path.is_dir():
         return _stills(path, images_in(path), fps, report)
     if not path.is_file():
+        if re.match("(https?|rtsps?):/", str(path)):
+            raise SetupError(f"expected a file or a folder; a stream is recorded first (handflow record), got {path}")
         raise SetupError(f"{path}: no such file or folder")
     if is_image(path):
         image = read_image(path)

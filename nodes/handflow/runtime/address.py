@@ -62,7 +62,8 @@ def checked_url(url: str) -> SplitResult:
             return urlsplit(url)
         except ValueError:  # its text would show a part
             fault = ENCODED
-    raise SetupError(f"expected {scheme}://{EXAMPLE}HOST:PORT/PATH, got {masked(url)}; {fault}")
+    # The address comes last: an @ behind one would be taken for the end of a password in it.
+    raise SetupError(f"expected {scheme}://{EXAMPLE}HOST:PORT/PATH ({fault}), got {masked(url)}")
 
 
 def has_late_sign(url: str) -> bool:
