@@ -1,7 +1,7 @@
 """The view page: what it is sent, and, in a real browser without a screen, what it draws."""
 
 import json
-import re
+import math
 import struct
 import threading
 import time
@@ -15,7 +15,7 @@ import pytest
 from support.graphs import Run, until
 from support.pages import Page, ask
 
-from handflow import Frame, Hands, Heatmap, Hop, SetupError, State
+from handflow import Frame, Hands, Heatmap, Hop, SetupError, State, now_ns
 from handflow.__main__ import main
 from handflow.outputs.page import RateMeter
 from handflow.stages import view
@@ -55,7 +55,8 @@ def heatmap(of: Frame, row: int, column: int) -> Heatmap:
 
 
 @pytest.fixture
-def node() -> Iterator[View]:
+def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[View]:
+    monkeypatch.setattr(view, "LATE_S", math.inf)  # its frames are of the beginning of time
     made = View(port=0)
     made.start()
     yield made
@@ -150,40 +151,87 @@ def test_the_rate_and_the_age_are_those_of_the_last_second() -> None:
     assert meter.age_ms == 8
 
 
-def test_another_address_needs_to_be_meant() -> None:
-    with pytest.raises(SetupError, match=r"address 0\.0\.0\.0 lets other machines in.*insecure: true"):
-        View(address="0.0.0.0")
-    View(address="0.0.0.0", insecure=True)
-    for own in ("127.0.0.1", "127.0.0.2", "::1", "localhost"):
-        View(address=own)
+@pytest.mark.parametrize(("origin", "good"), [("*", True), ("null", True), ("http://localhost:5173", True),
+    ("game.example", False), ("https://game.example/", False), ("", False)])  # fmt: skip
+def test_sites_are_named_as_browsers_name_them(origin: str, good: bool) -> None:
+    if good:
+        View(cors=(origin,))
+    else:
+        with pytest.raises(SetupError, match=r"cors: expected https://HOST"):
+            View(cors=(origin,))
 
 
-def test_check_refuses_an_open_address_and_a_view_of_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_refuses_a_view_of_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     graph = tmp_path / "g.yaml"
-    graph.write_text(
-        "nodes:\n  camera: {run: camera}\n  view: {run: view, in: {frame: camera}, with: {address: 192.168.1.2}}\n"
-    )
-    assert main(["check", str(graph)]) == 2
-    assert "g.yaml:3:" in (line := capsys.readouterr().err)
-    assert "insecure: true" in line
     graph.write_text("nodes:\n  tracker: {run: demo}\n  view: {run: view}\n")
     assert main(["check", str(graph)]) == 2
-    assert "view: expected an input 'frame' of type Frame, got none" in capsys.readouterr().err
+    assert "view: expected at least one input of hands, heatmap, frame, got none" in capsys.readouterr().err
 
 
-def test_the_lines_in_the_shipped_graph_are_right_without_their_marks(tmp_path: Path) -> None:
-    text = (Path(__file__).parents[2] / "pipeline.yaml").read_text("utf-8")
-    start = text.index("  # view:")
-    (tmp_path / "g.yaml").write_text(text[:start] + re.sub(r"(?m)^  # ", "  ", text[start:]))
-    assert "\n  view:" in (tmp_path / "g.yaml").read_text()
-    assert main(["check", str(tmp_path / "g.yaml")]) == 0
+def test_it_rests_while_nobody_looks_and_wakes_for_whoever_comes(node: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not node.resting()  # it has just begun
+    monkeypatch.setattr(view, "REST_S", 0.0)
+    assert node.resting()
+    page = Page(node.web, "/hands")
+    until(lambda: not node.resting(), "it does not wake")
+    page.go()
+    until(node.resting, "it does not rest again")
 
 
-def test_a_taken_port_is_said_in_one_line(node: View) -> None:
-    with pytest.raises(SetupError, match=r"cannot listen on .*: Address already in use; choose another port"):
-        View(port=node.web.port).start()
+def test_who_asks_for_one_thing_wakes_it_too(node: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "REST_S", 0.0)
+    for path, kind in (("/hands.json", "application/json"), ("/frame.jpg", "image/jpeg")):
+        feed = Feed(node, lambda of: (hands(of, (0.3, 0.5, True)), None))
+        status, body, headers = ask(node.web, "GET", path)
+        feed.end()
+        assert (status, headers["Content-Type"].partition(";")[0]) == (200, kind), body
+    until(node.resting, "it does not rest again")
+
+
+def test_hands_of_before_a_rest_are_no_news(node: View, monkeypatch: pytest.MonkeyPatch) -> None:
+    node.process(hands(frame(1), (0.3, 0.5, True)), None, frame(1))
+    monkeypatch.setattr(view, "REST_S", 0.0)
+    assert node.resting()
+    page = Page(node.web, "/hands")
+    until(lambda: node.line_feed.viewers, "the reader does not come")
+    monkeypatch.setattr(node.lines, "received_s", 0.0)
+    node.idle()
+    node.process(hands(frame(9)), None, frame(9))
+    until(lambda: page.got, "nothing comes")
+    page.go()
+    assert [json.loads(line)["frame"] for line in page.got] == [8]
+
+
+def test_a_viewer_that_is_behind_makes_no_picture_and_loses_no_line(
+    node: View, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded: list[int] = []
+    monkeypatch.setattr(view, "LATE_S", 0.1)
+    monkeypatch.setattr(view, "page_jpeg", lambda *_: encoded.append(1) or b"jpeg")
+    reader, page = Page(node.web, "/hands"), Page(node.web)
+    until(lambda: node.line_feed.viewers and node.stream.wanted, "the viewers do not come")
+    node.process(hands(frame(1)), None, frame(1))
+    assert not encoded
+    now = now_ns()
+    node.process(hands(frame(2), hops=[Hop("tracker", now, now)]), None, frame(2))
+    assert encoded
+    node.process(hands(frame(3)), None, None)  # its picture was overwritten
+    until(lambda: len(reader.got) == 3, "lines are lost")
+    reader.go()
+    page.go()
+
+
+def test_a_taken_port_is_passed_over_with_a_line(node: View, caplog: pytest.LogCaptureFixture) -> None:
+    second = View(port=node.web.port)
+    expected = f"the page is at http://127.0.0.1:{node.web.port + 1}/"
+    with caplog.at_level("INFO"):
+        second.start()
+    try:
+        assert node.web.port < second.web.port <= node.web.port + view.OTHER_PORTS
+        if second.web.port == node.web.port + 1:
+            assert f"port {node.web.port} is taken; {expected}" in caplog.text
+    finally:
+        second.stop()
 
 
 class Feed:

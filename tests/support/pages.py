@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from http.client import HTTPConnection
+from typing import Any
 
 import aiohttp
 
@@ -15,7 +16,7 @@ def ask(
     connection = HTTPConnection("127.0.0.1", web.port, timeout=10)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
-    told = answer.status, answer.read().decode(), dict(answer.getheaders())
+    told = answer.status, answer.read().decode(errors="replace"), dict(answer.getheaders())
     connection.close()
     return told
 
@@ -23,9 +24,10 @@ def ask(
 class Page:
     """A viewer: a thread with a WebSocket that takes what comes, `take()` by `take()` of them if it is slow."""
 
-    def __init__(self, web: WebServer, path: str = "/live", quick: bool = True) -> None:
+    def __init__(self, web: WebServer, path: str = "/live", quick: bool = True, **headers: str) -> None:
+        self.headers = headers
         self.url, self.quick = web.url.rstrip("/") + path, quick
-        self.got: list[bytes] = []
+        self.got: list[Any] = []
         self.closed: int | None = None
         self.refused: int | None = None
         self.leave = threading.Event()
@@ -34,13 +36,13 @@ class Page:
 
     async def _look(self) -> None:
         try:
-            async with aiohttp.ClientSession() as session, session.ws_connect(self.url) as opened:
+            async with aiohttp.ClientSession() as session, session.ws_connect(self.url, headers=self.headers) as opened:
                 while not self.leave.is_set():
                     try:
                         message = await opened.receive(timeout=0.05)
                     except TimeoutError:
                         continue
-                    if message.type != aiohttp.WSMsgType.BINARY:
+                    if message.type not in (aiohttp.WSMsgType.BINARY, aiohttp.WSMsgType.TEXT):
                         self.closed = opened.close_code
                         break
                     self.got.append(message.data)

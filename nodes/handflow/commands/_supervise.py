@@ -37,6 +37,15 @@ def supervise(
     graph.place_on(graph.on or None)  # a graph of several machines must know which of them this is
     stages = resolve(graph)
 
+    def begin() -> None:
+        for stage in stages.values():
+            node = stage.node(**stage.settings)
+            node.graph = graph.plain()
+            if stage.on == graph.on and (first := node.first_line()):
+                # As it is: whoever starts the graph may know its tokens.
+                print(one_line(first), file=sys.stderr, flush=True)
+        opened()
+
     def run(for_s: float | None) -> None:
         def said(by: Callable[[str], None]) -> Callable[[str], None]:
             def say(text: str) -> None:
@@ -48,12 +57,12 @@ def supervise(
         if not sys.stdout.isatty() or not table_on_stdout:
             wanted = table_on_stdout and SOCKET not in os.environ
             show = (lambda rows: print(one_line(line(rows)), flush=True)) if wanted else lambda rows: None
-            Supervisor(graph, stages, said(complain), show, reread, trace).run(for_s, opened)
+            Supervisor(graph, stages, said(complain), show, reread, trace).run(for_s, begin)
             return
         console = PlainConsole()
         with Live(console=console, auto_refresh=False) as live:
             say = said(lambda text: console.print(masked(text)))
             show_live = lambda rows: live.update(table(rows), refresh=True)  # noqa: E731
-            Supervisor(graph, stages, say, show_live, reread, trace).run(for_s, opened)
+            Supervisor(graph, stages, say, show_live, reread, trace).run(for_s, begin)
 
     return run

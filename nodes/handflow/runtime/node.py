@@ -49,7 +49,9 @@ class Node:
     exact: bool  # whether this is an exact graph: every message counts, and no result may depend on the time it took
     # A source's message that is older by the time it would be sent is not sent, but counted as skipped.
     max_age_s: float
-    keep = "newest"  # how the driving input is read where the graph does not say: `newest`, or `all` of it
+    # How the driving input is read where the graph does not say: `newest`, or `all` of it. By argument if it matters
+    # which one drives: {"hands": "all"}; between machines that means the newest, since `all` does not cross.
+    keep: str | dict[str, str] = "newest"
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -67,11 +69,25 @@ class Node:
         """What `process` returns, where that depends on the settings; None: what its annotation says. SetupError."""
         return None
 
+    def first_line(self) -> str:
+        """What whoever starts the graph is told before anything else, asked before `start` in another process.
+
+        A page's address, with its token; "": nothing.
+        """
+        return ""
+
     def start(self) -> None:
         """Opens what `process` needs. A failure here at the start of a graph ends the run, with its line."""
 
     def idle(self) -> None:
         """Called again and again, every 0.25 s, while no message comes."""
+
+    def resting(self) -> bool:
+        """Whether nobody needs what it does. It is given no message until then, and costs nothing.
+
+        Asked before each message. No node waits for one whose class defines this, at the start or after a crash.
+        """
+        return False
 
     def changed(self, name: str) -> bool:
         """Called between two messages when the setting `name` has a new value. True: it takes a `stop` and a `start`.

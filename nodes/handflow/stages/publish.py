@@ -5,14 +5,14 @@ Python, JavaScript and C++. A reader that does not keep up loses lines and delay
 """
 
 import json
-import time
 from typing import Annotated, Literal
 
 import msgpack
 import zmq
 
 from handflow import Hands, Node, Range
-from handflow.outputs.json_line import Line, line_of
+from handflow.outputs.json_line import Line
+from handflow.outputs.live_lines import LiveLines
 from handflow.runtime.address import cannot_listen, refuse_outside
 
 HIGH_WATER = 64  # lines that may wait for one reader: two seconds
@@ -51,35 +51,19 @@ class Publish(Node):
             raise cannot_listen(self.address, self.port, error) from error
         self.note = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self.log.info("readers connect to %s", self.note)
-        self.last: Line | None = None  # the line of the newest frame
-        self.received_s = self.reported_s = time.monotonic()
+        self.lines = LiveLines(self.name, self.lost_s, self.persistent)
 
     def process(self, hands: Hands) -> None:
-        # After a sleep of the machine no idle moment comes first; whoever is there now, those of before are gone.
-        if time.monotonic() - self.received_s > self.lost_s and self.reported_s <= self.received_s:
-            self._send_lost()
-        self.received_s = time.monotonic()
-        # After a crash of this process times go on from the same frame.
-        if self.persistent.get("stream") != hands.stream:
-            self.persistent.update(stream=hands.stream, first_ns=hands.captured_ns)
-        self.last = line_of(self.name, hands, self.persistent["first_ns"])
-        self._send(self.last)
+        self._send(self.lines.of(hands))
 
     def idle(self) -> None:
-        now = time.monotonic()
-        if now - self.received_s > self.lost_s and now - self.reported_s > 1:
-            self.reported_s = now
-            self._send_lost()
+        self._send(self.lines.overdue())
 
     def stop(self) -> None:
-        self._send_lost()
+        self._send(self.lines.last())
         self.context.destroy(linger=LINGER_MS)
 
-    def _send_lost(self) -> None:
-        """The last frame once more, without hands and marked: readers would keep its hands for ever otherwise."""
-        if self.last is not None:
-            self._send({**self.last, "hands": [], "lost": True})
-
-    def _send(self, line: Line) -> None:
-        body = json.dumps(line).encode() if self.format == "json" else msgpack.packb(line)
-        self.socket.send_multipart([self.topic.encode(), body])
+    def _send(self, lines: list[Line]) -> None:
+        for line in lines:
+            body = json.dumps(line).encode() if self.format == "json" else msgpack.packb(line)
+            self.socket.send_multipart([self.topic.encode(), body])

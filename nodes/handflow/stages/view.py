@@ -1,64 +1,167 @@
-"""Frame (and Heatmap, Hands and Flow, if wired) -> a page with the live picture: what the pipeline sees, as it sees it,
-and the graph's table, settings and log.
+"""Frame, Heatmap, Hands and Flow, what of them is wired -> a page with the live picture, the graph's table, settings and
+log; and hands and pictures for the pages of others.
 
-What is drawn lies on its own frame: the last of the wired inputs drives, the others are looked up by frame. The page is
-sent a picture only when it has drawn the one before; while none is open, nothing is encoded (4 ms of a core a picture).
+What is drawn lies on its own frame: the last of the wired inputs drives, the others are looked up by frame. Every
+frame's hands are read; pictures are made when somebody is ready for one (4 ms of a core each). While nobody looks,
+nothing is read at all.
 """
 
+import re
 import time
+from pathlib import Path
 from typing import Annotated
 
 import cv2
+import numpy as np
 
-from handflow import Flow, Frame, Hands, Heatmap, Node, Range, now_ns
-from handflow.outputs.json_line import frame_line
+from handflow import Flow, Frame, Hands, Heatmap, Node, Range, SetupError, now_ns
+from handflow.capture.transform import transform
+from handflow.outputs.drawing import draw
+from handflow.outputs.json_line import frame_line, hand_lines
+from handflow.outputs.live_lines import LiveLines
 from handflow.outputs.page import RateMeter, maps, pack, page_hands, page_jpeg, passage, vectors
-from handflow.runtime.address import refuse_outside
+from handflow.runtime.address import outside
+from handflow.runtime.transport.jpeg import encode
 from handflow.web.cockpit import Cockpit
+from handflow.web.feeds import LineFeed, PictureFeed
+from handflow.web.graph_list import PAGE, graph_list
 from handflow.web.health import HealthPages
+from handflow.web.security import Access, page_token, tls
 from handflow.web.server import STATIC, WebServer
 
-PAGE = STATIC / "view"
+PAGES = STATIC / "view"
+OTHER_PORTS = 20  # that are tried if the port is taken: another graph's page may have it
+LOST_S = 1.0  # no hands message for this long: nobody is there any more
+LATE_S = 0.1  # whoever is further behind makes no picture
+REST_S = 2.0  # nobody has looked for this long
+ORIGIN = re.compile(r"https?://[^/\s?#@]+")
 Side = Annotated[int, Range(16, 8192)]
 
 
 class View(Node):
     """Shows the picture with the heatmap and the hands on a page, to any number of viewers."""
 
-    port: Annotated[int, Range(0, 65535), "the page is at http://127.0.0.1:PORT; 0: any free one, said in the log"] = (
-        8088
-    )
-    address: Annotated[str, "where it listens; 0.0.0.0: a phone may see it, which needs insecure: true"] = "127.0.0.1"
-    insecure: Annotated[bool, "whoever reaches the address may see the page"] = False
+    keep = {"hands": "all"}
+
+    port: Annotated[
+        int, Range(0, 65535), "the page is at http://127.0.0.1:PORT, or at the next port that is free; 0: any"
+    ] = 8088
+    address: Annotated[
+        str, "where it listens; 0.0.0.0: phones and other machines too, with the token of the printed address"
+    ] = "127.0.0.1"
+    insecure: Annotated[bool, "no token: whoever reaches the address may see the page"] = False
+    cors: Annotated[
+        tuple[str, ...], "sites whose pages may read hands and pictures: https://game.example, null, *"
+    ] = ()
+    certificate: Annotated[str, "PEM file, for https; beside the graph"] = ""
+    certificate_key: Annotated[str, "its key, if that is in a file of its own"] = ""
     size: Annotated[tuple[Side, Side], "largest width and height of the pictures sent; aspect kept"] = (960, 540)
     quality: Annotated[int, Range(1, 100), "of their JPEGs"] = 75
+    name: Annotated[str, "what stands as `source` in each line"] = "live"
 
     def __post_init__(self) -> None:
-        refuse_outside(self.address, self.insecure)
+        for origin in self.cors:
+            if origin not in ("*", "null") and not ORIGIN.fullmatch(origin):
+                raise SetupError(f"cors: expected https://HOST or http://HOST:PORT, null or *, got {origin!r}")
+        if self.certificate_key and not self.certificate:
+            raise SetupError("certificate_key needs a certificate; got none")
+
+    def first_line(self) -> str:
+        if not self.port:
+            return ""  # the log says it
+        try:
+            web = self._server()
+            web.listen()
+        except SetupError:
+            return ""  # as `start` will say
+        web.close()
+        return f"the page is at {web.url}{f'?token={web.access.token}' if web.access.token else ''}"
 
     def start(self) -> None:
         cv2.setNumThreads(1)
         self.meter = RateMeter()
-        self.web = WebServer(PAGE, self.address, self.port)
+        self.web = self._server()
         self.stream = self.web.stream("/live")
+        self.lines, self.line_feed, self.pictures = (
+            LiveLines(self.name, LOST_S, self.persistent),
+            LineFeed(),
+            PictureFeed(),
+        )
+        self.web.route("/hands", self.line_feed.serve, self.line_feed.close, shared=True)
+        self.web.route("/hands.json", self.line_feed.line, shared=True)
+        self.web.route("/frame.jpg", self.pictures.picture, shared=True)
+        self.web.route("/frames.mjpg", self.pictures.film, self.pictures.close, shared=True)
         for pages in (HealthPages, Cockpit):
             pages(self.graph.get("file", ""), self.graph.get("on", "")).add_to(self.web)
+        self.web.get("/graphs.json", lambda: {"graphs": graph_list()})
         self.web.start()
-        self.log.info("the page is at %s", self.web.url)
+        self.note = self.persistent[PAGE] = self.web.url
+        if self.port != self.web.port:
+            taken = f"port {self.port} is taken; " if self.port else ""
+            self.log.info("%sthe page is at %s", taken, self.web.url)
+        self.wanted_s = time.monotonic()
 
     def changed(self, name: str) -> bool:
         # The next picture is made as they say.
         return name not in ("size", "quality")
 
-    def process(self, hands: Hands | None, heatmap: Heatmap | None, frame: Frame, flow: Flow | None = None) -> None:
+    def process(
+        self, hands: Hands | None, heatmap: Heatmap | None, frame: Frame | None, flow: Flow | None = None
+    ) -> None:
         received_ns = now_ns()
-        self.meter.count(hands or heatmap or frame, time.monotonic())
-        self.note = f"{self.web.url}, {self.stream.viewers} viewers" if self.stream.viewers else self.web.url
+        driving = hands or heatmap or frame or flow
+        assert driving is not None
+        self.meter.count(driving, time.monotonic())
+        self._note()
+        for line in self.lines.of(hands) if hands is not None else ():
+            self.line_feed.send(line)
+        # Lines are for everybody who counts on them; whoever only looks must not hold them up.
+        late = bool(driving.hops) and received_ns - driving.hops[-1].sent_ns > LATE_S * 1e9
+        if frame is None or late:
+            return
         if self.stream.wanted:
             self.stream.send(self._message(hands, heatmap, frame, flow, received_ns))
+        self._send_pictures(hands, frame)
+
+    def idle(self) -> None:
+        self._note()
+        for line in self.lines.overdue():
+            self.line_feed.send(line)
+
+    def resting(self) -> bool:
+        now = time.monotonic()
+        if self.stream.wanted or self.line_feed.wanted or self.pictures.wanted:
+            self.wanted_s = now
+            return False
+        if now - self.wanted_s < REST_S:
+            return False
+        self.lines.pause()
+        return True
 
     def stop(self) -> None:
+        for line in self.lines.last():
+            self.line_feed.send(line)
         self.web.close()
+
+    def _server(self) -> WebServer:
+        token = page_token() if outside(self.address) and not self.insecure else ""
+        folder = Path(self.graph.get("file", "")).parent
+        key = folder / self.certificate_key if self.certificate_key else None
+        context = tls(folder / self.certificate, key) if self.certificate else None
+        return WebServer(PAGES, self.address, self.port, Access(token, self.cors), context, OTHER_PORTS)
+
+    def _note(self) -> None:
+        viewers = self.stream.viewers + self.line_feed.viewers + self.pictures.viewers
+        self.note = f"{self.web.url}, {viewers} viewers" if viewers else self.web.url
+
+    def _send_pictures(self, hands: Hands | None, frame: Frame) -> None:
+        """To those who take them as engines do."""
+        if self.pictures.plain.wanted:
+            self.pictures.plain.send(page_jpeg(frame.image, self.size, self.quality))
+        if self.pictures.overlaid.wanted:
+            image = transform(frame.image, np.empty, size=self.size)
+            drawn = draw(image, {"hands": hand_lines(hands) if hands is not None else []})
+            self.pictures.overlaid.send(encode(drawn, self.quality))
 
     def _message(
         self, hands: Hands | None, heatmap: Heatmap | None, frame: Frame, flow: Flow | None, received_ns: int

@@ -8,21 +8,23 @@ import contextlib
 import errno
 import json
 import socket
+import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from handflow.runtime.address import cannot_listen
+from handflow.runtime.address import LAST_PORT, cannot_listen
 from handflow.runtime.names import dumps
 
 from .message_stream import MessageStream
-from .security import Handler, add_headers, refuse_foreign
+from .security import Access, Handler
 
 STOP_S = 1.0
+SOMEWHERE = ("192.0.2.1", 9)  # an address that is nobody's (RFC 5737)
 STATIC = Path(__file__).with_name("static")  # the pages
 SHARED = STATIC / "shared"  # what all of them look like
 
@@ -36,18 +38,29 @@ class Document(NamedTuple):
 
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
+Closing = Callable[[], Awaitable[None]]
 
 
 class WebServer:
     """Serves the files of `folder` (index.html as "/"), those that all pages share, and what is added before the start.
 
-    `get`, `post`, `jpeg` and `stream` add.
+    `get`, `post`, `jpeg`, `stream` and `route` add. `access`: who may use it; `tls`: its certificate. A port that is
+    taken is passed over for one of the next `others`; 0 is a free one, known after start().
     """
 
-    def __init__(self, folder: Path, address: str = "127.0.0.1", port: int = 0) -> None:
-        self.folder, self.address, self.port = folder, address, port  # port 0: a free one, known after start()
+    def __init__(
+        self,
+        folder: Path,
+        address: str = "127.0.0.1",
+        port: int = 0,
+        access: Access | None = None,
+        tls: ssl.SSLContext | None = None,
+        others: int = 0,
+    ) -> None:
+        self.folder, self.address, self.port = folder, address, port
+        self.access, self.tls, self.others = access or Access(), tls, others
         self._routes: list[web.RouteDef] = []
-        self._streams: list[MessageStream] = []
+        self._closing: list[Closing] = []
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._stopping = asyncio.Event()
         self._started = threading.Event()
@@ -55,8 +68,10 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        host = "127.0.0.1" if self.address in ("0.0.0.0", "::") else self.address
-        return f"http://[{host}]:{self.port}/" if ":" in host else f"http://{host}:{self.port}/"
+        """Where it is; without the token."""
+        host = reachable(self.address)
+        scheme = "https" if self.tls else "http"
+        return f"{scheme}://[{host}]:{self.port}/" if ":" in host else f"{scheme}://{host}:{self.port}/"
 
     def get(self, path: str, answer: Callable[[], dict[str, Any]]) -> None:
         """GET of `path` answers with JSON and changes nothing. It runs in the server's thread, so it must be quick."""
@@ -106,9 +121,17 @@ class WebServer:
     def stream(self, path: str) -> MessageStream:
         """A WebSocket at `path`."""
         stream = MessageStream()
-        self._streams.append(stream)
-        self._routes.append(web.get(path, stream.serve))
+        self.route(path, stream.serve, stream.close)
         return stream
+
+    def route(self, path: str, handler: Handler, close: Closing | None = None, shared: bool = False) -> None:
+        """Requests of `path` are the handler's, which ends when `close` is called. `shared`: other sites' too."""
+        self._routes.append(web.get(path, _with_errors(handler)))
+        if close is not None:
+            self._closing.append(close)
+        if shared:
+            self._routes.append(web.options(path, handler))
+            self.access.shared.add(path)
 
     def listen(self) -> None:
         """Takes the port, so that what comes is answered after the start. SetupError if it cannot be had.
@@ -118,7 +141,7 @@ class WebServer:
         if self._sockets:
             return
         try:
-            self._sockets = listening(self.address, self.port)
+            self._sockets = listening(self.address, self.port, self.others)
         except OSError as error:
             raise cannot_listen(self.address, self.port, error) from error
         self.port = self._sockets[0].getsockname()[1]
@@ -149,8 +172,8 @@ class WebServer:
             self._loop.close()
 
     async def _serve(self) -> None:
-        app = web.Application(middlewares=[refuse_foreign])
-        app.on_response_prepare.append(add_headers)
+        app = web.Application(middlewares=[self.access.guard])
+        app.on_response_prepare.append(self.access.add_headers)
         app.add_routes(self._routes)
         app.router.add_get("/", self._index)
         for file in SHARED.iterdir():
@@ -160,11 +183,11 @@ class WebServer:
         await runner.setup()
         try:
             for each in self._sockets:
-                await web.SockSite(runner, each).start()
+                await web.SockSite(runner, each, ssl_context=self.tls).start()
             self._started.set()
             await self._stopping.wait()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.gather(*(stream.close() for stream in self._streams)), STOP_S / 2)
+                await asyncio.wait_for(asyncio.gather(*(close() for close in self._closing)), STOP_S / 2)
         finally:
             await runner.cleanup()
 
@@ -172,8 +195,32 @@ class WebServer:
         return web.FileResponse(self.folder / "index.html")
 
 
-def listening(address: str, port: int) -> list[socket.socket]:
-    """A socket for each address that a name stands for, all at one port. OSError if it is taken, or there is none."""
+def listening(address: str, port: int, others: int = 0) -> list[socket.socket]:
+    """A socket for each address that a name stands for, all at one port, or at one of the next `others` if it is taken.
+
+    OSError if those are too, or there is no such address.
+    """
+    last = min(port + others, LAST_PORT)
+    while True:
+        try:
+            return _listening(address, port)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or port >= last:
+                raise
+            port += 1
+
+
+def reachable(address: str) -> str:
+    """What to call an address that is listened on: of one that stands for all, the one that a phone would use."""
+    if address not in ("0.0.0.0", "::"):
+        return address
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe, contextlib.suppress(OSError):
+        probe.connect(SOMEWHERE)  # sends nothing; the system picks the way
+        return str(probe.getsockname()[0])
+    return "127.0.0.1"
+
+
+def _listening(address: str, port: int) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     fault: OSError | None = None
     found = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)

@@ -97,6 +97,24 @@ def test_the_long_form_of_an_edge_sets_how_it_is_read(folder: Path) -> None:
     assert (edge.node, edge.keep, edge.wait_ms) == ("flow", "newest", 3.0)
 
 
+def test_a_viewer_reads_all_hands_that_drive_it_and_nobody_waits_for_it(folder: Path) -> None:
+    (folder / "graph.yaml").write_text(
+        "nodes:\n  camera: {run: camera}\n  heatmap: {run: heatmap, in: camera}\n"
+        "  tracker: {run: tracker, in: heatmap}\n  lines: {run: json_lines, in: tracker}\n"
+        "  view: {run: view, in: {hands: tracker, frame: camera}}\n  look: {run: view, in: {frame: camera}}\n"
+    )
+    graph = read(folder / "graph.yaml")
+    stages = resolve(graph)
+    assert [(edge.argument, edge.keep) for edge in stages["view"].edges] == [("hands", "all"), ("frame", "same")]
+    assert [edge.keep for edge in stages["look"].edges] == ["newest"]
+    assert (stages["tracker"].readers, stages["camera"].readers) == (["lines"], [])
+    explicit(graph, stages).write_copy(folder / "graph.json")
+    alone = resolve(Graph.read_copy(folder / "graph.json"), only="tracker")["tracker"]
+    assert alone.readers == ["lines"]
+    graph.exact = True
+    assert resolve(graph)["tracker"].readers == ["lines", "view"]
+
+
 def test_the_portable_path_is_chosen_in_the_graph_and_kept_in_its_copy(folder: Path) -> None:
     for text, expected in ((GOOD, False), (f"transport: portable\n{GOOD}", True)):
         (folder / "graph.yaml").write_text(text)
@@ -287,7 +305,7 @@ def test_source_is_for_the_one_node_that_has_one(folder: Path, capsys: pytest.Ca
 
 def test_the_shipped_graph_has_nothing_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "--json", str(Path(__file__).parents[3] / "pipeline.yaml")]) == 0
-    assert json.loads(capsys.readouterr().out)["nodes"] == ["camera", "flow", "heatmap", "tracker", "osc"]
+    assert json.loads(capsys.readouterr().out)["nodes"] == ["camera", "flow", "heatmap", "tracker", "osc", "view"]
 
 
 def test_the_schema_accepts_the_shipped_graph_and_refuses_what_check_refuses() -> None:

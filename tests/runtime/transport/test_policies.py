@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 import zmq
+from support.graphs import until
 
 from handflow import Flow, Frame, Hands
 from handflow.runtime.profile import Profile
@@ -51,7 +52,7 @@ def ends(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..
 
     with zmq.Context() as context, ExitStack() as close:
 
-        def make(*edges: Edge, slots: int = 8) -> Ends:
+        def make(*edges: Edge, slots: int = 8, resting: Callable[[], bool] = lambda: False) -> Ends:
             profile, ended = Profile("test", 1), set[str]()
             out = {
                 edge.node: Publisher(context, address(edge.node), Rings(slots, memory()), Profile(edge.node, 1))
@@ -59,9 +60,8 @@ def ends(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Callable[..
             }
             edges = (replace(edges[0], drives=True), *edges[1:])
             rings = Rings(memory=memory())
-            inputs = Inputs(
-                "test", edges, (), partial(subscribe, context, address, rings, profile), rings, profile, ended
-            )
+            subscribe_to = partial(subscribe, context, address, rings, profile)
+            inputs = Inputs("test", edges, (), subscribe_to, rings, profile, ended, resting=resting)
             for each in (inputs, *out.values()):
                 close.callback(each.close)
             for publisher in out.values():
@@ -240,3 +240,28 @@ def test_an_ended_input_is_read_to_its_end_and_then_ends_the_inputs(ends: Callab
     out["camera"].send(frame(1))
     ended.add("camera")
     assert [call.driving.seq for call in inputs] == [1]
+
+
+def test_who_rests_is_sent_nothing_and_goes_on_with_what_comes_then(ends: Callable[..., Ends]) -> None:
+    rests: list[int] = []
+    inputs, out, _, ended = ends(Edge("frame", "camera", Frame, keep="all"), resting=lambda: bool(rests))
+    calls, camera = iter(inputs), out["camera"]
+    camera.send(frame(1))
+    assert (first := next(calls)) is not None
+    assert first.driving is not None
+    rests.append(1)
+    assert next(calls) is None
+    until(lambda: (camera.ready(), not camera._ledger.accounts)[1], "it stays subscribed")
+    for seq in range(2, 80):
+        camera.send(frame(seq))  # nobody holds it up
+    rests.clear()
+    assert next(calls) is None
+    until(lambda: (next(calls), camera.ready(), bool(camera._ledger.accounts))[2], "it does not come back")
+    camera.send(frame(80))
+    call = next(call for call in calls if call is not None)
+    assert call.driving is not None
+    assert call.driving.seq == 80
+    rests.append(1)
+    next(calls)
+    ended.add("camera")
+    assert [call for call in calls if call is not None] == []

@@ -35,7 +35,8 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
         producer.crossings = _crossings(graph, producer.name)
     if not only:
         # A class may ask for every message where the graph does not.
-        edges = [(stage, edge) for stage in stages.values() for edge in stage.edges if edge.keep == "all"]
+        waited_for = [stage for stage in stages.values() if graph.exact or not stage.declaration.may_rest]
+        edges = [(stage, edge) for stage in waited_for for edge in stage.edges if edge.keep == "all"]
         for producer in stages.values():
             producer.readers = [reader.name for reader, edge in edges if edge.node == producer.name]
         faults = faults or [*_loops(graph, stages), *_ports_taken_twice(graph)]
@@ -54,7 +55,8 @@ def explicit(graph: Graph, stages: Mapping[str, Stage]) -> Graph:
         given = _given(graph, name, stage.declaration)
         copy.nodes[name].run = stage.run
         copy.nodes[name].inputs = {edge.argument: _spec(edge) for edge in stage.edges}
-        if graph.exact:
+        # What is written out is waited for, by processes that do not load the classes of others.
+        if graph.exact or stage.declaration.may_rest:
             for argument, spec in copy.nodes[name].inputs.items():
                 spec.keep = given[argument].keep
     return copy
@@ -115,6 +117,8 @@ def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[st
     if declaration.rest and not given:
         kind = declaration.rest.kind.__name__
         faults.append(f"{graph.position(name)}: {name}: expected at least one input of type {kind}, got none")
+    if inputs and not given and all(wanted.optional for wanted in inputs.values()):
+        faults.append(f"{graph.position(name)}: {name}: expected at least one input of {', '.join(inputs)}, got none")
     for argument, wanted in inputs.items():
         if argument in given:
             edge, wrong = _edge(graph, stage, argument, wanted, given[argument])
@@ -139,9 +143,11 @@ def _edge(graph: Graph, stage: Stage, argument: str, wanted: Input, spec: EdgeSp
     drives = stage.declaration.rest is not None or not stage.edges
     loop = not drives and _feeds(graph, stage.name, spec.producer)
     allowed = ("all",) if graph.exact else KEEPS_DRIVING if drives else KEEPS_BESIDE
-    default = stage.declaration.keep if drives else "newest" if loop else "same"
-    keep: Any = "all" if graph.exact else spec.keep or default
     crossing = _crossing(graph, stage.name, spec)
+    default = "newest" if loop else "same"
+    if drives:
+        default = stage.declaration.keep_of(argument, crossing is not None)
+    keep: Any = "all" if graph.exact else spec.keep or default
     faults = []
     if keep not in allowed:
         how = "drives" if drives else "does not drive"

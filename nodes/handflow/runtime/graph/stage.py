@@ -42,8 +42,15 @@ class Declaration:
     required: frozenset[str]  # settings without a default
     inputs: dict[str, Input]  # in the order of process(): the first drives
     rest: Input | None  # `**messages`: any number of inputs under any names, each of which drives
-    keep: str  # how driving inputs are read if the graph does not say
+    keep: str | dict[str, str]  # how driving inputs are read if the graph does not say; or by argument
+    may_rest: bool  # nobody waits for it
     output: type[Message] | None
+
+    def keep_of(self, argument: str, crosses: bool) -> str:
+        """How a driving input is read if the graph does not say."""
+        if isinstance(self.keep, str):
+            return self.keep
+        return "newest" if crosses else self.keep.get(argument, "newest")
 
 
 @dataclass
@@ -115,7 +122,7 @@ def declaration_of(node: type[Node]) -> Declaration:
             inputs[name] = Input(kinds[0], type(None) in get_args(process[name]))
     if rest and inputs:
         raise StageError(f"{node.__name__}.process: any number of inputs leaves no room for {', '.join(inputs)}")
-    if node.keep not in KEEPS_DRIVING:
+    if not set([node.keep] if isinstance(node.keep, str) else node.keep.values()) <= set(KEEPS_DRIVING):
         raise StageError(f"{node.__name__}.keep: expected {' or '.join(KEEPS_DRIVING)}, got {node.keep!r}")
     outputs = _messages_in(process.get("return"))
     # pyright and mypy do not see that Node subclasses are dataclasses when asked through type[Node].
@@ -126,6 +133,7 @@ def declaration_of(node: type[Node]) -> Declaration:
         inputs=inputs,
         rest=rest,
         keep=node.keep,
+        may_rest=node.resting is not Node.resting,
         output=outputs[0] if outputs else None,
     )
 

@@ -223,6 +223,7 @@ class Worker:
             self.profile,
             self.commands.ended,
             self.log.warning,
+            (lambda: False) if self.graph.exact else self.node.resting,
         )
         self._open.callback(inputs.close)
         return inputs
@@ -244,6 +245,8 @@ class Worker:
             raise SetupError(line_of(error) + remedy(error)) from error
         self._started = True
         self._open.callback(self._stop)
+        if self.node.persistent != self._stored:
+            self._store(self.node.persistent)
         # Modules and models are here to stay: looking through them again would cost milliseconds.
         gc.collect()
         gc.freeze()

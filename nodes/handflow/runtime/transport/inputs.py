@@ -30,7 +30,7 @@ class Inputs:
     """The inputs of a node: iterate them for what `process` is called with, None when nothing comes.
 
     They end when `ended` names all nodes that drive this one and everything that those sent has been read. `unwired`
-    are the arguments that the graph leaves out.
+    are the arguments that the graph leaves out. While `resting()`, nothing is subscribed to, and nothing comes.
     """
 
     def __init__(
@@ -43,32 +43,50 @@ class Inputs:
         profile: Profile,
         ended: Container[str],  # nodes
         say: Callable[[str], None] = lambda line: None,
+        resting: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._node, self._edges, self._subscribe, self._say = node, edges, subscribe, say
         self._rings = rings
         rings.passes_on = all(edge.keep != "all" for edge in edges)
         self._profile = profile
         self._ended = ended
+        self._resting = resting
         self._unwired: dict[str, Message | None] = dict.fromkeys(unwired)
+        self._passed: deque[tuple[Driving, Received | None]] = deque(maxlen=CATCH_UP)  # see pass_by
+        self._turn = 0  # whose message is looked for first, where several drive
+        self._open()
+
+    def _open(self) -> None:
         self._driving: list[Driving] = []
         self._others: list[Matching] = []
-        for edge in edges:
-            subscription = subscribe(edge)
+        for edge in self._edges:
+            subscription = self._subscribe(edge)
             if edge.drives:
                 lossless = edge.keep == "all"
-                self._driving.append(Lossless(subscription, node, say) if lossless else Newest(subscription))
+                self._driving.append(
+                    Lossless(subscription, self._node, self._say) if lossless else Newest(subscription)
+                )
             elif edge.keep == "all":
-                self._others.append(Exact(subscription, node, say, ended))
+                self._others.append(Exact(subscription, self._node, self._say, self._ended))
             else:
                 self._others.append(SameFrame(subscription) if edge.keep == "same" else Newest(subscription))
         self._subscriptions = [policy.subscription for policy in (*self._driving, *self._others)]
-        self._passed: deque[tuple[Driving, Received | None]] = deque(maxlen=CATCH_UP)  # see pass_by
-        self._turn = 0  # whose message is looked for first, where several drive
         self._poller = zmq.Poller()
         for policy in self._driving:
             self._poller.register(policy.subscription.socket, zmq.POLLIN)
 
+    def _rest(self) -> Iterator[None]:
+        """Lets go of the producers until somebody needs messages again."""
+        self.close()
+        while self._resting() and not all(policy.edge.node in self._ended for policy in self._driving):
+            time.sleep(IDLE_S)
+            yield None
+        self._open()
+
     def __iter__(self) -> Iterator[Call | None]:
         while True:
+            if self._resting():
+                yield from self._rest()
             ending, began_s = all(policy.edge.node in self._ended for policy in self._driving), time.monotonic()
             try:
                 timeout_s = LAST_MESSAGE_S if ending else IDLE_S
@@ -114,8 +132,8 @@ class Inputs:
             subscription.readable()
 
     def close(self) -> None:
-        for subscription in self._subscriptions:
-            subscription.close()
+        while self._subscriptions:
+            self._subscriptions.pop().close()
 
     def _next(self, timeout_s: float) -> tuple[Driving, Received | None]:
         """The next driving message; meanwhile looks for producers that have not been found or have moved."""
