@@ -12,7 +12,7 @@ from support.graphs import until
 from support.pages import Page, ask
 
 from handflow.web import feeds
-from handflow.web.feeds import LineFeed, PictureFeed
+from handflow.web.feeds import FrameFeed, LineFeed
 from handflow.web.server import WebServer
 
 
@@ -22,12 +22,12 @@ def lines() -> LineFeed:
 
 
 @pytest.fixture
-def pictures() -> PictureFeed:
-    return PictureFeed()
+def pictures() -> FrameFeed:
+    return FrameFeed()
 
 
 @pytest.fixture
-def web(tmp_path: Path, lines: LineFeed, pictures: PictureFeed) -> Iterator[WebServer]:
+def web(tmp_path: Path, lines: LineFeed, pictures: FrameFeed) -> Iterator[WebServer]:
     (tmp_path / "index.html").touch()
     made = WebServer(tmp_path)
     made.route("/hands", lines.serve, lines.close)
@@ -89,7 +89,7 @@ def test_the_next_line_is_there_for_the_asking(web: WebServer, lines: LineFeed, 
     assert not lines.wanted
 
 
-def test_a_film_is_of_the_newest_pictures(web: WebServer, pictures: PictureFeed) -> None:
+def test_a_film_is_of_the_newest_pictures(web: WebServer, pictures: FrameFeed) -> None:
     connection = HTTPConnection("127.0.0.1", web.port, timeout=30)
     connection.request("GET", "/frames.mjpg?overlays=true")
     answer = connection.getresponse()
@@ -136,7 +136,7 @@ def test_no_more_than_so_many_come_in(web: WebServer, lines: LineFeed, monkeypat
     second.go()
 
 
-def test_it_ends_at_once_whoever_waits(web: WebServer, lines: LineFeed, pictures: PictureFeed) -> None:
+def test_it_ends_at_once_whoever_waits(web: WebServer, lines: LineFeed, pictures: FrameFeed) -> None:
     connection = HTTPConnection("127.0.0.1", web.port, timeout=30)
     connection.request("GET", "/frames.mjpg")
     connection.getresponse()

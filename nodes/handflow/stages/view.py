@@ -22,9 +22,8 @@ from handflow.outputs.live_lines import LiveLines
 from handflow.outputs.page import RateMeter, maps, pack, page_hands, page_jpeg, passage, vectors
 from handflow.runtime.address import outside
 from handflow.runtime.transport.jpeg import encode
-from handflow.web.cockpit import Cockpit
-from handflow.web.feeds import LineFeed, PictureFeed
-from handflow.web.graph_list import PAGE, graph_list
+from handflow.web.cockpit import PORT, Cockpit
+from handflow.web.feeds import FrameFeed, LineFeed
 from handflow.web.health import HealthPages
 from handflow.web.security import Access, page_token, tls
 from handflow.web.server import STATIC, WebServer
@@ -82,20 +81,16 @@ class View(Node):
         self.meter = RateMeter()
         self.web = self._server()
         self.stream = self.web.stream("/live")
-        self.lines, self.line_feed, self.pictures = (
-            LiveLines(self.name, LOST_S, self.persistent),
-            LineFeed(),
-            PictureFeed(),
-        )
+        self.lines = LiveLines(self.name, LOST_S, self.persistent)
+        self.line_feed, self.pictures = LineFeed(), FrameFeed()
         self.web.route("/hands", self.line_feed.serve, self.line_feed.close, shared=True)
         self.web.route("/hands.json", self.line_feed.line, shared=True)
         self.web.route("/frame.jpg", self.pictures.picture, shared=True)
         self.web.route("/frames.mjpg", self.pictures.film, self.pictures.close, shared=True)
         for pages in (HealthPages, Cockpit):
             pages(self.graph.get("file", ""), self.graph.get("on", "")).add_to(self.web)
-        self.web.get("/graphs.json", lambda: {"graphs": graph_list()})
         self.web.start()
-        self.note = self.persistent[PAGE] = self.web.url
+        self.note, self.persistent[PORT] = self.web.url, self.web.port
         if self.port != self.web.port:
             taken = f"port {self.port} is taken; " if self.port else ""
             self.log.info("%sthe page is at %s", taken, self.web.url)

@@ -15,6 +15,7 @@ from handflow.runtime.process.control_client import ANSWER_S, CHANGE_S, ask, run
 
 from .server import Document, WebServer
 
+PORT = "port"  # under this name a view keeps where its page is
 SNAPSHOT_S = 30.0  # until the disk has the last seconds
 Given = dict[str, Any]  # what the page sends
 
@@ -64,8 +65,10 @@ class Cockpit:
     def graphs(self) -> dict[str, Any]:
         """The graphs that run on this machine, with the ports of their pages."""
         found = []
-        for _, graph in runs():
-            ports = [node.settings.get("port", 8088) for node in graph.nodes.values() if node.run == "view"]
+        for directory, graph in runs():
+            # What a view keeps: another port than its graph says, if that was taken.
+            stored = [directory.stored(name).get(PORT) for name, node in graph.nodes.items() if node.run == "view"]
+            ports = [port for port in stored if isinstance(port, int)]
             here = graph.file == self._file and graph.on == (self._on or "")
             found.append({"file": str(graph.file), "on": graph.on, "ports": ports, "here": here})
         return {"graphs": found}

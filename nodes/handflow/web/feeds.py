@@ -53,7 +53,7 @@ class Next:
                 future.set_result(made)
 
 
-class PictureFeed:
+class FrameFeed:
     """JPEGs of the newest frame, plain and with what was found in it, one by one or as a film (MJPEG)."""
 
     def __init__(self) -> None:
