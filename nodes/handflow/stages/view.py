@@ -1,5 +1,5 @@
-"""Frame, Heatmap, Hands and Flow, what of them is wired -> a page with the live picture, the graph's table, settings and
-log; and hands and pictures for the pages of others.
+"""Frame, Heatmap, Hands and Flow, what of them is wired -> a page with the live picture, the graph's table, settings
+and log; and hands and pictures for the pages of others.
 
 What is drawn lies on its own frame: the last of the wired inputs drives, the others are looked up by frame. Every
 frame's hands are read; pictures are made when somebody is ready for one (4 ms of a core each). While nobody looks,
