@@ -41,6 +41,7 @@ VERBS = {
         "synthesize": ("network.synthesize", "renders people with labelled hands: in one's own place, or a drawn one"),
     },
     "setting up": {
+        "new": ("setup.new", "a folder with a node of your own, its graph and a test, ready to run"),
         "check": ("setup.check", "says everything that is wrong with a graph, without a camera"),
         "graph": ("setup.graph", "prints a graph as Mermaid text"),
         "calibrate": ("setup.calibrate", "a page to draw a surface's corners and zones, and regions, on the picture"),

@@ -17,7 +17,7 @@ from handflow.runtime.call_trace import CallRecord, InputRecord, SentRecord
 from handflow.runtime.node import Call, Node, run_node
 from handflow.runtime.process.control_client import ask
 from handflow.runtime.process.tracing.trace_file import TraceFile
-from handflow.runtime.profile import Profile
+from handflow.runtime.profile import SAMPLES, Profile
 
 MS = 1_000_000
 
@@ -178,16 +178,18 @@ def test_a_trace_of_a_run_has_the_times_of_the_table(
 
     until(lambda: started.out and all(row["fps_in"] + row["fps_out"] > 5 for row in table()), "it does not run")
     command("trace", "--for", "12", "-o", "twelve.json", "--graph", "graph.yaml", cwd=tmp_path)
-    # The table has the last 300 of each, ten seconds; the trace has a second before them.
     rows = {row["node"]: row for row in table()}
     found = json.loads((tmp_path / "twelve.json").read_text())["traceEvents"]
     work = check(found)
     assert work.keys() == rows.keys()
     for node, spent in work.items():
         assert len(spent) > 30
-        assert statistics.median(spent) == pytest.approx(rows[node]["work_ms"]["p50"], rel=0.05, abs=0.05), node
     assert sum(e["ph"] == "s" for e in found) > 2 * len(work["osc"])
     assert started.stop() == 0
     assert not started.err
     whole = check(json.loads((tmp_path / "run.json").read_text())["traceEvents"])
-    assert all(len(whole[node]) > len(work[node]) for node in work)
+    for node, spent in whole.items():
+        assert len(spent) > len(work[node])
+        # The table has the median of the last ones, as of some moment in the last seconds.
+        medians = [statistics.median(spent[max(0, end - SAMPLES) : end]) for end in range(len(spent) - 100, len(spent))]
+        assert 0.95 * min(medians) <= rows[node]["work_ms"]["p50"] <= 1.05 * max(medians), node
