@@ -42,7 +42,8 @@ nodes:
       corners: [[0.2, 0.2], [0.8, 0.2], [0.9, 0.8], [0.1, 0.8]]
       zones: [{name: door, polygon: [[0, 0], [0.4, 0], [0.4, 0.5], [0, 0.5]]}]
   record: {run: record, in: {hands: tracker}, with: {recording: false, snapshot_s: 5}}
-  view: {run: view, in: {frame: camera, hands: tracker}}
+  flow: {run: flow, in: camera}
+  view: {run: view, in: {frame: camera, heatmap: heatmap, hands: tracker, flow: flow}}
 """
 
 
@@ -151,23 +152,37 @@ def page(browser: Any, node: View, feed: Callable[[], None]) -> Iterator[Any]:
 
 LAYERS = ["picture", "any", "open", "hands", "radius", "ids", "openness", "trails", "velocity", "predicted"]
 LAYERS += ["region", "surface", "zones", "flow"]
-DRAWN = "['picture', 'overlay'].map((id) => document.getElementById(id).toDataURL()).join()"
+# By layer: whether a click changed what is drawn, and what the button says, and whether another click undid it.
+SWITCH_ALL = """() => [...document.querySelectorAll("[data-layer]")].map((button) => {
+    const drawn = () => ["picture", "overlay"].map((id) => {
+        const canvas = document.getElementById(id);
+        const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+        return new Uint32Array(data.buffer).reduce((sum, pixel) => (Math.imul(sum, 31) + pixel) | 0, 0);
+    }).join();
+    const seen = [], pressed = [];
+    for (let turn = 0; turn < 3; turn++, button.click()) {
+        seen.push(drawn());
+        pressed.push(button.getAttribute("aria-pressed"));
+    }
+    button.click();
+    return [button.dataset.layer, seen[0] !== seen[1], pressed[0] !== pressed[1], seen[0] === seen[2]];
+})"""
 
 
 def test_every_overlay_switches_on_and_off(page: Any, feed: Callable[[], None]) -> None:
     page.wait_for_function("Number(document.documentElement.dataset.frame) > 5")
     feed()
     page.wait_for_timeout(300)
-    offered = page.evaluate("[...document.querySelectorAll('[data-layer]')].map((button) => button.dataset.layer)")
-    assert offered == LAYERS
-    for layer in LAYERS:
-        button = page.locator(f"[data-layer={layer}]")
-        before, pressed = page.evaluate(DRAWN), button.get_attribute("aria-pressed")
-        button.click()
-        assert page.evaluate(DRAWN) != before, layer
-        assert button.get_attribute("aria-pressed") != pressed
-        button.click()
-        assert page.evaluate(DRAWN) == before, layer
+    assert page.evaluate(SWITCH_ALL) == [[layer, True, True, True] for layer in LAYERS]
+
+
+def test_what_the_graph_does_not_have_is_not_offered(page: Any, supervisor: Supervisor) -> None:
+    assert page.is_visible("[data-layer=flow]")
+    del supervisor.stages["surface"]
+    supervisor.stages["view"].edges = [edge for edge in supervisor.stages["view"].edges if edge.argument != "flow"]
+    page.wait_for_selector("[data-layer=flow]", state="hidden")
+    assert page.is_visible("[data-layer=any]")
+    assert not page.is_visible("[data-layer=zones]")
 
 
 def turn(page: Any, setting: str, value: object, control: str = "input") -> None:

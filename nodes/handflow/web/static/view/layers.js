@@ -22,3 +22,15 @@ export function switchable(redraw) {
     });
   }
 }
+
+/** Hides the switches of what this graph does not have. */
+export function offer(nodes) {
+  const all = Object.values(nodes), view = all.find(({ run }) => run === "view");
+  if (!view) return;
+  const there = {
+    any: view.in.heatmap, open: view.in.heatmap, flow: view.in.flow,
+    region: all.some(({ run }) => run === "tracker"),
+    surface: all.some(({ run }) => run === "surface"), zones: all.some(({ run }) => run === "surface"),
+  };
+  for (const [name, has] of Object.entries(there)) document.querySelector(`[data-layer=${name}]`).hidden = !has;
+}

@@ -2,6 +2,7 @@
 
 import { redraw } from "./drawing.js";
 import { field } from "./field.js";
+import { offer } from "./layers.js";
 import { $, get, made, post, remember, remembered, state } from "./state.js";
 
 const shown = new Map(); // "node.key" -> {element, write, fault, back}
@@ -27,6 +28,7 @@ export async function loadSettings() {
   const names = JSON.stringify(Object.entries(told.nodes).map(([name, { run, settings }]) => [name, run, Object.keys(settings)]));
   if ($("nodes").dataset.names !== names) build(names);
   refresh();
+  offer(told.nodes);
   redraw();
 }
 
