@@ -72,6 +72,17 @@ def test_a_stage_that_hangs_is_killed_and_started_again(run: Callable[..., Run],
     until(lambda: any("frozen was killed by SIGKILL; restart 1" in line for line in started.err), "it is not restarted")
 
 
+@pytest.mark.slow
+def test_a_stage_that_loads_for_long_is_waited_for(run: Callable[..., Run], folder: Path) -> None:
+    (folder / "heavy.py").write_text("import time\n\ntime.sleep(13)\n" + (folder / "passer.py").read_text())
+    started = run(
+        "run", graph(folder, "ticker: {run: ticker.py}", "passer: {run: heavy.py, in: ticker}", TAP), cwd=folder
+    )
+    until(lambda: tapped(folder), "nothing is delivered")
+    started.stop()
+    assert not [line for line in started.err if "silent" in line or "restart" in line]
+
+
 @BOTH_IF_SLOW
 def test_a_silent_stage_is_noticed_even_when_stopped_by_a_signal(run: Callable[..., Run], folder: Path) -> None:
     started = run("run", graph(folder, "ticker: {run: ticker.py}", PASSER, TAP), cwd=folder)

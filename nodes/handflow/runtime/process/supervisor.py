@@ -35,6 +35,7 @@ from .swap import Swaps
 PAUSES_S = (0.1, 0.5, 1, 2, 5, 10)  # before a restart, growing while the node keeps dying
 HEALTHY_S = 30  # a node that ran so long starts again with the shortest pause
 HUNG_S = 10  # silent, or at one message, for so long
+LOADING_S = 90  # silent since its process began: a slow or busy machine loads libraries and a network for a minute
 KILL_S = 2  # what has not stopped by then is killed
 LOOP_MS = 100
 REFUSED_EVERY_S = 10.0  # it is said no more often that messages were refused
@@ -236,7 +237,7 @@ class Supervisor:
         """Its end is then dealt with like any other."""
         busy = child.status["busy_s"] if child.status else 0.0
         why = f"has been at one message for {busy:.0f} s" if busy > HUNG_S else ""
-        if now - child.status_at > HUNG_S:
+        if now - child.status_at > (HUNG_S if child.status else LOADING_S):
             why = f"has been silent for {now - child.status_at:.0f} s"
         if why:
             self.say(f"{child.name} {why}; killing it")
