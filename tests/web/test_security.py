@@ -134,6 +134,8 @@ def test_off_loopback_a_view_needs_a_token(settings, has_token: bool, tmp_path: 
         ((GAME,), "https://evil.example", "/hands.json", 403, None, "same-origin"),
         ((GAME,), "null", "/hands.json", 403, None, "same-origin"),
         (("null",), "null", "/hands.json", 200, "null", "same-origin"),
+        (("null",), "file://", "/hands.json", 200, "file://", "same-origin"),
+        ((GAME,), "file://", "/hands.json", 403, None, "same-origin"),
         (("*",), GAME, "/hands.json", 200, GAME, "cross-origin"),
         (("*",), GAME, "/state", 403, None, "same-origin"),  # what is not meant for others stays here
         (("*",), GAME, "/", 403, None, "same-origin"),
