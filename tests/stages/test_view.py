@@ -2,11 +2,13 @@
 
 import json
 import math
+import socket
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import cv2
@@ -433,3 +435,49 @@ def test_the_demo_is_seen_with_its_hands_by_several_viewers(
     for page in pages:
         page.close()
     assert started.stop() == 0
+
+
+HANDS = """from handflow import Frame, Hands, Node
+import numpy as np
+
+
+class Nobody(Node):
+    def process(self, frame: Frame) -> Hands:
+        none = np.empty(0)
+        return Hands(id=none, state=none, xy=np.empty((0, 2)), velocity=np.empty((0, 2)), radius=none, score=none,
+                     open=none, is_open=none, age=none, width=640, height=360)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_reader_of_a_running_graph_gets_every_frame_s_line_and_two_graphs_are_one_list(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "nobody.py").write_text(HANDS)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    for name in ("a.yaml", "b.yaml"):
+        (tmp_path / name).write_text(
+            "nodes:\n  camera: {run: demo, with: {size: [640, 360]}}\n  tracker: {run: nobody.py, in: camera}\n"
+            f"  view: {{run: view, in: {{frame: camera, hands: tracker}}, with: {{port: {port}}}}}\n"
+        )
+    first = run("run", tmp_path / "a.yaml")
+    until(lambda: first.err, "it says nothing", 60)
+    assert first.err[0].strip() == f"the page is at http://127.0.0.1:{port}/"
+    web: Any = SimpleNamespace(port=port, url=f"http://127.0.0.1:{port}/")
+    until(lambda: any("view 0.0 fps" in line for line in first.out), "it does not rest", 60)
+    reader = Page(web, "/hands")
+    until(lambda: len(reader.got) >= 150, "too few lines come", 60)
+    reader.go()
+    frames = [json.loads(line)["frame"] for line in reader.got]
+    assert frames == list(range(frames[0], frames[0] + len(frames)))
+    run("run", tmp_path / "b.yaml")
+
+    def ports() -> dict[str, list[int]]:
+        graphs = json.loads(ask(web, "GET", "/graphs.json")[1])["graphs"]
+        return {Path(graph["file"]).name: graph["ports"] for graph in graphs}
+
+    until(lambda: len(ports().get("b.yaml", [])) == 1, "the second graph is not listed", 60)
+    assert ports()["a.yaml"] == [port]
+    assert port < ports()["b.yaml"][0] <= port + view.OTHER_PORTS
