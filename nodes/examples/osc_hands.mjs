@@ -17,6 +17,9 @@ port.on("message", ({ address, args }) => {
       ([id, { x, y, open }]) => `${id} at ${x.toFixed(2)} ${y.toFixed(2)}${open >= 0.5 ? " open" : ""}`,
     );
     console.log(there.join(", ") || "no hands");
+  } else if (address === "/hands/gesture") {
+    const [name, id, second, phase] = args; // phase 0: it begins; 1: it goes on; 2: it ends
+    if (name === "wave" && phase === 0) console.log(`${id} waves: hello!`);
   } else if (/^\/hands\/(enter|leave|open|zone)$/.test(address)) {
     console.log(address.slice(7), ...args); // enter and leave: id slot x y; open: id 0|1; zone: id slot name inside
   }

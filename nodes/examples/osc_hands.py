@@ -29,9 +29,15 @@ def event(address: str, *values: object) -> None:  # enter, leave: id slot x y; 
     print(address.removeprefix("/hands/"), *values, flush=True)
 
 
+def gesture(address: str, name: str, id_: int, second: int, phase: int, *values: float) -> None:
+    if name == "wave" and phase == 0:  # 0: it begins; 1: it goes on; 2: it ends
+        print(f"{id_} waves: hello!", flush=True)
+
+
 dispatcher = Dispatcher()
 dispatcher.map("/hands/hand", hand)
 dispatcher.map("/hands/alive", alive)
+dispatcher.map("/hands/gesture", gesture)
 for name in ("enter", "leave", "open", "zone"):
     dispatcher.map(f"/hands/{name}", event)
 

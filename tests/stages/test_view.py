@@ -167,7 +167,10 @@ def test_check_refuses_a_view_of_nothing(tmp_path: Path, capsys: pytest.CaptureF
     graph = tmp_path / "g.yaml"
     graph.write_text("nodes:\n  tracker: {run: demo}\n  view: {run: view}\n")
     assert main(["check", str(graph)]) == 2
-    assert "view: expected at least one input of hands, heatmap, frame, flow, got none" in capsys.readouterr().err
+    assert (
+        "view: expected at least one input of hands, heatmap, frame, flow, gestures, got none"
+        in capsys.readouterr().err
+    )
 
 
 def test_it_rests_while_nobody_looks_and_wakes_for_whoever_comes(node: View, monkeypatch: pytest.MonkeyPatch) -> None:

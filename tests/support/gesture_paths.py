@@ -103,7 +103,7 @@ def swipe(x: int, y: int) -> Callable[[np.random.Generator, int], Crowd]:
 
 def raised(rng: np.random.Generator, people: int, hands: int = 1) -> Crowd:
     stage = Stage(rng, people, hands)
-    height, lasts = stage.draw(4.2, 6.5), stage.draw(0.65, 1.2)
+    height, lasts = stage.draw(4.5, 6.5), stage.draw(0.65, 1.2)
     stage.ends_s = stage.begins_s + lasts
     down = ramp(stage.t, stage.ends_s + stage.draw(0.8, 2.0), stage.draw(0.7, 1.2))
     for hand in range(hands):

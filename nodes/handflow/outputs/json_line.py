@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from handflow.messages import Hands, State
+from handflow.messages import Gestures, Hands, Phase, State
 from handflow.runtime.names import written
 
 Line = dict[str, Any]  # one frame's hands
@@ -41,6 +41,20 @@ def hand_line(id_: int | None, xy: Sequence[float] | np.ndarray, radius: float, 
         "score": _rounded(score, 4),
         "open": _rounded(open_, 4),
     }
+
+
+def gesture_lines(gestures: Gestures) -> list[Line]:
+    """A line for each gesture that begins, goes on or ends."""
+    columns = (gestures.hand, gestures.phase, gestures.progress, gestures.confidence, gestures.rate, gestures.strength)
+    lines = []
+    for name, hands, phase, *numbers in zip(gestures.name, *(column.tolist() for column in columns), strict=True):
+        progress, confidence, rate, strength = (_rounded(number, 3) for number in numbers)
+        line: Line = {"name": name, "hands": [id_ for id_ in hands if id_ >= 0], "phase": Phase(phase).name.lower()}
+        line |= {"progress": progress, "confidence": confidence}
+        line |= {"rate": rate} if rate else {}
+        line |= {"strength": strength} if strength else {}
+        lines.append(line)
+    return lines
 
 
 def present_rows(hands: Hands) -> np.ndarray:

@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from handflow.messages import Hands
+from handflow.messages import Gestures, Hands
 
-from .json_line import Line, line_of
+from .json_line import Line, gesture_lines, line_of
 
 REPEATED_S = 1.0  # how often it is said that nobody is there
 
@@ -21,8 +21,8 @@ class LiveLines:
         self._last: Line | None = None  # of the newest frame
         self.received_s = self.reported_s = time.monotonic()
 
-    def of(self, hands: Hands) -> list[Line]:
-        """The frame's line, after one that is due."""
+    def of(self, hands: Hands, gestures: Gestures | None = None) -> list[Line]:
+        """The frame's line, after one that is due. Without a stage that tells gestures it does not speak of them."""
         # After a sleep of the machine no idle moment comes first; whoever is there now, those of before are gone.
         late = time.monotonic() - self.received_s > self.lost_s and self.reported_s <= self.received_s
         lines = self.last() if late else []
@@ -30,6 +30,8 @@ class LiveLines:
         if self._persistent.get("stream") != hands.stream:
             self._persistent.update(stream=hands.stream, first_ns=hands.captured_ns)
         self._last = line_of(self.name, hands, self._persistent["first_ns"])
+        if gestures is not None:
+            self._last["gestures"] = gesture_lines(gestures)
         return [*lines, self._last]
 
     def overdue(self) -> list[Line]:
@@ -47,4 +49,7 @@ class LiveLines:
 
     def last(self) -> list[Line]:
         """The last frame once more, without hands and marked: readers would keep its hands for ever otherwise."""
-        return [] if self._last is None else [{**self._last, "hands": [], "lost": True}]
+        if self._last is None:
+            return []
+        empty: Line = {name: [] for name in ("hands", "gestures") if name in self._last}
+        return [{**self._last, **empty, "lost": True}]

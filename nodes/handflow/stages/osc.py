@@ -9,11 +9,12 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated
 
-from handflow import Hands, Node, Range, SetupError, now_ns
+from handflow import Gestures, Hands, Node, Range, SetupError, now_ns
 from handflow.outputs.osc.control import OscControl
 from handflow.outputs.osc.delta import Delta, delta
 from handflow.outputs.osc.frame_builder import MAX_HANDS, FrameBuilder
 from handflow.outputs.osc.frame_state import FrameState, state_of_slots
+from handflow.outputs.osc.gestures import GestureChanges
 from handflow.outputs.osc.layout import OscStatus
 from handflow.outputs.osc.target import DatagramCache, Target, TargetSender
 from handflow.runtime.process.changes.setting_sender import SettingSender
@@ -61,6 +62,7 @@ class Osc(Node):
             # Hands that a crashed process has left in the games.
             sender.last = state_of_slots(slots)
         self.builder = FrameBuilder(slots)
+        self.gestures = GestureChanges()
         self._stored: dict[int, int] | None = None  # the slots that `persistent` holds
         self._failing: list[str] | None = None  # the targets that the note names
         self._send(FrameState(), must=True)
@@ -68,7 +70,7 @@ class Osc(Node):
             file, on = Path(self.graph.get("file", "")), self.graph.get("on") or None
             self.control.start(SettingSender(file, on, self.control.refuse))
 
-    def process(self, hands: Hands) -> None:
+    def process(self, hands: Hands, gestures: Gestures | None = None) -> None:
         # After a sleep of the machine no idle moment comes first; whoever is there now, those of before are gone.
         self._clear_if_lost()
         self.received_s = time.monotonic()
@@ -78,6 +80,8 @@ class Osc(Node):
         state = self.builder.build(hands, now_ns())
         self.latencies.append(state.latency_ms)
         self._send(state)
+        if gestures is not None:
+            self._send_gestures(gestures, state)
         self._warn_of_left_out()
         self._each_second()
 
@@ -90,6 +94,7 @@ class Osc(Node):
 
     def stop(self) -> None:
         # Twice: a lost datagram would leave hands in the game for ever.
+        self._send_gestures(Gestures(), self.builder.last)
         for _ in range(2):
             self._send(self.builder.clear(), must=True)
         self._close()
@@ -106,7 +111,9 @@ class Osc(Node):
 
     def _clear_if_lost(self) -> None:
         if self._lost() and len(self.builder.last):
-            self._send(self.builder.clear(), must=True)
+            state = self.builder.clear()
+            self._send_gestures(Gestures(), state)
+            self._send(state, must=True)
 
     def _lost(self) -> bool:
         return time.monotonic() - self.received_s > self.lost_s
@@ -144,6 +151,11 @@ class Osc(Node):
             self._stored = slots
             self.persistent["slots"] = [number for pair in slots.items() for number in pair]
         self._set_note()
+
+    def _send_gestures(self, gestures: Gestures, state: FrameState) -> None:
+        told = self.gestures.step(gestures, state)
+        for sender in self.senders:
+            sender.send_gestures(told)
 
     def _set_note(self) -> None:
         failing = [sender.name for sender in self.senders if sender.failing]

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgpack
 import zmq
 
-from handflow import Hands, Node, Range
+from handflow import Gestures, Hands, Node, Range
 from handflow.outputs.json_line import Line
 from handflow.outputs.live_lines import LiveLines
 from handflow.runtime.address import cannot_listen, refuse_outside
@@ -53,8 +53,8 @@ class Publish(Node):
         self.log.info("readers connect to %s", self.note)
         self.lines = LiveLines(self.name, self.lost_s, self.persistent)
 
-    def process(self, hands: Hands) -> None:
-        self._send(self.lines.of(hands))
+    def process(self, hands: Hands, gestures: Gestures | None = None) -> None:
+        self._send(self.lines.of(hands, gestures))
 
     def idle(self) -> None:
         self._send(self.lines.overdue())

@@ -1,5 +1,5 @@
-"""Frame, Heatmap, Hands and Flow, what of them is wired -> a page with the live picture, the graph's table, settings
-and log; and hands and pictures for the pages of others.
+"""Frame, Heatmap, Hands, Flow and Gestures, what of them is wired -> a page with the live picture, the graph's table,
+settings and log; and hands and pictures for the pages of others.
 
 What is drawn lies on its own frame: the last of the wired inputs drives, the others are looked up by frame. Every
 frame's hands are read; pictures are made when somebody is ready for one (4 ms of a core each). While nobody looks,
@@ -14,10 +14,10 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from handflow import Flow, Frame, Hands, Heatmap, Node, Range, SetupError, now_ns
+from handflow import Flow, Frame, Gestures, Hands, Heatmap, Node, Range, SetupError, now_ns
 from handflow.capture.transform import transform
 from handflow.outputs.drawing import draw
-from handflow.outputs.json_line import frame_line, hand_lines
+from handflow.outputs.json_line import frame_line, gesture_lines, hand_lines
 from handflow.outputs.live_lines import LiveLines
 from handflow.outputs.page import RateMeter, maps, pack, page_hands, page_jpeg, passage, vectors
 from handflow.runtime.address import outside
@@ -101,21 +101,26 @@ class View(Node):
         return name not in ("size", "quality")
 
     def process(
-        self, hands: Hands | None, heatmap: Heatmap | None, frame: Frame | None, flow: Flow | None = None
+        self,
+        hands: Hands | None,
+        heatmap: Heatmap | None,
+        frame: Frame | None,
+        flow: Flow | None = None,
+        gestures: Gestures | None = None,
     ) -> None:
         received_ns = now_ns()
-        driving = hands or heatmap or frame or flow
+        driving = hands or heatmap or frame or flow or gestures
         assert driving is not None
         self.meter.count(driving, time.monotonic())
         self._note()
-        for line in self.lines.of(hands) if hands is not None else ():
+        for line in self.lines.of(hands, gestures) if hands is not None else ():
             self.line_feed.send(line)
         # Lines are for everybody who counts on them; whoever only looks must not hold them up.
         late = bool(driving.hops) and received_ns - driving.hops[-1].sent_ns > LATE_S * 1e9
         if frame is None or late:
             return
         if self.stream.wanted:
-            self.stream.send(self._message(hands, heatmap, frame, flow, received_ns))
+            self.stream.send(self._message(hands, heatmap, frame, flow, gestures, received_ns))
         self._send_pictures(hands, frame)
 
     def idle(self) -> None:
@@ -159,7 +164,13 @@ class View(Node):
             self.pictures.overlaid.send(encode(drawn, self.quality))
 
     def _message(
-        self, hands: Hands | None, heatmap: Heatmap | None, frame: Frame, flow: Flow | None, received_ns: int
+        self,
+        hands: Hands | None,
+        heatmap: Heatmap | None,
+        frame: Frame,
+        flow: Flow | None,
+        gestures: Gestures | None,
+        received_ns: int,
     ) -> bytes:
         height, width = frame.image.shape[:2]
         jpeg = page_jpeg(frame.image, self.size, self.quality)
@@ -179,6 +190,12 @@ class View(Node):
                 "scale": heatmap.scale.tolist(),
                 "shift": heatmap.shift.tolist(),
             },
+            "gestures": []
+            if gestures is None
+            else [
+                line | {"x": x, "y": y}
+                for line, (x, y) in zip(gesture_lines(gestures), gestures.xy.tolist(), strict=True)
+            ],
             "flow": None
             if flow is None or arrows is None
             else {"shape": arrows.shape[:2], "span_s": (flow.captured_ns - flow.since_ns) / 1e9},

@@ -57,6 +57,16 @@ def crowd(seat: int, hands: int, at_s: float) -> Motion:
     )
 
 
+def wave(seat: int, hands: int, at_s: float) -> Motion:
+    """In its place, waving for three seconds of five; the next one begins half a second later."""
+    x, y, _, _ = still(seat, hands, 0)
+    time_s = (at_s + 4.5 * seat) % 5 - 1
+    if not 0 <= time_s < 3:
+        return x, y, 0.0, 0.0
+    turn, wide = math.tau * 1.5, 0.07
+    return x + wide * math.sin(turn * time_s), y, wide * turn * math.cos(turn * time_s), 0.0
+
+
 @dataclass(frozen=True)
 class Pattern:
     """Where hands are, and how long one lives: seconds from, to; None: as long as it runs."""
@@ -71,6 +81,7 @@ PATTERNS = {
     "still": Pattern(still, None, help="a grid of hands at rest"),
     "circle": Pattern(circle, None, help="round the middle"),
     "crowd": Pattern(crowd, None, help="everybody waves"),
+    "wave": Pattern(wave, None, help="each waves in its place, and rests; told as a gesture as well"),
     "storm": Pattern(crowd, (0.05, 0.8), 0.8, "hands come and go all the time"),
     "churn": Pattern(still, (0.1, 0.5), 0.0, "hands at rest that get a new id again and again"),
 }

@@ -186,6 +186,9 @@ def tables(receiver: OscReceiver, ports: str) -> Group:
         )  # fmt: skip
     for stream in receiver:
         parts += [Text(one_line(f"{stream.protocol}: {fault}"), style="red") for fault in faults(stream, now_s)]
+        if stream.gestures:
+            told = ", ".join(f"{name} {count}" for name, count in stream.gestures.most_common(10))
+            parts.append(Text(one_line(f"{stream.protocol}: gestures begun: {told}")))
         if stream.hands:
             parts.append(_hands(stream, now_s))
     if receiver.unknown:

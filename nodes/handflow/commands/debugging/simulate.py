@@ -22,6 +22,7 @@ from handflow.runtime.graph.stage import hint
 from handflow.runtime.node import ticks
 from handflow.stages.osc import Osc
 from handflow.synthetic.patterns import PATTERNS, Crowd
+from handflow.vision.gestures.recogniser import Recogniser
 
 
 class Tally:
@@ -63,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
     """Runs the command."""
     node = Osc(targets=_targets(args))
     crowd = Crowd(args.pattern, args.hands, args.seed, args.zones)
+    recogniser = Recogniser()
     node.start()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends as Ctrl-C does: nobody stays behind in a game
     if not args.json:
@@ -83,8 +85,9 @@ def run(args: argparse.Namespace) -> int:
                 break
             hands = crowd.at(at_s)
             hands.stream, hands.seq, hands.captured_ns = 1, seq, now_ns()
+            gestures = recogniser.step(hands)
             begun, begun_cpu = time.perf_counter(), time.thread_time()
-            node.process(hands)
+            node.process(hands, gestures)
             spent_s.append(time.perf_counter() - begun)
             spent_cpu_s += time.thread_time() - begun_cpu
             add()

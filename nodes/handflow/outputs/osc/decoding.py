@@ -48,16 +48,16 @@ MESSAGE_FORMS = (
     MessageForm("wekinator", re.compile("(?P<base>/.+)/(?P<name>inputs)"), {"inputs": "(fff)+"}),
     MessageForm(
         "hands-split",
-        re.compile(r"(?P<base>/.+)/(?:(?P<slot>\d+)/(?P<name>active|id|x|y|size|vx|vy|conf|open)|(?P<count>count))"),
-        dict.fromkeys(("count", "active", "id"), "i")
+        re.compile(r"(?P<base>/.+)/(?:(?P<slot>\d+)/(?:(?P<name>active|id|x|y|size|vx|vy|conf|open|gesture(?=/))(?:(?<=gesture)/[a-z_]+)?)|(?P<count>count))"),
+        dict.fromkeys(("count", "active", "id", "gesture"), "i")
         | dict.fromkeys(("x", "y", "size", "vx", "vy", "conf", "open"), "f"),
     ),
     MessageForm(
         "hands",
-        re.compile("(?P<base>/.+)/(?P<name>frame|hand|alive|enter|leave|open|zone|dwell|status|fault)"),
+        re.compile("(?P<base>/.+)/(?P<name>frame|hand|alive|enter|leave|open|zone|dwell|gesture|status|fault)"),
         {
             "frame": "i{5}f", "hand": "iiiif{9}", "alive": "i*", "enter": "iiff", "leave": "iiff", "open": "ii",
-            "zone": "iisi", "dwell": "iis", "status": "ifffi", "fault": "ss",
+            "zone": "iisi", "dwell": "iis", "gesture": "siiif{6}", "status": "ifffi", "fault": "ss",
         },
     ),
 )  # fmt: skip

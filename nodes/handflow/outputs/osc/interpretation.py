@@ -5,6 +5,8 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
+from handflow.messages import Phase
+
 from .decoding import MessageKind, ReceivedMessage
 from .layout import Protocol
 from .received_stream import ReceivedStream
@@ -77,6 +79,8 @@ def _hands(stream: ReceivedStream, kind: MessageKind, values: list, now_s: float
         stream.status = dict(zip(("ok", "fps", "latency_ms", "dropped", "uptime"), values, strict=True))
     else:
         stream.events[kind.name] += 1
+        if kind.name == "gesture" and values[3] == Phase.START:
+            tally(stream.gestures, values[0])
 
 
 def _augmenta2(stream: ReceivedStream, kind: MessageKind, values: list, now_s: float) -> None:
@@ -100,6 +104,9 @@ def _hands_split(stream: ReceivedStream, kind: MessageKind, values: list, now_s:
     if kind.name == "count":
         stream.step(None, now_s)
         stream.hand_frames += value
+        return
+    if kind.name == "gesture":
+        stream.events["gesture"] += 1
         return
     seated = stream.ids_by_slot.get(kind.slot)
     if kind.name == "id" or (kind.name == "active" and not value):

@@ -10,6 +10,7 @@ from .coordinates import CoordinateTransform
 from .delta import NO_CHANGE, Delta
 from .encoding import Packet
 from .frame_state import FrameState
+from .sent_gesture import SentGesture
 
 Protocol = Literal["tuio11", "tuio2", "augmenta2", "hands", "hands-split", "wekinator"]
 
@@ -51,4 +52,5 @@ class OscLayout(NamedTuple):
     bundled: bool = True  # unless the target says otherwise
     numbered: bool = False  # each packet of a frame has a number of its own
     base: str = ""  # the default of the addresses that may be chosen
+    gestures: Callable[[list[SentGesture], LayoutOptions], list[Packet | bytes]] = lambda gestures, options: []
     status: Callable[[OscStatus, LayoutOptions], list[Packet | bytes]] = lambda status, options: []

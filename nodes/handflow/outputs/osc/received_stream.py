@@ -33,6 +33,7 @@ class ReceivedStream:
         self.entered = self.left = 0
         self.hands: dict[int, ReceivedHand] = {}
         self.events: Counter[str] = Counter()
+        self.gestures: Counter[str] = Counter()  # by name: how often each began
         self.wrong: Counter[tuple[str, str, str]] = Counter()  # address, expected, found
         self.faults: Counter[str] = Counter()
         self.status: Values = {}
@@ -147,7 +148,8 @@ class ReceivedStream:
             "protocol": self.protocol, "from": self.sender, "port": self.port, "base": self.base,
             "datagrams": self.datagrams, "bytes": self.bytes, "frames": self.frames, "fps": round(self.rate(now_s), 1),
             "hand_frames": self.hand_frames, "entered": self.entered, "left": self.left, "missing": self.missing,
-            "starts": self.starts, "events": dict(self.events), "status": self.status, "stuck": self.stuck(now_s),
+            "starts": self.starts, "events": dict(self.events),
+            "gestures": dict(self.gestures), "status": self.status, "stuck": self.stuck(now_s),
             "wrong": [
                 {"address": address, "expected": expected, "found": found, "count": count}
                 for (address, expected, found), count in self.wrong.items()

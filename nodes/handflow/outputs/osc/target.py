@@ -14,6 +14,7 @@ from .encoding import Packet
 from .frame_state import FrameState
 from .layout import FrameUpdate, LayoutOptions, OscStatus, Protocol
 from .layouts import LAYOUTS
+from .sent_gesture import SentGesture
 
 Address = Annotated[str, msgspec.Meta(pattern=r"^(/[^\x00-\x20\x7f-\U0010ffff#*,/?\[\]{}]+)+$", max_length=64)]
 Port = Annotated[int, Range(1, 65535)]
@@ -101,6 +102,10 @@ class TargetSender:
         if self.layout.numbered:
             self.number = (self.number + parts - 1) & 0x7FFFFFFF
         self.udp.send(datagrams)
+
+    def send_gestures(self, gestures: list[SentGesture]) -> None:
+        if gestures and self._ready():
+            self.udp.send(self._datagrams(self.layout.gestures(gestures, self.options)))
 
     def send_status(self, status: OscStatus) -> None:
         if self._ready():

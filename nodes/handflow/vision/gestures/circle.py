@@ -13,9 +13,9 @@ from .told import Told
 NAMES = ("circle_clockwise", "circle_counterclockwise")
 WINDOWS = (18, 26, 38, 56, 82)  # ticks; the longest turn takes 2.7 s
 POINTS = 16  # of each window that are looked at
-TURNS = 0.97  # of a turn: seen as a whole one
-ROUND = 0.27  # the distances' deviation from their mean, of that
-SAME_WAY = 0.93  # of all angles gone through
+TURNS = 1.0  # of a turn: seen as a whole one
+ROUND = 0.25  # the distances' deviation from their mean, of that
+SAME_WAY = 0.95  # of all angles gone through
 WIDEST = 1.15  # radians from point to point: to and fro on a line, it leaps from end to end
 END_S = 0.35
 AFTER_S = 2.0
@@ -25,7 +25,7 @@ FULL = 3.0  # turns: progress 1
 class CircleSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """When a hand draws a circle."""
 
-    radius: Annotated[float, Range(0.2, 10)] = 0.7  # sizes, at least
+    radius: Annotated[float, Range(0.2, 10)] = 0.8  # sizes, at least
     largest: Annotated[float, Range(0.5, 20)] = 4.0
 
 

@@ -18,7 +18,7 @@ LEANING = 1.0  # of its height: how far it may go sideways
 class RaiseSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """When a hand is raised."""
 
-    height: Annotated[float, Range(0.5, 20)] = 3.6  # sizes above where it came from
+    height: Annotated[float, Range(0.5, 20)] = 4.0  # sizes above where it came from
     longest_s: Annotated[float, Range(0.2, 2.8)] = 1.8  # the way up and a moment of holding
 
 

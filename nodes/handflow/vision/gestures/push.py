@@ -29,7 +29,7 @@ class PushSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
 
     growth: Annotated[float, Range(1.05, 5)] = 1.25  # its radius becomes so many times as large, or as small
     drift: Annotated[float, Range(0.1, 10)] = 1.0  # sizes that it may move sideways
-    open: Annotated[float, Range(0, 1)] = 0.4  # at least
+    open: Annotated[float, Range(0, 1)] = 0.5  # at least
 
 
 class PushDetector:

@@ -23,7 +23,7 @@ FULL = 6  # strokes: three times there and back, progress 1
 class WaveSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """When a hand waves."""
 
-    stroke: Annotated[float, Range(0.3, 10)] = 1.6  # sizes: shorter strokes are none
+    stroke: Annotated[float, Range(0.3, 10)] = 1.5  # sizes: shorter strokes are none
     stroke_s: Annotated[float, Range(0.1, 3)] = 0.7  # nor are slower ones
     height: Annotated[float, Range(0.1, 2)] = 0.5  # of its width: what goes farther up and down is no wave
     open: Annotated[float, Range(0, 1)] = 0.4  # at least, over half a second; 0: a fist waves too

@@ -1,6 +1,7 @@
 // The picture, and over it what was found in it. `draw` is given the overlay's canvas and its size on the screen.
 
 import { drawFlow, drawHeatmaps } from "./fields.js";
+import { drawGestures } from "./gestures.js";
 import { drawHands, drawTrails } from "./hands.js";
 import { layers } from "./layers.js";
 import { drawAreas, drawSurface } from "./places.js";
@@ -45,6 +46,7 @@ function drawOverlay(canvas, wide, high, ratio) {
   drawSurface(context, width, height);
   if (layers.trails) drawTrails(context, head, width, height);
   if (layers.hands) drawHands(context, head, width, height);
+  if (layers.gestures) drawGestures(context, head, width, height);
 }
 
 /** The picture with all that is drawn over it, in the picture's own pixels. */
