@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.browser import Browser
 from support.graphs import HEADLESS, Game, Run, left, until
 from support.oscdump import Dump
 
@@ -78,7 +78,7 @@ def game() -> Iterator[Game]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
+def browser() -> Iterator[Browser]:
     """Debian's Chromium without a screen; skipped where it is missing, except in CI."""
     chromium = shutil.which("chromium")
     if chromium is None:
@@ -89,7 +89,7 @@ def browser() -> Iterator[Any]:
 
     with sync_playwright() as playwright:
         started = playwright.chromium.launch(executable_path=chromium, args=HEADLESS.split())
-        yield started
+        yield Browser(started)
         started.close()
 
 

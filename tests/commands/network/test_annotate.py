@@ -330,7 +330,7 @@ class Shown:
     """The page of some clips, open in the browser."""
 
     def __init__(self, browser: Any, session: Session) -> None:
-        self.session = session
+        self.session, self.browser = session, browser
         self.web = serve(session)
         self.web.start()
         self.page = browser.new_page(viewport={"width": 1400, "height": 800})
@@ -358,7 +358,7 @@ class Shown:
         return lines(self.session.items[0].label_file.file)
 
     def close(self) -> None:
-        self.page.close()
+        self.browser.leave(self.page)
         self.web.close()
         assert not self.wrong
 

@@ -250,6 +250,7 @@ class Shown:
         self.page: Any = None
 
     def open(self, browser: Any, **context: Any) -> Any:
+        self.browser = browser
         self.page = browser.new_page(**({"viewport": {"width": 1400, "height": 760}} | context))
         self.wrong: list[str] = []
         self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
@@ -299,7 +300,7 @@ def shown(file: Path) -> Iterator[Callable[..., Shown]]:
     yield show
     for each in made:
         if each.page is not None:
-            each.page.close()
+            each.browser.leave(each.page)
             assert not each.wrong
         each.web.close()
 
@@ -449,16 +450,17 @@ def test_the_command_shows_a_stored_picture_and_stops_cleanly(
     page.goto(started.out[0].split()[-1])
     page.wait_for_selector("html[data-frame]", timeout=30_000)
     until(lambda: page.text_content("#state") == "stored picture", "it does not say what is seen")
-    page.close()
+    browser.leave(page)
     assert started.stop(signal.SIGTERM) == 0
     assert not started.err
 
 
-def test_the_command_stops_by_an_interrupt_in_the_background_too(file: Path) -> None:
+def test_the_command_stops_by_an_interrupt_in_the_background_too(file: Path, tmp_path: Path) -> None:
     """A shell starts background jobs with SIGINT ignored."""
+    cv2.imwrite(str(tmp_path / "still.png"), np.full((36, 64, 3), 90, np.uint8))
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        started = Run("calibrate", str(file), "--port", "0")
+        started = Run("calibrate", str(file), "--image", str(tmp_path / "still.png"), "--port", "0")
     finally:
         signal.signal(signal.SIGINT, before)
     until(lambda: started.out, "no page")
