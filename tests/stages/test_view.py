@@ -174,8 +174,9 @@ def test_check_refuses_a_view_of_nothing(tmp_path: Path, capsys: pytest.CaptureF
 
 
 def test_it_rests_while_nobody_looks_and_wakes_for_whoever_comes(node: View, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not node.resting()  # it has just begun
     monkeypatch.setattr(view, "REST_S", 0.0)
+    assert not node.resting()  # those that feed it still wait for it
+    node.process(None, None, frame(1))
     assert node.resting()
     page = Page(node.web, "/hands")
     until(lambda: not node.resting(), "it does not wake")

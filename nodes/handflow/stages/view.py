@@ -6,6 +6,7 @@ frame's hands are read; pictures are made when somebody is ready for one (4 ms o
 nothing is read at all.
 """
 
+import math
 import re
 import time
 from pathlib import Path
@@ -94,7 +95,8 @@ class View(Node):
         if self.port != self.web.port:
             taken = f"port {self.port} is taken; " if self.port else ""
             self.log.info("%sthe page is at %s", taken, self.web.url)
-        self.wanted_s = time.monotonic()
+        # Not before the first message: at the start those that feed it wait for all who listen.
+        self.wanted_s = math.inf
 
     def changed(self, name: str) -> bool:
         # The next picture is made as they say.
@@ -112,6 +114,7 @@ class View(Node):
         driving = hands or heatmap or frame or flow or gestures
         assert driving is not None
         self.meter.count(driving, time.monotonic())
+        self.wanted_s = min(self.wanted_s, time.monotonic())
         self._note()
         for line in self.lines.of(hands, gestures) if hands is not None else ():
             self.line_feed.send(line)
