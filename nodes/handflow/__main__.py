@@ -45,6 +45,7 @@ VERBS = {
         "check": ("setup.check", "says everything that is wrong with a graph, without a camera"),
         "graph": ("setup.graph", "prints a graph as Mermaid text"),
         "calibrate": ("setup.calibrate", "a page to draw a surface's corners and zones, and regions, on the picture"),
+        "gestures": ("setup.gestures", "teach: a gesture of your own, from clips that show it"),
         "key": ("setup.key", "makes the key with which a graph's machines talk to each other"),
     },
     "an installation": {

@@ -5,6 +5,7 @@ seconds and hand sizes; distance, frame rate and camera do not matter. 0.2 ms fo
 hands unseen for a moment and hands that come back with another id.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 from handflow import Gestures, Hands, Node, Phase
@@ -17,6 +18,7 @@ from handflow.vision.gestures.pairs import PairSettings
 from handflow.vision.gestures.push import PushSettings
 from handflow.vision.gestures.recogniser import GestureSettings, Recogniser
 from handflow.vision.gestures.swipe import SwipeSettings
+from handflow.vision.gestures.templates import load_own
 from handflow.vision.gestures.two_hands import TwoHandSettings
 from handflow.vision.gestures.wave import WaveSettings
 
@@ -37,6 +39,8 @@ class GestureStage(Node):
     pairs: Annotated[PairSettings, "which two hands are one person's"] = PairSettings()
     two_hands: Annotated[TwoHandSettings, "when two hands clap, spread and pinch"] = TwoHandSettings()
 
+    own: Annotated[str, "a file of your own gestures, written by handflow gestures teach"] = ""
+
     def start(self) -> None:
         self.recogniser = Recogniser(
             GestureSettings(
@@ -50,7 +54,8 @@ class GestureStage(Node):
                 pairs=self.pairs,
                 two_hands=self.two_hands,
                 attention=self.attention,
-            )
+            ),
+            load_own(Path(self.own)) if self.own else None,
         )
         self.note = "none"
 

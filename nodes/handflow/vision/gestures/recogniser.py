@@ -13,12 +13,14 @@ from .grab import GrabDetector, GrabSettings
 from .hold import HoldDetector, HoldSettings
 from .lift import RaiseDetector, RaiseSettings
 from .motion import Motion
+from .own import OwnDetector
 from .pairs import Pairs, PairSettings
 from .paths import Paths
 from .push import NAMES as PUSHES
 from .push import PushDetector, PushSettings
 from .swipe import NAMES as SWIPES
 from .swipe import SwipeDetector, SwipeSettings
+from .templates import OwnGesture
 from .told import Told
 from .two_hands import TwoHandDetector, TwoHandSettings
 from .wave import WaveDetector, WaveSettings
@@ -60,7 +62,12 @@ class GestureRow(NamedTuple):
 class Recogniser:
     """Tells gestures. The same hands give the same gestures, to the bit."""
 
-    def __init__(self, settings: GestureSettings = GestureSettings()) -> None:  # noqa: B008 (immutable)
+    def __init__(
+        self,
+        settings: GestureSettings = GestureSettings(),  # noqa: B008 (immutable)
+        own: dict[str, OwnGesture] | None = None,
+    ) -> None:
+        self.own = OwnDetector(own or {})
         self.settings = settings
         self.paths = Paths()
         self.wave, self.raised = WaveDetector(settings.wave), RaiseDetector(settings.raised)
@@ -101,6 +108,7 @@ class Recogniser:
         told += self.hold.step(motion)
         told += self.push.step(motion)
         told += self.grab.step(motion)
+        told += self.own.step(motion)
         return told + self.two_hands.step(motion, other, raised)
 
     def _rows(self, told: list[Told], motion: Motion, aspect: float) -> list[GestureRow]:

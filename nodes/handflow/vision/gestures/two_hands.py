@@ -12,8 +12,8 @@ from .paths import TICK_HZ
 from .told import Told
 
 CLAP_TICKS = 14  # together and apart again
-CLAP_SPEED = 8.0  # sizes/s at which the hands come together
-SHARE = 0.3  # of the way that the lesser of the two goes
+CLAP_SPEED = 6.5  # sizes/s at which the hands come together
+SHARE = 0.27  # of the way that the lesser of the two goes
 SPREAD_TICKS = 30
 SHOWN_S = 0.3
 FULL = 2.0  # times the distance that it takes: progress 1
