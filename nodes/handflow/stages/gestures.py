@@ -1,7 +1,7 @@
 """Hands -> Gestures: wave, raise, swipe, circle, hold, push, grab and what two hands do, as people make them from far.
 
 Needs no picture: only places, sizes and open or closed over time, so hands of ten pixels will do. Everything counts in
-seconds and hand sizes; distance, frame rate and camera do not matter. 0.2 ms for 20 hands. Survives missing frames,
+seconds and hand sizes; distance, frame rate and camera do not matter. Survives missing frames,
 hands unseen for a moment and hands that come back with another id.
 """
 

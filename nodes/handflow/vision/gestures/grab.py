@@ -16,7 +16,7 @@ SHOWN_S = 0.3
 class GrabSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """When a hand grabs and lets go."""
 
-    open: Annotated[float, Range(0, 1)] = 0.65  # above this it is open
+    open: Annotated[float, Range(0, 1)] = 0.7  # above this it is open
     closed: Annotated[float, Range(0, 1)] = 0.3  # and below this closed; between the two as it was
     quick_s: Annotated[float, Range(0.1, 3)] = 0.7  # from one to the other
     rest_s: Annotated[float, Range(0, 3)] = 0.3  # it has been open for so long

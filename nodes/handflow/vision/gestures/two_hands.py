@@ -12,8 +12,8 @@ from .paths import TICK_HZ
 from .told import Told
 
 CLAP_TICKS = 14  # together and apart again
-CLAP_SPEED = 6.5  # sizes/s at which the hands come together
-SHARE = 0.27  # of the way that the lesser of the two goes
+CLAP_SPEED = 6.0  # sizes/s at which the hands come together
+SHARE = 0.25  # of the way that the lesser of the two goes
 SPREAD_TICKS = 30
 SHOWN_S = 0.3
 FULL = 2.0  # times the distance that it takes: progress 1
@@ -25,7 +25,7 @@ class TwoHandSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, 
 
     touch: Annotated[float, Range(0.1, 3)] = 1.0  # sizes between the middles of hands that clap
     rebound: Annotated[float, Range(0.1, 5)] = 0.6  # sizes: so far they come from farther away, and part again
-    spread: Annotated[float, Range(0.5, 20)] = 3.6  # sizes that the distance grows or shrinks by
+    spread: Annotated[float, Range(0.5, 20)] = 3.8  # sizes that the distance grows or shrinks by
 
 
 class TwoHandDetector:
