@@ -11,7 +11,7 @@ import pytest
 
 from handflow.__main__ import main
 from handflow.bench import clips, peers, transport
-from handflow.bench.candidates.measure import Case, FrameFeed, ReaderNotes
+from handflow.bench.candidates.measure import Case, PictureFeed, ReaderNotes
 from handflow.bench.whole import clip, scaled
 
 SMALL = transport.Kind("small", shape=transport.SMALL)
@@ -36,7 +36,7 @@ def test_every_clip_is_scaled_to_fill_720p(tmp_path: Path) -> None:
 
 
 def test_what_comes_before_the_counting_is_left_out_and_wrong_pictures_are_counted(tmp_path: Path) -> None:
-    source, sink = FrameFeed(case(tmp_path)), ReaderNotes(case(tmp_path), "sink0")
+    source, sink = PictureFeed(case(tmp_path)), ReaderNotes(case(tmp_path), "sink0")
     image = np.empty((4, 4, 3), np.uint8)
     for number, wait_s in source.due():
         assert wait_s == 0
@@ -51,7 +51,7 @@ def test_what_comes_before_the_counting_is_left_out_and_wrong_pictures_are_count
 
 def test_a_sender_that_was_held_up_does_not_make_up_for_it_in_a_burst(tmp_path: Path) -> None:
     waits = []
-    for number, wait_s in FrameFeed(case(tmp_path, fps=1e-3, warm=0, counted=2)).due():
+    for number, wait_s in PictureFeed(case(tmp_path, fps=1e-3, warm=0, counted=2)).due():
         waits.append(wait_s)
         if number == 1:
             break
