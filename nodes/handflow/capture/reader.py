@@ -11,6 +11,7 @@ import numpy as np
 from handflow.messages import Clock, now_ns
 from handflow.runtime.awake_clock import AwakeClock
 from handflow.runtime.backoff import pause_s
+from handflow.runtime.names import text_of
 
 from .devices import Capture
 from .frames import WAIT_S, CapturedFrame
@@ -137,7 +138,7 @@ class CameraReader:
                 self._read(capture)
         except (cv2.error, OSError) as error:
             # Of a stream also why it does not open.
-            why = " ".join(str(error).split())
+            why = text_of(error)
             if capture is not None:
                 self._report("lost", why)
         finally:

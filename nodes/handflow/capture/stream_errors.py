@@ -6,7 +6,7 @@ import ssl
 from http.client import IncompleteRead
 
 from handflow.runtime.address import masked
-from handflow.runtime.names import one_line
+from handflow.runtime.names import one_line, text_of
 
 OPEN_S = 5.0  # a server that has not answered by then is tried again
 SILENT_S = 3.0  # one that has stopped sending for so long too
@@ -27,4 +27,4 @@ def reason(error: BaseException) -> str:
         return "the server broke off within a picture"
     if isinstance(error, OSError) and error.errno:
         return os.strerror(error.errno)
-    return masked(one_line(" ".join(str(error).split()))) or type(error).__name__
+    return masked(one_line(text_of(error)))

@@ -108,6 +108,6 @@ def video(name: str) -> Iterator[VideoWriter]:
         writer.close()
 
 
-def writable(name: str) -> contextlib.AbstractContextManager[TextIO]:
+def text_output(name: str) -> contextlib.AbstractContextManager[TextIO]:
     """The text file called `name`, which is there whole when the block ends well; -: standard output. OutputError."""
     return contextlib.nullcontext(sys.stdout) if name == "-" else result_text(Path(name))

@@ -13,6 +13,7 @@ import numpy as np
 
 from handflow.capture.images import decode_image, eight_bits
 from handflow.errors import RecordingError
+from handflow.runtime.names import text_of
 
 from .channels import RecordedOutput
 
@@ -94,7 +95,7 @@ def _careful(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
             return decode(data)
         except Exception as error:
             # Each library raises its own where a message is not what its schema says.
-            raise RecordingError(" ".join(str(error).split()) or type(error).__name__) from error
+            raise RecordingError(text_of(error)) from error
 
     return read
 

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from handflow.errors import OutputError, SetupError
 
-from .names import fitting
+from .names import fitting, text_of
 
 PACKAGE = Path(__file__).parent.parent
 # Folders that systems put beside people's files: macOS into archives, others for thumbnails and what was deleted.
@@ -134,6 +134,18 @@ def sync(file: Path) -> None:
         os.close(fd)
 
 
+def whole_lines(file: Path) -> int:
+    """How many lines of a file, which grows line by line, are whole; what was cut off behind them is removed."""
+    if not file.exists():
+        return 0
+    data = file.read_bytes()
+    whole = data[: data.rfind(b"\n") + 1]
+    if len(whole) < len(data):
+        with replacing(file) as part:
+            part.write_bytes(whole)
+    return whole.count(b"\n")
+
+
 def cannot_write(file: Path, error: OSError) -> str:
     """Why a file cannot be written, in one line."""
     if error.errno == errno.ENOENT and not file.absolute().parent.is_dir():
@@ -145,4 +157,4 @@ def reason_of(error: OSError) -> str:
     """Why, in the system's words; of standard output that was closed (`>&-`) it has none that people understand."""
     if error.errno == errno.EBADF:
         return "it is closed"
-    return error.strerror or " ".join(str(error).split()) or type(error).__name__
+    return error.strerror or text_of(error)

@@ -33,6 +33,11 @@ def one_line(text: str) -> str:
     return CONTROL.sub(lambda found: repr(found[0])[1:-1].replace("\\x", "\\u00"), shown(text))
 
 
+def text_of(error: BaseException) -> str:
+    """What an exception says, without the breaks in its lines; its type where it says nothing."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def written(name: str | os.PathLike[str]) -> str:
     """A file's name as text for a file of text (JSON, CSV): `named` gives it back."""
     return shown(LIKE_A_BYTE.sub(r"\\x5c", os.fspath(name)))

@@ -6,6 +6,8 @@ import zmq
 
 from handflow.errors import RunError
 
+from .names import text_of
+
 try:
     import resource
 except ImportError:  # Windows, which has no such limit
@@ -25,8 +27,8 @@ REMEDIES = {
 def line_of_refusal(error: OSError | zmq.ZMQError) -> str:
     """Which file, why not, and what to do."""
     file = getattr(error, "filename", None)
-    reason = error.strerror or " ".join(str(error).split())
-    return f"{file}: {reason}{remedy(error)}" if file else f"{reason}{remedy(error)}"
+    why = (error.strerror or text_of(error)) + remedy(error)
+    return f"{file}: {why}" if file else why
 
 
 def remedy(error: Exception) -> str:

@@ -11,7 +11,7 @@ import cv2
 from handflow.capture.images import write_image
 from handflow.commands._arguments import add_strict, number, whole
 from handflow.errors import SetupError
-from handflow.outputs.result_files import writable
+from handflow.outputs.result_files import text_output
 from handflow.runtime.inline import started
 from handflow.runtime.names import dumps
 from handflow.stages.heatmap import HeatmapNode
@@ -111,7 +111,7 @@ def of_model(
         seen = detections_of(model, profile, pictures, args.subpixel, args.strict)
         with contextlib.ExitStack() as outputs:
             if args.json_lines:
-                seen = write_lines(seen, outputs.enter_context(writable(args.json_lines)))
+                seen = write_lines(seen, outputs.enter_context(text_output(args.json_lines)))
             result |= counted(seen, args, title)
         if clips.clips_of(pictures) and not args.as_seen_by:
             with started(stage):

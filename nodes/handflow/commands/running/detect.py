@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from handflow.commands._console import LeftOut
 from handflow.errors import SetupError
-from handflow.outputs.result_files import FrameResult, LineWriter, ResultWriter, TableWriter, video, writable
+from handflow.outputs.result_files import FrameResult, LineWriter, ResultWriter, TableWriter, text_output, video
 from handflow.pipeline import detect
 from handflow.runtime.inline import started
 from handflow.stages.heatmap import HeatmapNode
@@ -34,9 +34,9 @@ def run(args: argparse.Namespace) -> int:
     with contextlib.ExitStack() as outputs:
         writers: list[ResultWriter] = []
         if args.json or not (args.csv or args.video):
-            writers.append(LineWriter(outputs.enter_context(writable(args.json or "-"))))
+            writers.append(LineWriter(outputs.enter_context(text_output(args.json or "-"))))
         if args.csv:
-            writers.append(TableWriter(outputs.enter_context(writable(args.csv))))
+            writers.append(TableWriter(outputs.enter_context(text_output(args.csv))))
         if args.video:
             writers.append(outputs.enter_context(video(args.video)))
         outputs.enter_context(started(model))

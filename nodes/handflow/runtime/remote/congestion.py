@@ -18,7 +18,7 @@ QUEUED_S = 0.1
 SILENT_S = 3.0
 # More readers than this are none of ours.
 MAX_READERS = 16
-# Routes change: the least delay grows by so many seconds a second.
+# Routes change, and a link that stays slow is no longer late: the least delay grows by so many seconds a second.
 FORGET_DELAY = 0.05
 
 

@@ -31,7 +31,7 @@ from handflow.runtime.transport.shared_memory import Ref
 from handflow.runtime.transport.subscriber import MAX_MESSAGE_BYTES, Subscription
 from handflow.runtime.transport.wire import Edge, encode, message_in, unpack
 
-from .congestion import CongestionWindow
+from .congestion import FORGET_DELAY, CongestionWindow
 from .sockets import bind, harden
 
 # Messages that wait at the sender, where nobody acknowledges: more would only grow old.
@@ -52,8 +52,6 @@ HELD_MESSAGES = 64
 LATE_S = 1.0
 # A node sends, or looks after its readers, at least so often.
 AWAKE_STEP_S = 1.0
-# The least delay grows by so many seconds a second: a link that stays slow is no longer late.
-FORGET_DELAY = 0.05
 
 
 class Forwarder(threading.Thread):

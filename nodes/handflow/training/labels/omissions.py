@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Self
 
 from handflow.errors import LabelError
-from handflow.runtime.names import one_line
+from handflow.runtime.names import one_line, text_of
 
 TOLD = 20  # lines; what is over is only counted
 # What a value of another type or shape than expected raises where it is used.
@@ -41,7 +41,7 @@ class Omissions:
             return
         self._told += 1
         if self._told <= TOLD:
-            _tell(f"{why}; left out" + (f" ({counted(count, what)})" if count > 1 else ""))
+            tell(f"{why}; left out" + (f" ({counted(count, what)})" if count > 1 else ""))
 
     def accepts(self, what: str, check: Callable[[], None]) -> bool:
         """Whether a check passes; what does not is left out. LabelError."""
@@ -68,19 +68,19 @@ class Omissions:
             self._within.note(line)
         elif line not in self._notes:
             self._notes.add(line)
-            _tell(line)
+            tell(line)
 
     def summarise(self) -> None:
         """Says how much was left out, if anything was."""
         if self._counts:
             more = f", {self._told - TOLD} of them not listed" if self._told > TOLD else ""
             what = ", ".join(counted(count, what) for what, count in sorted(self._counts.items()))
-            _tell(f"left out of the labels: {what}{more}; --strict refuses such labels")
+            tell(f"left out of the labels: {what}{more}; --strict refuses such labels")
 
 
 def misshapen(where: str, format_: str, error: Exception) -> str:
     """A value of another type or shape than expected, as a line."""
-    return f"{where}: not as {format_} has it: {type(error).__name__} {' '.join(str(error).split())[:120]}"
+    return f"{where}: not as {format_} has it: {type(error).__name__} {text_of(error)[:120]}"
 
 
 def counted(count: int, what: str) -> str:
@@ -88,5 +88,6 @@ def counted(count: int, what: str) -> str:
     return f"{count} {what}" + ("" if count == 1 else "es" if what.endswith("x") else "s")
 
 
-def _tell(line: str) -> None:
+def tell(line: str) -> None:
+    """Says a line about labels on stderr, whatever names are in it."""
     print(one_line(line), file=sys.stderr, flush=True)

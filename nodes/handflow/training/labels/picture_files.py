@@ -126,7 +126,7 @@ class PictureFiles:
     def __init__(self, file: Path, names: Iterable[str]) -> None:
         self._file = file
         # How many of the pictures end on these folders and this name: what several end on tells none of them.
-        self._ends = Counter(end for name in set(map(_plain, names)) for end in _ends(name))
+        self._ends = Counter(end for name in set(map(_plain, names)) for end in tails(name))
         parent, above = file.parent, file.parent.parent
         words = {file.stem, *file.stem.replace(".", "_").split("_"), file.stem.split("_", 1)[-1]} - {""}
         own = [at / word for at in (parent, parent / "images", above, above / "images") for word in sorted(words)]
@@ -139,7 +139,7 @@ class PictureFiles:
         for path in self._places(name, plain):
             if os.path.isfile(path):
                 return path.resolve()
-        shared = [end for end in _ends(plain)[1:] if self._ends[end] > 1]
+        shared = [end for end in tails(plain)[1:] if self._ends[end] > 1]
         if not self._has_folder(plain) and any(os.path.isfile(at / end) for end in shared for at in self._folders):
             raise LabelError(f"several pictures of {self._file.name} are called {Path(plain).name}: expected {name}")
         raise LabelError(f"no such picture: {self._file.parent / name}")
@@ -154,7 +154,7 @@ class PictureFiles:
     def _places(self, name: str, plain: str) -> Iterator[Path]:
         """Where it may lie: under its whole name first, then with folders of another machine cut off."""
         # Where its folder is there but not the picture in it, one of that name elsewhere is another.
-        cut = [] if self._has_folder(plain) else _ends(plain)[1:]
+        cut = [] if self._has_folder(plain) else tails(plain)[1:]
         ends = [plain, *(end for end in cut if self._ends[end] <= 1)]
         # macOS stores a and its dots apart, others as one character.
         spelt = [*ends, *(unicodedata.normalize(form, end) for form in ("NFC", "NFD") for end in ends)]
@@ -174,7 +174,7 @@ def _plain(name: str) -> str:
     return "/".join(part for part in parts if part not in ("/", "//", ".", "..") and not part.endswith(":"))
 
 
-def _ends(name: str) -> list[str]:
-    """a/b/c.jpg, b/c.jpg, c.jpg."""
-    parts = name.split("/")
+def tails(name: str) -> list[str]:
+    """A path, and what is left of it without its first folders: a/b/c.jpg, b/c.jpg, c.jpg."""
+    parts = [part for part in name.split("/") if part not in ("", ".")]
     return ["/".join(parts[n:]) for n in range(len(parts))]

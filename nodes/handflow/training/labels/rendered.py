@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from handflow.errors import SetupError
-from handflow.runtime.files import replacing
+from handflow.runtime.files import replacing, whole_lines
 
 from .line import HandLabel, LabelLine
 from .people import parse_people
@@ -52,10 +52,10 @@ class RenderedFolder:
 
     def pictures(self) -> int:
         """How many there are; a line that was cut off in writing is dropped."""
-        return _whole_lines(self.lines)
+        return whole_lines(self.lines)
 
     def clips(self) -> int:
-        return _whole_lines(self.clip_lines)
+        return whole_lines(self.clip_lines)
 
     def add_picture(self, number: int, image: np.ndarray, line: LabelLine) -> None:
         """Writes the picture, then its line."""
@@ -127,14 +127,3 @@ def label_line(image: np.ndarray, hands: list[dict], people: list[dict], group: 
 def _append(file: Path, values: dict[str, Any]) -> None:
     with file.open("a", encoding="utf-8") as opened:
         opened.write(json.dumps(values) + "\n")
-
-
-def _whole_lines(file: Path) -> int:
-    if not file.exists():
-        return 0
-    text = file.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if len(whole) < len(text):
-        with replacing(file) as part:
-            part.write_bytes(whole)
-    return whole.count(b"\n")

@@ -3,7 +3,6 @@
 Scale decides: most labelled hands are near the camera, most wanted ones are 2-5 % of the picture's width.
 """
 
-import sys
 from functools import cache
 from typing import NamedTuple
 
@@ -11,8 +10,8 @@ import cv2
 import numpy as np
 
 from handflow.errors import LabelError
-from handflow.runtime.names import one_line
 from handflow.training.conditions import fish_eye, mirrored, on_its_side, upside_down
+from handflow.training.labels.omissions import tell
 from handflow.training.targets import IGNORE, PeopleLabelled
 
 from .camera_effects import camera_effects
@@ -51,7 +50,7 @@ def sample(rng: np.random.Generator, pool: Pool, width: int, height: int) -> Tra
 @cache
 def tell_once(line: str) -> None:
     """Says that a picture is left out, the first time that it is drawn."""
-    print(f"{one_line(line)}; left out", file=sys.stderr, flush=True)
+    tell(f"{line}; left out")
 
 
 def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> TrainingSample:

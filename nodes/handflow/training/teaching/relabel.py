@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from handflow.errors import LabelError
+from handflow.runtime.files import whole_lines
 from handflow.training.labels.data import label_files
 from handflow.training.labels.images import read_once
 from handflow.training.labels.legacy_words import in_todays_words
@@ -47,17 +48,6 @@ def relabel(
             print(json.dumps(changed.json()), file=opened, flush=True)
     part.replace(out)
     return total
-
-
-def whole_lines(part: Path) -> int:
-    """How many lines of an interrupted file are whole; the rest of the last one is cut off."""
-    if not part.exists():
-        return 0
-    text = part.read_bytes()
-    kept = text[: text.rfind(b"\n") + 1]
-    if len(kept) < len(text):
-        part.write_bytes(kept)
-    return kept.count(b"\n")
 
 
 def picture_lines(paths: list[Path]) -> Iterator[tuple[str, Path, dict[str, Any]]]:

@@ -14,6 +14,7 @@ from handflow.errors import LabelError
 from handflow.runtime.files import files_in
 from handflow.runtime.graph.yaml_text import yaml_fault
 from handflow.training.labels.omissions import MISSHAPEN, Omissions, misshapen
+from handflow.training.labels.picture_files import tails
 from handflow.training.labels.text import lines_of, read_text
 
 # A class per line: Darknet and CVAT, labelImg, Roboflow.
@@ -126,18 +127,12 @@ def _names(split: str) -> list[str]:
     name = _with_slashes(split)
     # Roboflow writes ../train/images beside a folder train.
     names = [split, name, name.removeprefix("../")]
-    return names + _ends(name)[1:] if ABSOLUTE.match(name) else names
+    return names + tails(name)[1:] if ABSOLUTE.match(name) else names
 
 
 def _with_slashes(name: str) -> str:
     """A path of Windows as others have it."""
     return name.replace("\\", "/")
-
-
-def _ends(name: str) -> list[str]:
-    """A path, without its first folder, without its first two and so on."""
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    return ["/".join(parts[n:]) for n in range(len(parts))]
 
 
 def pictures_below(folder: Path) -> list[Path]:
@@ -150,7 +145,7 @@ def _in_list(file: Path, root: Path, omissions: Omissions) -> Iterator[Path]:
     for number, line in enumerate(lines_of(read_text(file)), start=1):
         if not (name := _with_slashes(line.strip())):
             continue
-        tried = [Path(name), *(place / end for end in _ends(name) for place in (file.parent, root, root / "images"))]
+        tried = [Path(name), *(place / end for end in tails(name) for place in (file.parent, root, root / "images"))]
         tried = tried if os.path.isabs(name) else tried[1:]
         picture = next((path for path in tried if os.path.isfile(path)), None)
         if picture is None:
