@@ -71,7 +71,7 @@ def test_with_a_token_nothing_is_served_without_it(serve, path: str, headers: di
 
 
 def test_a_browser_keeps_the_token_from_the_address(serve, browser: Any) -> None:
-    page = browser.new_context().new_page()
+    page = browser.new_page()
     web = serve("secret")
     assert page.goto(web.url).status == 401
     assert page.goto(f"{web.url}?token=secret").status == 200
@@ -79,7 +79,8 @@ def test_a_browser_keeps_the_token_from_the_address(serve, browser: Any) -> None
     opened = """url => new Promise(done => {
         const socket = new WebSocket(url); socket.onopen = () => done(true); socket.onclose = () => done(false)})"""
     assert page.evaluate(opened, web.url.replace("http", "ws") + "live")
-    page.context.close()
+    page.context.clear_cookies()
+    browser.leave(page)
 
 
 def test_the_token_is_made_once_and_for_this_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

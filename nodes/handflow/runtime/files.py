@@ -121,6 +121,11 @@ def result_text(file: Path) -> Iterator[TextIO]:
         yield opened
 
 
+def private(path: str, flags: int) -> int:
+    """An `opener` of files that this user alone may read; a link is not followed. OSError."""
+    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o600)
+
+
 def sync(file: Path) -> None:
     """Waits until the disk has a file: some tell only then that they are full or broken. OSError."""
     fd = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))

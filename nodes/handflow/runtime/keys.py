@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 import zmq
 
 from handflow.errors import SetupError
-from handflow.runtime.files import result_file
+from handflow.runtime.files import private, result_file
 
 HEAD = "handflow key 1: who has this file can read and feed the graph"
 
@@ -35,7 +35,7 @@ def make(file: Path) -> None:
         raise SetupError(f"{file}: File exists; expected the name of a new file")
     with result_file(file) as part:
         part.unlink(missing_ok=True)  # of a start that was killed: it may be open to others
-        with open(part, "x", encoding="ascii", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+        with open(part, "x", encoding="ascii", opener=private) as out:
             out.write(f"{HEAD}\n{public.decode()}\n{secret.decode()}\n")
 
 

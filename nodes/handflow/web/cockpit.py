@@ -10,7 +10,6 @@ from typing import Any
 from handflow.errors import GraphError, RunError
 from handflow.runtime.address import masked_in
 from handflow.runtime.files import packaged
-from handflow.runtime.names import dumps
 from handflow.runtime.process.control_client import ANSWER_S, CHANGE_S, ask, runs
 
 from .server import Document, WebServer
@@ -29,8 +28,8 @@ class Cockpit:
 
     def add_to(self, web: WebServer) -> None:
         """Adds what the page asks for to a server that has not started."""
-        web.document("/graph.json", lambda: _document(self.graph()))
-        web.document("/graphs.json", lambda: _document(self.graphs()))
+        web.document("/graph.json", lambda: Document.json(self.graph()))
+        web.document("/graphs.json", lambda: Document.json(self.graphs()))
         for path, answer in (
             ("/log", self.log),
             ("/set", self.set),
@@ -126,10 +125,6 @@ def _setting(path: tuple[str, ...]) -> tuple[str, str]:
 def _same(one: Any, other: Any) -> bool:
     """As JSON: a tuple of a class's default is a file's list, and 1 is 1.0."""
     return bool(masked_in([one]) == masked_in([other]))
-
-
-def _document(told: dict[str, Any]) -> Document:
-    return Document(200, "application/json; charset=utf-8", dumps(told).encode())
 
 
 def _with_lines(answer: Callable[[Given], dict[str, Any]]) -> Callable[[Given], dict[str, Any]]:

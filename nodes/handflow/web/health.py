@@ -1,6 +1,5 @@
 """What a watchdog, a monitoring system or a script asks of a running graph: /healthz, /metrics and /stats.json."""
 
-import json
 import threading
 import time
 from pathlib import Path
@@ -30,7 +29,7 @@ class HealthPages:
         """Adds the three pages to a server that has not started."""
         web.document("/healthz", self._healthz)
         web.document("/metrics", self._metrics)
-        web.document("/stats.json", lambda: _json(200, self.stats()))
+        web.document("/stats.json", lambda: Document.json(self.stats()))
 
     def stats(self) -> dict[str, Any]:
         """Of now, or of a moment ago."""
@@ -50,14 +49,10 @@ class HealthPages:
 
     def _healthz(self) -> Document:
         health = self.stats()["health"]
-        return _json(200 if health["ok"] else 503, {"ok": health["ok"], "faults": health["faults"]})
+        return Document.json({"ok": health["ok"], "faults": health["faults"]}, 200 if health["ok"] else 503)
 
     def _metrics(self) -> Document:
         # Whoever never asks for it does without the library.
         from .metrics import CONTENT_TYPE, exposition
 
         return Document(200, CONTENT_TYPE, exposition(self.stats(), __version__))
-
-
-def _json(status: int, value: Any) -> Document:
-    return Document(status, "application/json; charset=utf-8", json.dumps(value).encode())

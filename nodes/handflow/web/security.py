@@ -19,6 +19,7 @@ from aiohttp import web
 from platformdirs import user_state_path
 
 from handflow.errors import SetupError
+from handflow.runtime.files import private
 
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -101,7 +102,7 @@ def page_token() -> str:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         # Of several graphs that start at once, one makes it.
-        with contextlib.suppress(FileExistsError), open(file, "x", encoding="ascii", opener=_private) as out:
+        with contextlib.suppress(FileExistsError), open(file, "x", encoding="ascii", opener=private) as out:
             out.write(f"{made}\n")
         token = file.read_text("ascii").strip()
         open_to_others = hasattr(os, "getuid") and file.stat().st_mode & 0o077
@@ -126,10 +127,6 @@ def tls(certificate: Path, key: Path | None) -> ssl.SSLContext:
         files = f"{certificate} with {key}" if key else f"{certificate}"
         raise SetupError(f"certificate {files}: {why}; expected PEM files, the key without a password") from error
     return context
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _is_own(host: str) -> bool:

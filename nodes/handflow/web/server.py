@@ -36,6 +36,11 @@ class Document(NamedTuple):
     content_type: str
     body: bytes
 
+    @classmethod
+    def json(cls, value: Any, status: int = 200) -> "Document":
+        """A value of JSON; names in it that are no text are escaped."""
+        return cls(status, "application/json; charset=utf-8", dumps(value).encode())
+
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 Closing = Callable[[], Awaitable[None]]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from handflow.errors import SetupError, StaleSlot
 from handflow.runtime import locks
+from handflow.runtime.files import private
 
 from .shared_memory import Ref
 
@@ -34,7 +35,7 @@ class MappedFiles:
         if lock is None:
             raise RuntimeError(f"{self._lock(ring)} is somebody else's")
         self._own[ring] = lock
-        fd = self._fds[ring] = _private(str(self._file(ring)), os.O_RDWR | os.O_CREAT | os.O_EXCL | O_BINARY)
+        fd = self._fds[ring] = private(str(self._file(ring)), os.O_RDWR | os.O_CREAT | os.O_EXCL | O_BINARY)
         os.ftruncate(fd, nbytes)
         return -1, mmap.mmap(fd, nbytes)
 
@@ -54,7 +55,7 @@ class MappedFiles:
 
     def open(self, ref: Ref) -> mmap.mmap:
         try:
-            with open(self._file(ref.ring), "rb", opener=_private) as file:
+            with open(self._file(ref.ring), "rb", opener=private) as file:
                 return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except (OSError, ValueError) as error:  # mmap's word for an empty file is ValueError
             raise StaleSlot(f"its writer {ref.pid} has ended") from error
@@ -96,7 +97,3 @@ def _remove(lock: locks.Lock) -> None:
     if not file.exists():
         with contextlib.suppress(OSError):
             lock.path.unlink(missing_ok=True)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0), 0o600)

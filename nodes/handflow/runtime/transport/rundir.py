@@ -20,7 +20,7 @@ import zmq
 
 from handflow.errors import SetupError
 from handflow.runtime import locks
-from handflow.runtime.files import replacing
+from handflow.runtime.files import private, replacing
 
 from .endpoint import Address, FixedAddress, LoopbackAddress
 from .mapped_files import MappedFiles, sweep
@@ -179,7 +179,7 @@ class RunDir:
     def _token(self) -> bytes:
         """What nobody but this graph's processes knows: other users may connect to a port on loopback."""
         file = self.path / "token"
-        with contextlib.suppress(FileExistsError), open(file, "xb", opener=_private) as out:
+        with contextlib.suppress(FileExistsError), open(file, "xb", opener=private) as out:
             out.write(secrets.token_bytes(TOKEN_BYTES))
         for _ in range(100):
             if len(token := file.read_bytes()) == TOKEN_BYTES:  # else it is just being written
@@ -256,7 +256,3 @@ def _temporary_folders() -> Iterator[Path]:
     asked = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
     usual = [*asked, "/tmp", "/var/tmp", "/dev/shm", os.environ.get("XDG_RUNTIME_DIR")]
     yield from dict.fromkeys(Path(os.path.abspath(folder)) for folder in usual if folder)
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
