@@ -1,7 +1,8 @@
 """Results are there whole or not at all, and what cannot be written is one line that names the file."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,22 +13,23 @@ from handflow.runtime.files import replacing, result_file, result_text
 resource = pytest.importorskip("resource")
 
 
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[int], None]]:
-    """From its call on no file takes more than so many bytes."""
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """Inside, no file takes more than `size` bytes; pytest's own report is outside."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
-def test_a_result_replaces_what_was_there_only_when_it_is_whole(
-    tmp_path: Path, full_disk: Callable[[int], None]
-) -> None:
+def test_a_result_replaces_what_was_there_only_when_it_is_whole(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     with result_text(file) as out:
         out.write("whole")
-    full_disk(3)
-    with pytest.raises(OutputError, match=r"a\.json: cannot be written: File too large"), result_text(file) as out:
+    refused = pytest.raises(OutputError, match=r"a\.json: cannot be written: File too large")
+    with full_disk(3), refused, result_text(file) as out:
         out.write("more than that")
     assert file.read_text() == "whole"
     assert list(tmp_path.iterdir()) == [file]
