@@ -20,6 +20,11 @@ from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
 
+def hears_hangup() -> None:
+    """In the new process: a signal that pytest was told to ignore, by nohup, is not ignored there."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 class Run:
     """A `handflow` command running in a process; its output gathers in `out` and `err`."""
 
@@ -27,6 +32,7 @@ class Run:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "handflow", *arguments],
             cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=hears_hangup,
         )  # fmt: skip
         self.out: list[str] = []
         self.err: list[str] = []

@@ -125,14 +125,19 @@ def test_after_kill_9_nothing_is_left_and_the_next_start_works(run: Callable[...
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_the_first_signal_asks_for_the_end_and_only_the_second_interrupts(how: int) -> None:
     """An exception out of nowhere leaves locks taken: of `subprocess`, whose `wait` never came back then."""
-    before = signal.getsignal(how)
-    with signals_stop() as asked:
-        assert not asked.is_set()
-        signal.raise_signal(how)
-        assert asked.is_set()
-        with pytest.raises(Stopped):
-            signal.raise_signal(signal.SIGINT)
-    assert signal.getsignal(how) == before
+    inherited = signal.getsignal(how)
+    before = signal.default_int_handler if how == signal.SIGINT else signal.SIG_DFL  # under nohup: ignored
+    signal.signal(how, before)
+    try:
+        with signals_stop() as asked:
+            assert not asked.is_set()
+            signal.raise_signal(how)
+            assert asked.is_set()
+            with pytest.raises(Stopped):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(how) == before
+    finally:
+        signal.signal(how, inherited)
 
 
 def test_a_stage_that_is_stopped_while_a_module_of_it_is_imported_ends_without_a_word(
