@@ -87,9 +87,10 @@ class Supervisor:
         self.manager = ServiceManager()
         with signals_stop() as self._stop_asked:
             try:
+                # Before what may be refused: the end reads what these sockets still hold.
+                self._open(context)
                 if self.graph.machines:
                     running.peers = Peers(self.graph, running.stages, self.say)
-                self._open(context)
                 opened()
                 self.manager.ready()
                 self._loop(for_s)
