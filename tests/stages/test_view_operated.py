@@ -144,7 +144,7 @@ def page(browser: Any, node: View, feed: Callable[[], None]) -> Iterator[Any]:
     made.on("pageerror", lambda error: wrong.append(str(error)))
     made.goto(node.web.url)
     made.wait_for_selector('#state[data-state="live"]', timeout=30_000)
-    made.wait_for_function("document.querySelectorAll('.field').length > 0")
+    made.wait_for_selector(".field", state="attached")
     yield made
     made.close()
     assert not wrong
@@ -170,7 +170,7 @@ SWITCH_ALL = """() => [...document.querySelectorAll("[data-layer]")].map((button
 
 
 def test_every_overlay_switches_on_and_off(page: Any, feed: Callable[[], None]) -> None:
-    page.wait_for_function("Number(document.documentElement.dataset.frame) > 5")
+    until(lambda: page.evaluate("Number(document.documentElement.dataset.frame) > 5"), "no frames are drawn")
     feed()
     page.wait_for_timeout(300)
     assert page.evaluate(SWITCH_ALL) == [[layer, True, True, True] for layer in LAYERS]

@@ -30,6 +30,12 @@ KNOWN = {
     ("swipe_down", "raise"): 40,
     ("circle_counterclockwise", "wave"): 8,
     ("circle_clockwise", "wave"): 8,
+    ("wave", "swipe_left"): 8,
+    ("raise", "swipe_up"): 8,
+    ("raise", "swipe_down"): 8,
+    ("swipe_up", "raise"): 20,
+    ("spread", "swipe_left"): 8,
+    ("both_up", "swipe_up"): 8,
     ("pull", "push"): 8,
     ("push", "pull"): 8,
 }
