@@ -12,7 +12,7 @@ from support.graphs import Run, until
 from support.osc_receivers import NPM, NPM_INSTALL, need
 from support.pages import ask
 
-from handflow import Flow, Frame, Hands, Heatmap, State
+from handflow import Flow, Frame, Gestures, Hands, Heatmap, Phase, State
 from handflow.__main__ import main
 from handflow.errors import Refused, RunError
 from handflow.runtime.graph.parse import read
@@ -114,7 +114,10 @@ def seen(node: View, seq: int) -> None:
         **size, **head,
     )  # fmt: skip
     flow = Flow(vectors=np.full((9, 16, 2), 0.02, np.float32), since_ns=7_000 + (seq - 1) * 33_333_333, **head)
-    node.process(hands, heatmap, frame, flow)
+    gestures = Gestures(
+        name=["wave"], hand=[(1, -1)], phase=[Phase.PROGRESS], progress=[0.5], confidence=[0.9], xy=[(0.4, 0.5)], **head
+    )
+    node.process(hands, heatmap, frame, flow, gestures)
 
 
 @pytest.fixture
@@ -150,7 +153,7 @@ def page(browser: Any, node: View, feed: Callable[[], None]) -> Iterator[Any]:
     assert not wrong
 
 
-LAYERS = ["picture", "any", "open", "hands", "radius", "ids", "openness", "trails", "velocity", "predicted"]
+LAYERS = ["picture", "any", "open", "hands", "gestures", "radius", "ids", "openness", "trails", "velocity", "predicted"]
 LAYERS += ["region", "surface", "zones", "flow"]
 # By layer: whether a click changed what is drawn, and what the button says, and whether another click undid it.
 SWITCH_ALL = """() => [...document.querySelectorAll("[data-layer]")].map((button) => {
