@@ -1,5 +1,6 @@
 """Settings written into graphs: the rest of the file stays as it was, to the byte."""
 
+import os
 import stat
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from handflow.errors import GraphError
-from handflow.runtime.graph.yaml_edit import put, save
+from handflow.runtime.graph.yaml_edit import put, save, scalar
 
 BLOCK = """\
 # My floor.
@@ -81,6 +82,14 @@ def test_a_file_without_an_end_of_line_gets_one() -> None:
 def test_any_value_comes_back_as_it_was(text: str, value: Any) -> None:
     new = put(text, ("nodes", "tracker", "with", "x"), {"y": value})
     assert YAML(typ="safe", pure=True).load(new)["nodes"]["tracker"]["with"]["x"]["y"] == value
+
+
+@pytest.mark.parametrize(
+    "name", [b"\x80h\xc3\xa4nde \xf0\x9f\x96\x90", b"\x7f", b"\xc2\x80", b"a\nb\t\\", b"\xef\xbf\xbf"]
+)
+def test_any_file_name_can_stand_in_a_graph(name: bytes) -> None:
+    text = os.fsdecode(name)
+    assert YAML(typ="safe", pure=True).load(f"a: {scalar(text)}") == {"a": text}
 
 
 def test_what_an_alias_would_change_elsewhere_is_refused() -> None:

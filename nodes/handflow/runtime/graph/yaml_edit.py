@@ -12,10 +12,11 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from handflow.errors import GraphError, RunError
 from handflow.runtime.files import replacing
-from handflow.runtime.names import UNDECODABLE
 
 PLAIN = re.compile(r"[A-Za-z_](?:[\w .-]*[\w.-])?")  # text that needs no quotes anywhere
 ALIAS = re.compile(r"\s*:\s+\*[^\s,\[\]{}]+")  # behind a key
+# Of JSON, what YAML takes in escapes only; surrogates are bytes of names that are no text.
+UNPRINTABLE = re.compile("[\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 LINE_FEED = re.compile(r"(?<!\r)\n")
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
@@ -152,9 +153,8 @@ def flow(value: Any) -> str:
 def scalar(value: Any) -> str:
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS and value.isascii():
         return value
-    text = json.dumps(value, ensure_ascii=False)
-    # What is no text (a byte of a file's name) can stand in YAML only in escapes.
-    return json.dumps(value) if UNDECODABLE.search(text) else text
+    # Each by itself: in `json.dumps`'s own escapes a character of a higher plane is two, which YAML does not join.
+    return UNPRINTABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json.dumps(value, ensure_ascii=False))
 
 
 def _load(text: str) -> Any:
