@@ -85,7 +85,15 @@ def test_any_value_comes_back_as_it_was(text: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [b"\x80h\xc3\xa4nde \xf0\x9f\x96\x90", b"\x7f", b"\xc2\x80", b"a\nb\t\\", b"\xef\xbf\xbf"]
+    "name",
+    [
+        b"\x80h\xc3\xa4nde \xf0\x9f\x96\x90",
+        b"\x7f",
+        b"\xc2\x80",
+        b"a\nb\t\\",
+        b"\xef\xbf\xbf",
+        b" \xe2\x80\xa8.\xef\xbb\xbf",
+    ],
 )
 def test_any_file_name_can_stand_in_a_graph(name: bytes) -> None:
     text = os.fsdecode(name)

@@ -15,8 +15,8 @@ from handflow.runtime.files import replacing
 
 PLAIN = re.compile(r"[A-Za-z_](?:[\w .-]*[\w.-])?")  # text that needs no quotes anywhere
 ALIAS = re.compile(r"\s*:\s+\*[^\s,\[\]{}]+")  # behind a key
-# Of JSON, what YAML takes in escapes only; surrogates are bytes of names that are no text.
-UNPRINTABLE = re.compile("[\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+# Of JSON, what YAML takes in escapes only, its own line ends too; surrogates are bytes of names that are no text.
+UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 LINE_FEED = re.compile(r"(?<!\r)\n")
 WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
