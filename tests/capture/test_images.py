@@ -69,7 +69,8 @@ def test_16_bits_of_which_fewer_are_used_are_scaled_by_those(tmp_path: Path, bit
 
 def test_floating_point_is_0_to_1(tmp_path: Path) -> None:
     found = read_image(stored(tmp_path / "a.tiff", np.full((6, 8, 3), [0, 0.5, 2], np.float32)))
-    assert found[0, 0].tolist() == [0, 127, 255]
+    # OpenCV before 4.11 rounds half of it the other way.
+    assert np.abs(found[0, 0].astype(int) - [0, 127, 255]).max() <= 1
 
 
 SMOOTH = cv2.resize(COLOUR, (64, 48), interpolation=cv2.INTER_CUBIC)

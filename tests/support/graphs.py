@@ -139,7 +139,7 @@ def memory_files(processes: Iterable[psutil.Process]) -> set[str]:
     return {path for path in maps if path.startswith("/dev/shm/") and os.path.exists(path)}
 
 
-HEADLESS = """--headless --no-sandbox --disable-gpu --disable-quic --no-first-run
+HEADLESS = """--headless --no-sandbox --disable-gpu --enable-unsafe-swiftshader --disable-quic --no-first-run
     --disable-background-networking --disable-component-update --disable-sync"""
 
 

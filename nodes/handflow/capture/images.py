@@ -101,6 +101,9 @@ def decode_image(data: bytes | np.ndarray) -> np.ndarray | None:
     if _is_too_large(_size_of(data)):
         return None
     image = _decoded(data, cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if image is None and bytes(data[:4]) == b"RIFF" and bytes(data[8:12]) == b"WEBP":
+        # OpenCV before 4.11 reads none that moves, and not each that is still.
+        return _decoded_by_pillow(data)
     return None if image is None else eight_bits(image)
 
 
@@ -115,6 +118,18 @@ def _decoded(data: bytes | np.ndarray, flags: int) -> np.ndarray | None:
         return cv2.imdecode(array, flags) if array.size else None
     except cv2.error:
         # A header that asks for more pixels than OpenCV allows, or whose fields contradict each other.
+        return None
+
+
+def _decoded_by_pillow(data: bytes | np.ndarray) -> np.ndarray | None:
+    """The first image in a file, BGR, or None if there is none."""
+    from PIL import Image
+
+    try:
+        with Image.open(BytesIO(bytes(data))) as opened:
+            return np.asarray(opened.convert("RGB"))[..., ::-1].copy()
+    except Exception:
+        # A damaged file makes it raise whatever it likes.
         return None
 
 
