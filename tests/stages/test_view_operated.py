@@ -182,8 +182,10 @@ def test_every_overlay_switches_on_and_off(page: Any, feed: Callable[[], None]) 
 def test_what_the_graph_does_not_have_is_not_offered(page: Any, supervisor: Supervisor) -> None:
     assert page.is_visible("[data-layer=flow]")
     del supervisor.stages["surface"]
-    supervisor.stages["view"].edges = [edge for edge in supervisor.stages["view"].edges if edge.argument != "flow"]
+    view = supervisor.stages["view"]
+    view.edges = [edge for edge in view.edges if edge.argument not in ("flow", "gestures")]
     page.wait_for_selector("[data-layer=flow]", state="hidden")
+    assert not page.is_visible("[data-layer=gestures]")
     assert page.is_visible("[data-layer=any]")
     assert not page.is_visible("[data-layer=zones]")
 

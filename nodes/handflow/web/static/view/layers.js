@@ -28,7 +28,7 @@ export function offer(nodes) {
   const all = Object.values(nodes), view = all.find(({ run }) => run === "view");
   if (!view) return;
   const there = {
-    any: view.in.heatmap, open: view.in.heatmap, flow: view.in.flow,
+    any: view.in.heatmap, open: view.in.heatmap, flow: view.in.flow, gestures: view.in.gestures,
     region: all.some(({ run }) => run === "tracker"),
     surface: all.some(({ run }) => run === "surface"), zones: all.some(({ run }) => run === "surface"),
   };
