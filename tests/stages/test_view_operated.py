@@ -43,7 +43,8 @@ nodes:
       zones: [{name: door, polygon: [[0, 0], [0.4, 0], [0.4, 0.5], [0, 0.5]]}]
   record: {run: record, in: {hands: tracker}, with: {recording: false, snapshot_s: 5}}
   flow: {run: flow, in: camera}
-  view: {run: view, in: {frame: camera, heatmap: heatmap, hands: tracker, flow: flow}}
+  gestures: {run: gestures, in: tracker}
+  view: {run: view, in: {frame: camera, heatmap: heatmap, hands: tracker, flow: flow, gestures: gestures}}
 """
 
 
@@ -181,6 +182,7 @@ def test_every_overlay_switches_on_and_off(page: Any, feed: Callable[[], None]) 
 
 def test_what_the_graph_does_not_have_is_not_offered(page: Any, supervisor: Supervisor) -> None:
     assert page.is_visible("[data-layer=flow]")
+    assert page.is_visible("[data-layer=gestures]")
     del supervisor.stages["surface"]
     view = supervisor.stages["view"]
     view.edges = [edge for edge in view.edges if edge.argument not in ("flow", "gestures")]

@@ -40,7 +40,24 @@ def open_http(url: str, fps: float) -> Capture:
     raise OSError(f"expected {expected}, got {one_line(kinds[0])}{page}")
 
 
-class JpegStream:
+class FetchedPictures:
+    """What cv2.VideoCapture answers about the picture that was grabbed last."""
+
+    _jpeg: bytes
+    _taken_s: float  # by the monotonic clock
+
+    def retrieve(self) -> tuple[bool, np.ndarray | None]:
+        image = decode_image(self._jpeg)
+        return image is not None, image
+
+    def get(self, propId: int) -> float:  # noqa: N803
+        return self._taken_s * 1000 if propId == cv2.CAP_PROP_POS_MSEC else 0.0
+
+    def set(self, propId: int, value: float) -> bool:  # noqa: N803
+        return False
+
+
+class JpegStream(FetchedPictures):
     """JPEGs one after the other in one HTTP answer (multipart/x-mixed-replace), as network cameras and phones send."""
 
     def __init__(self, url: str, address: HttpAddress, response: HTTPResponse) -> None:
@@ -77,29 +94,19 @@ class JpegStream:
         except (OSError, HTTPException, ValueError) as error:
             raise OSError(f"{masked(self.url)}: {reason(error)}") from error
 
-    def retrieve(self) -> tuple[bool, np.ndarray | None]:
-        image = decode_image(self._jpeg)
-        return image is not None, image
-
-    def get(self, propId: int) -> float:  # noqa: N803
-        return self._taken_s * 1000 if propId == cv2.CAP_PROP_POS_MSEC else 0.0
-
-    def set(self, propId: int, value: float) -> bool:  # noqa: N803
-        return False
-
     def release(self) -> None:
         self._response.close()
         self._address.close()
 
 
-class JpegSnapshots:
+class JpegSnapshots(FetchedPictures):
     """One picture an answer, asked for again and again: the address of a camera's snapshot."""
 
     def __init__(self, url: str, address: HttpAddress, response: HTTPResponse, fps: float) -> None:
         self.url, self._address, self._step_s = url, address, 1 / fps
         self._response: HTTPResponse | None = response  # not read yet
         self._due_s = self._taken_s = time.monotonic()
-        self._image = b""
+        self._jpeg = b""
 
     def grab(self) -> bool:
         """Asks for the next picture when it is due; a server that takes longer is asked again at once."""
@@ -110,20 +117,10 @@ class JpegSnapshots:
                 response = self._address.get()
             self._taken_s = time.monotonic()
             self._due_s = max(self._due_s + self._step_s, self._taken_s)
-            self._image = _whole(response)
+            self._jpeg = _whole(response)
         except (OSError, HTTPException, ValueError) as error:
             raise OSError(f"{masked(self.url)}: {reason(error)}") from error
         return True
-
-    def retrieve(self) -> tuple[bool, np.ndarray | None]:
-        image = decode_image(self._image)
-        return image is not None, image
-
-    def get(self, propId: int) -> float:  # noqa: N803
-        return self._taken_s * 1000 if propId == cv2.CAP_PROP_POS_MSEC else 0.0
-
-    def set(self, propId: int, value: float) -> bool:  # noqa: N803
-        return False
 
     def release(self) -> None:
         if self._response is not None:
