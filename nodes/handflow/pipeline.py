@@ -7,10 +7,9 @@ import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from handflow.capture.files import Report
+from handflow.capture.files import Report, readable_images
 from handflow.capture.frames import CapturedFrame
-from handflow.capture.images import images_in, is_image, read_image
-from handflow.errors import SetupError
+from handflow.capture.images import is_image, read_image
 from handflow.messages import Frame
 from handflow.outputs.json_line import Line, frame_line, hand_line, line_of
 from handflow.outputs.result_files import FrameResult
@@ -42,7 +41,8 @@ def detect(
     """
     folder = Path(path)
     if folder.is_dir():
-        yield from _peaks(_stills(path, images_in(folder), report), model, min_score)
+        stills = ((str(file), CapturedFrame(image, 0, 0, 0.0)) for file, image in readable_images(folder, report))
+        yield from _peaks(stills, model, min_score)
     elif is_image(path):
         yield from _peaks([(path, CapturedFrame(read_image(folder), 0, 0, 0.0))], model, min_score)
     elif not track:
@@ -50,21 +50,6 @@ def detect(
     else:
         tracker = Tracker() if min_score is None else Tracker(start_score=min_score, keep_score=min_score)
         yield from follow(path, read_source(path, FPS, report), model, tracker)
-
-
-def _stills(folder: str, files: list[Path], report: Report) -> Iterator[tuple[str, CapturedFrame]]:
-    """The pictures of a folder, each for itself."""
-    read = 0
-    for file in files:
-        try:
-            image = read_image(file)
-        except SetupError as error:
-            report(str(error))
-            continue
-        read += 1
-        yield str(Path(folder) / file.name), CapturedFrame(image, 0, 0, 0.0)
-    if read < len(files):
-        report(f"{folder}: {len(files) - read} of {len(files)} pictures were left out")
 
 
 def _peaks(

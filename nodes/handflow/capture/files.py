@@ -7,8 +7,10 @@ folder is left out and reported, in a line each; the rest is read.
 import itertools
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+
+import numpy as np
 
 from handflow.errors import SetupError
 
@@ -30,7 +32,7 @@ def read_frames(
     """
     path = Path(path)
     if path.is_dir():
-        return _stills(path, images_in(path), fps, report)
+        return _at_rate(readable_images(path, report), fps)
     if not path.is_file():
         if re.match("(https?|rtsps?):/", str(path)):
             raise SetupError(f"expected a file or a folder; a stream is recorded first (handflow record), got {path}")
@@ -73,17 +75,30 @@ def _decoded(reader: FrameReader, report: Report, say: Report) -> Iterator[Captu
         report(fault)
 
 
-def _stills(folder: Path, files: list[Path], fps: float, report: Report) -> Iterator[CapturedFrame]:
-    number = 0
+def readable_images(folder: Path, report: Report) -> Iterator[tuple[Path, np.ndarray]]:
+    """The pictures of a folder by name, each with its file; `report` is told of those that cannot be read.
+
+    SetupError at once if the folder has none, and later if none can be read.
+    """
+    return _readable(folder, images_in(folder), report)
+
+
+def _readable(folder: Path, files: list[Path], report: Report) -> Iterator[tuple[Path, np.ndarray]]:
+    read = 0
     for file in files:
         try:
             image = read_image(file)
         except SetupError as error:
             report(str(error))
             continue
-        yield CapturedFrame(image, round(number / fps * 1e9), number, number / fps)
-        number += 1
-    if not number:
+        read += 1
+        yield file, image
+    if not read:
         raise SetupError(f"{folder}: none of its {len(files)} pictures can be read")
-    if number < len(files):
-        report(f"{folder}: {len(files) - number} of {len(files)} pictures were left out")
+    if read < len(files):
+        report(f"{folder}: {len(files) - read} of {len(files)} pictures were left out")
+
+
+def _at_rate(images: Iterable[tuple[Path, np.ndarray]], fps: float) -> Iterator[CapturedFrame]:
+    for number, (_, image) in enumerate(images):
+        yield CapturedFrame(image, round(number / fps * 1e9), number, number / fps)
