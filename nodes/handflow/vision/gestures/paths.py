@@ -37,7 +37,7 @@ class Paths:
         self._ticked = 0  # ticks since the first frame
         self._first_ns: int | None = None
         self._stream = 0
-        self._ids: list[int] = []
+        self._ids: list[int] | None = None  # of the last frame; None: their slots are to be looked up
         self._slots = np.zeros(0, np.int64)  # of `_ids`
 
     @property
@@ -64,11 +64,11 @@ class Paths:
         self._advance(slots, samples, passed)
         lost = (self.id != 0) & (self.now_s - self.seen_s > KEEP_S)
         if lost.any():
-            self.id[lost], self.began[lost], self._ids = 0, True, []
+            self.id[lost], self.began[lost], self._ids = 0, True, None
         return passed
 
     def _clear(self, hands: Hands) -> None:
-        self._first_ns, self._stream, self._ticked, self._ids = hands.captured_ns, hands.stream, 0, []
+        self._first_ns, self._stream, self._ticked, self._ids = hands.captured_ns, hands.stream, 0, None
         self.began[:] = self.id != 0
         self.id[:] = 0
 
