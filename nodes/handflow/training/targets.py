@@ -125,7 +125,8 @@ def draw_hand(targets: Targets, box: np.ndarray, kind: int, shape: Blob) -> None
     size[1:, near] = np.broadcast_arrays(dx, dy)[0][near], np.broadcast_arrays(dx, dy)[1][near]
     weight[1][nearest] = 0
     weight[1][near] = kind != COARSE
-    weight[0][nearest] = np.where(blob > 0.3, blob, 0)[nearest]
+    # Boxes guessed from joints are looser than others: they say where a hand is, not how large.
+    weight[0][nearest] = np.where(blob > 0.3, blob, 0)[nearest] * (kind != COARSE)
 
 
 def draw_parts(

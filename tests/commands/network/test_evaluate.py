@@ -14,8 +14,10 @@ from support.models import FACTS, brightness_model
 from handflow import SetupError
 from handflow.commands.network import evaluate, export, train
 from handflow.training.conditions import CONDITIONS
-from handflow.training.evaluation.matching import Detections, Matches, alarms, best_threshold, match, score, separation
+from handflow.training.evaluation.figures import alarms
+from handflow.training.evaluation.matching import Detections, Matches, best_threshold, match, score, separation
 from handflow.training.evaluation.report_images import worst_pictures
+from handflow.training.evaluation.thresholds import open_at, start_score
 from handflow.training.labels.data import LabelError
 from handflow.training.labels.pictures import LabelledPicture, split
 from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN
@@ -170,11 +172,11 @@ def desk(tmp_path):
     return tmp_path
 
 
-def told(folder, *options, labels=True):
+def told(folder, *options, labels=("desk.jsonl",)):
     """Runs the command on a folder's labels with its model."""
     parser = argparse.ArgumentParser()
     evaluate.add_arguments(parser)
-    named = [str(folder / "desk.jsonl")] if labels else []
+    named = [str(folder / name) for name in labels or ()]
     return evaluate.run(parser.parse_args([*named, "--model", str(folder / "light.onnx"), *map(str, options)]))
 
 
@@ -260,6 +262,50 @@ def test_profiles_stand_side_by_side(desk, capsys):
     assert [result["profile"] for result in json.loads(capsys.readouterr().out)] == ["near", "far"]
     with pytest.raises(SetupError, match="one model at one profile"):
         told(desk, "--profile", "near", "far", "--json-lines", "-")
+
+
+def test_sources_are_counted_as_one_where_asked(desk, capsys):
+    (desk / "dark.jsonl").write_text((desk / "desk.jsonl").read_text().replace('"desk"', '"dark"'))
+    assert told(desk, "--join", "both=desk,dark", "--json", labels=("desk.jsonl", "dark.jsonl")) == 0
+    result = json.loads(capsys.readouterr().out)["all"]
+    assert (result["joined"]["both"]["hands"], result["sources"]["desk"]["hands"]) == (2, 1)
+    assert result["joined"]["both"]["recall_at_p70"] == 1.0
+    assert told(desk, "--join", "one=desk") == 0
+    assert "one " in capsys.readouterr().out
+    with pytest.raises(LabelError, match="both: expected sources among desk; got dark"):
+        told(desk, "--join", "both=desk,dark")
+    with pytest.raises(SystemExit):
+        told(desk, "--join", "both")
+    assert "expected NAME=SOURCE,SOURCE, got both" in capsys.readouterr().err
+
+
+def test_thresholds_are_told_with_their_curves(desk, capsys):
+    assert told(desk, "--thresholds") == 0
+    assert "best start_score 0.10, open_at -" in capsys.readouterr().out
+
+
+def test_the_start_score_leaves_two_alarms_on_a_hundred_pictures():
+    empty = [peaks((10, 10, 0.61, 0)), peaks((10, 10, 0.52, 0)), peaks((10, 10, 0.43, 0)), *[peaks()] * 97]
+    assert start_score(empty) == pytest.approx(0.44)
+    assert start_score([]) is None
+
+
+def test_palms_are_told_from_others_where_the_two_are_farthest_apart():
+    palms = [(True, value) for value in (0.9, 0.7, 0.7, 0.3)] + [(False, value) for value in (0.1, 0.2, 0.4, 0.75)]
+    # From .41 to .70: three of four palms, and one of four others. From .21 to .3 all and two: as far, but less strict.
+    assert open_at(palms) == pytest.approx(0.555, abs=0.006)
+    assert open_at(palms[:4]) is None
+
+
+@pytest.mark.parametrize(("beside", "said"), [(True, "name .*clip.jsonl"), (False, "annotate clip.mp4")])
+def test_a_clip_in_place_of_its_labels_is_one_line(desk, beside, said):
+    (desk / "clip.mp4").write_bytes(b"\0")
+    if beside:
+        (desk / "clip.jsonl").touch()
+    with pytest.raises(LabelError, match=f"expected a file of labels, or a folder .* got a clip; .*{said}"):
+        told(desk, labels=("clip.mp4",))
+    with pytest.raises(LabelError, match="got a picture; `handflow detect` finds hands without labels"):
+        told(desk, labels=("a.png",))
 
 
 def test_the_report_is_curves_and_the_worst_pictures(desk):

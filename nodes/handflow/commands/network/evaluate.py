@@ -20,8 +20,16 @@ from handflow.training.evaluation import tracking as clips
 from handflow.training.evaluation.as_seen_by import as_seen_by, conditions_table
 from handflow.training.evaluation.detections import detections_in, read_lines, write_lines
 from handflow.training.evaluation.evaluate import Profile, detections_of, heading
-from handflow.training.evaluation.matching import Detections, figures
-from handflow.training.evaluation.report import comparison, empty_line, palms_line, table, tracking_table
+from handflow.training.evaluation.figures import figures
+from handflow.training.evaluation.matching import Detections
+from handflow.training.evaluation.report import (
+    comparison,
+    empty_line,
+    palms_line,
+    table,
+    thresholds_text,
+    tracking_table,
+)
 from handflow.training.evaluation.report_images import (
     contact_sheet,
     draw_curves,
@@ -80,7 +88,8 @@ def run(args: argparse.Namespace) -> int:
     for result in results:
         if "all" in result:
             lines = [palms_line(result["palms"]), empty_line(result["empty"])]
-            print("\n\n".join([table(result, "all"), table(result, "native"), "\n".join(lines)]), end="\n\n")
+            told = [table(result, "all"), table(result, "native"), "\n".join(lines)]
+            print("\n\n".join(told + [thresholds_text(result)] * args.thresholds), end="\n\n")
         if "tracking" in result:
             print(f"tracking: {result['model']}, {result['profile']}", tracking_table(result["tracking"]), "", sep="\n")
     if len(results) > 1 and args.labels:
@@ -149,9 +158,9 @@ def held_back(pictures: list[LabelledPicture], model: Model) -> list[LabelledPic
 def counted(seen: Iterable[Detections], args: argparse.Namespace, name: str) -> dict:
     """The figures; with `--report` or `--draw`, pictures of them are drawn as well."""
     if not (args.report or args.draw):
-        return figures(seen)
+        return figures(seen, dict(args.join))
     kept = list(seen)
-    result = figures(kept)
+    result = figures(kept, dict(args.join))
     if args.report:
         folder = made(args.report)
         draw_curves(kept, folder / f"{name}-curves.png", name)
@@ -163,6 +172,14 @@ def counted(seen: Iterable[Detections], args: argparse.Namespace, name: str) -> 
             source = one.picture.source.replace("/", "_")
             write_image(folder / f"{source}_{number:04d}.png", draw_detections(one, one.picture.read().copy()))
     return result
+
+
+def joined(text: str) -> tuple[str, list[str]]:
+    """NAME=SOURCE,SOURCE of `--join`."""
+    name, _, sources = text.partition("=")
+    if not name or not all(sources.split(",")):
+        raise argparse.ArgumentTypeError(f"expected NAME=SOURCE,SOURCE, got {text}")
+    return name, sources.split(",")
 
 
 def made(name: str) -> Path:
@@ -201,6 +218,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="CONDITION",
         help=f"show the pictures as another camera or light would, labels and all: {', '.join(CONDITIONS)}; all: each",
     )
+    add(
+        "--join",
+        nargs="+",
+        type=joined,
+        default=[],
+        metavar="NAME=SOURCE,SOURCE",
+        help="count sources as one besides, in a row of that name: crowds=coco_nc,coco_cc",
+    )
+    add("--thresholds", action="store_true", help="also tell where the thresholds should lie, and the curves")
     add("--detections", metavar="FILE", help="score these JSON lines, of `detect` or of another program, and no model")
     add("--json-lines", metavar="OUT", help="also write what was found, in `detect`'s format")
     add(

@@ -5,8 +5,10 @@ inside the box grown by 25 %; one detection per hand, best score first.
 `all`: every labelled hand is required, scored with the map of any hand. `native`: only open palms are required, scored
 with the map of open palms; hands of another or an unknown kind are neither required nor false alarms when hit.
 Regions to ignore count neither way. Boxes guessed from a person's joints are hit within one hand width (+150 %).
-For a clip, recall is the share of its labelled frames in which each hand was found; the last table is what the whole
-chain makes of it, tracker and all.
+Sources that belong together are counted as one by `--join crowds=coco_nc,coco_cc`.
+`--thresholds` tells from which score on a peak should be a hand, and from which a hand an open palm, with the curves
+that say so. For a clip, recall is the share of its labelled frames in which each hand was found; the last table is what
+the whole chain makes of it, tracker and all.
 """
 
 import time
@@ -17,7 +19,8 @@ from handflow.training.labels.pictures import LabelledPicture, images_of
 from handflow.vision.model import Model
 from handflow.vision.peaks import find_peaks
 
-from .matching import WEAKEST, Detections, figures
+from .figures import figures
+from .matching import WEAKEST, Detections
 
 Subpixel = Literal["log", "offset", "mean"]
 Profile = Literal["near", "mid", "far"]

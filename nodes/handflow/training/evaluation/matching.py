@@ -1,17 +1,15 @@
 """Detections against labels: which hit which hand, and what a set of pictures comes to. `evaluate` says the rules."""
 
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from handflow.training.labels.data import LabelError
 from handflow.training.labels.pictures import LabelledPicture
 from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER
 from handflow.vision.peaks import Peaks
-from handflow.vision.thresholds import OPEN_AT, START_SCORE
+from handflow.vision.thresholds import OPEN_AT
 
 Mode = Literal["all", "native"]
 MODES: tuple[Mode, ...] = get_args(Mode)
@@ -88,6 +86,7 @@ class Score:
     recall: float | None
     f1: float | None
     recall_at_p90: float | None
+    recall_at_p70: float | None  # where visible hands are not labelled, precision cannot be high
     recall_by_size: dict[str, float | None]
     centre_error: float | None  # median, % of the hand's size
     radius: float | None  # median, of the true one
@@ -116,6 +115,7 @@ def score(found: list[Matches], threshold: float) -> Score:
         recall=r if hands else None,
         f1=2 * p * r / max(p + r, 1e-9) if hands else None,
         recall_at_p90=float(recall[precision >= 0.9].max(initial=0)) if hands else None,
+        recall_at_p70=float(recall[precision >= 0.7].max(initial=0)) if hands else None,
         recall_by_size=by_size,
         centre_error=float(np.median(errors)) * 100 if len(errors) else None,
         radius=float(np.median(grown)) if len(grown) else None,
@@ -173,41 +173,3 @@ def best_threshold(found: list[Matches]) -> float:
 
 def ratio(part: float, whole: float) -> float | None:
     return float(part) / float(whole) if whole else None
-
-
-def figures(seen: Iterable[Detections]) -> dict:
-    """All figures of a set of pictures: by mode and source, `total` is all of them together."""
-    found: dict[Mode, dict[str, list[Matches]]] = {mode: {} for mode in MODES}
-    scores: list[tuple[bool, float]] = []
-    empty: list[Peaks] = []
-    times: list[float] = []
-    for picture, peaks, ms in seen:
-        for mode in MODES:
-            found[mode].setdefault(picture.source, []).append(match(picture, peaks, mode))
-        scores += palm_scores(picture, peaks)
-        empty += [] if len(picture.kinds) else [peaks]
-        times += [] if ms is None else [ms]
-    if not found["all"]:
-        raise LabelError("no labelled pictures to evaluate on")
-    result: dict = {}
-    for mode, sources in found.items():
-        together = [f for group in sources.values() for f in group]
-        threshold = best_threshold(together)
-        rows = {source: vars(score(group, threshold)) for source, group in sources.items()}
-        result[mode] = {"threshold": threshold, "sources": rows, "total": vars(score(together, threshold))}
-    result["palms"] = separation(scores)
-    result["empty"] = alarms(empty, START_SCORE)
-    result["ms"] = float(np.median(times)) if times else None
-    return result
-
-
-def alarms(empty: list[Peaks], threshold: float) -> dict:
-    """What would be taken for a hand in pictures without any, at the threshold that is shipped."""
-    strong = [float(s) for peaks in empty for s in peaks.score if s >= threshold]
-    return {
-        "threshold": threshold,
-        "pictures": len(empty),
-        "false_alarms": len(strong),
-        "per_picture": ratio(len(strong), len(empty)),
-        "highest": max((float(peaks.score.max(initial=0)) for peaks in empty), default=None),
-    }

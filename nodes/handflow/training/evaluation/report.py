@@ -26,14 +26,16 @@ def table(result: dict, mode: str) -> str:
         "R",
         "F1",
         "R@P.9",
+        "R@P.7",
         *(f"R {n}" for n in BIN_NAMES),
         "error %",
         "radius",
         "FA",
     ]
     lines = [head]
-    for source, row in [*sorted(result[mode]["sources"].items()), ("total", result[mode]["total"])]:
-        figures = [row["ap"], row["precision"], row["recall"], row["f1"], row["recall_at_p90"]]
+    rows = [*sorted(result[mode]["sources"].items()), ("total", result[mode]["total"]), *result[mode]["joined"].items()]
+    for source, row in rows:
+        figures = [row[key] for key in ("ap", "precision", "recall", "f1", "recall_at_p90", "recall_at_p70")]
         cells = [text(v, 3) for v in [*figures, *row["recall_by_size"].values()]]
         cells += [text(row["centre_error"], 1), text(row["radius"], 2), text(row["false_alarms"], 2)]
         lines.append([source, str(row["pictures"]), str(row["hands"]), *cells])
@@ -63,7 +65,14 @@ def comparison(results: list[dict]) -> str:
         for source in sorted(results[0][mode]["sources"]):
             if results[0][mode]["sources"][source]["hands"]:
                 row(f"AP {mode}, {source}", [r[mode]["sources"][source]["ap"] for r in results])
+                row("  R at P .9", [r[mode]["sources"][source]["recall_at_p90"] for r in results])
         row(f"AP {mode}", [r[mode]["total"]["ap"] for r in results])
+        for name in results[0][mode]["joined"]:
+            parts = [r[mode]["joined"][name] for r in results]
+            if parts[0]["hands"]:
+                row(f"AP {mode}, {name}", [part["ap"] for part in parts])
+                row(f"R at P .9 {mode}, {name}", [part["recall_at_p90"] for part in parts])
+                row(f"R at P .7 {mode}, {name}", [part["recall_at_p70"] for part in parts])
     totals = [r["all"]["total"] for r in results]
     for name, key in (("R at P .9", "recall_at_p90"), ("R at best F1", "recall"), ("P there", "precision")):
         row(name, [total[key] for total in totals])
@@ -90,6 +99,17 @@ def empty_line(empty: dict) -> str:
         f"pictures without hands: {empty['pictures']}; highest peak {text(empty['highest'], 2)}; false alarms at the "
         f"shipped threshold {empty['threshold']}: {empty['false_alarms']}, {text(empty['per_picture'], 3)} a picture"
     )
+
+
+def thresholds_text(result: dict) -> str:
+    """Where the thresholds should lie, and the curves that say so."""
+    found = result["thresholds"]
+    chosen = ", ".join(f"{name} {text(found[name], 2)}" for name in ("start_score", "open_at"))
+    lines = [["at", "P", "R", "false alarms a picture", "palms told", "others taken for palms"]]
+    for start, opened in zip(found["start_curve"], found["open_curve"], strict=True):
+        cells = [start["precision"], start["recall"], start["false_alarms"], opened["palms"], opened["others"]]
+        lines.append([text(start["at"], 2), *(text(cell, 3) for cell in cells)])
+    return f"thresholds: {result['model']}, {result['profile']}: best {chosen}\n{columns(lines)}"
 
 
 def tracking_table(clips: dict[str, dict]) -> str:

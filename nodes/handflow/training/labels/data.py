@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from handflow.capture.images import is_image
 from handflow.errors import LabelError
 from handflow.runtime.files import files_in
 from handflow.runtime.names import named, read_back, written
@@ -14,6 +15,7 @@ from .foreign.cvat import cvat
 from .foreign.foreign_formats import ForeignLine
 from .foreign.yolo import yolo
 from .foreign.yolo_set import yolo_set
+from .images import CLIPS
 from .legacy_words import in_todays_words
 from .line import check_size, json_lines, parse_line
 from .omissions import Omissions, counted
@@ -63,6 +65,8 @@ def label_files(path: Path) -> list[Path]:
 
 def read_file(file: Path, omissions: Omissions, clip: ClipEntry | None = None) -> Iterator[ForeignLine]:
     """The pictures of one label file; a list of clips brings its clips' frames. Raises LabelError."""
+    if file.suffix.lower() in CLIPS or is_image(file):
+        raise LabelError(not_labels(file))
     if clip is None and (foreign := read_foreign(file, omissions)) is not None:
         yield from foreign
         return
@@ -76,6 +80,18 @@ def read_file(file: Path, omissions: Omissions, clip: ClipEntry | None = None) -
                 line = parse_line(values, where)
                 check_size(line, where)
                 yield ForeignLine(line, where, file, clip)
+
+
+def not_labels(file: Path) -> str:
+    """What to name in place of a clip or a picture."""
+    what, beside = "picture" if is_image(file) else "clip", file.with_suffix(".jsonl")
+    if beside.is_file():
+        todo = f"its labels lie beside it: name {beside}"
+    elif what == "clip":
+        todo = f"it has none beside it, which would be {beside.name}; `handflow annotate {file.name}` makes some"
+    else:
+        todo = "`handflow detect` finds hands without labels"
+    return f"{file}: expected a file of labels, or a folder of them with their pictures; got a {what}; {todo}"
 
 
 def listed_clip(values: dict, where: str, file: Path, omissions: Omissions) -> Iterator[ForeignLine]:
