@@ -1,6 +1,7 @@
 """Hands followed through clips: which are found, when an id changes, how calm and how late they are."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from handflow.training.evaluation.track_scores import FollowedClip, identities
 from handflow.training.evaluation.tracking import follow_clips, follow_demo, follow_lines
 from handflow.training.labels.data import LabelError, read_labels
 from handflow.training.labels.pictures import LabelledPicture
-from handflow.training.targets import OTHER
+from handflow.training.targets import OPEN, OTHER
 
 FPS = 30
 
@@ -83,6 +84,15 @@ def test_boxes_without_names_belong_to_the_hand_that_was_nearest():
 
 def test_names_in_the_labels_hold():
     assert identities([frame(0, (50, 50), ids="a"), frame(1, (50, 50), ids="b")]) == [["a"], ["b"]]
+
+
+def test_it_is_told_how_many_palms_and_other_hands_are_taken_for_open_palms():
+    hands = replace(frame(0, (50, 50), (150, 50)), kinds=np.array([OPEN, OTHER]))
+    told = line(0, (1, 50, 50), (2, 150, 50))
+    told["hands"][0]["open"], told["hands"][1]["open"] = 0.9, 0.1
+    both = figures([hands], [told])
+    assert (both["palms_open"], both["others_open"]) == (1.0, 0.0)
+    assert figures([frame(0, (50, 50))], [line(0, (1, 50, 50))])["palms_open"] is None
 
 
 def test_predicted_hands_where_none_is_are_ghosts():

@@ -112,6 +112,9 @@ def thresholds_text(result: dict) -> str:
     return f"thresholds: {result['model']}, {result['profile']}: best {chosen}\n{columns(lines)}"
 
 
+TRACKING_SHARES = ("found", "precision", "found_at_p95", "ghosts", "palms_open", "others_open")
+
+
 def tracking_table(clips: dict[str, dict]) -> str:
     """The figures of clips, a line each."""
     head = [
@@ -122,6 +125,8 @@ def tracking_table(clips: dict[str, dict]) -> str:
         "precision",
         "found@P.95",
         "ghosts",
+        "palms open",
+        "others open",
         "switches",
         "/100 frames",
         "jitter %",
@@ -129,7 +134,7 @@ def tracking_table(clips: dict[str, dict]) -> str:
     ]
     lines = [head]
     for name, row in clips.items():
-        shares = [text(row[key], 3) for key in ("found", "precision", "found_at_p95", "ghosts")]
+        shares = [text(row[key], 3) for key in TRACKING_SHARES]
         rest = [text(row["switches_per_100_frames"], 2), text(row["jitter"], 2), text(row["lag_ms"], 0)]
         lines.append([name, str(row["frames"]), str(row["hands"]), *shares, str(row["switches"]), *rest])
     return columns(lines)

@@ -1,9 +1,10 @@
 """Followed hands against labelled ones: what is found, how steadily, how late.
 
 Found: the share of labelled hands on which a reported hand lies. Ghosts: the share of reported hands that are predicted
-and lie on no hand. A switch: a hand is reported under another id than when it was last found, without having been out
-of sight. Jitter: how far a hand at rest wanders in half a second, peak to peak. Lag: by how much time reports are
-behind, fitted to hands on the move together with how far the two ideas of a hand's middle are apart.
+and lie on no hand. Palms and others open: the shares of open palms, and of other hands, that are told as open palms. A
+switch: a hand is reported under another id than when it was last found, without having been out of sight. Jitter: how
+far a hand at rest wanders in half a second, peak to peak. Lag: by how much time reports are behind, fitted to hands on
+the move together with how far the two ideas of a hand's middle are apart.
 """
 
 from collections import defaultdict
@@ -20,7 +21,7 @@ from handflow.training.labels.data import LabelError
 from handflow.training.labels.pictures import LabelledPicture
 
 from .detections import peaks_of
-from .matching import curve, match, ratio, reach
+from .matching import curve, match, palm_scores, ratio, reach, separation
 
 REST_S = 0.5  # over which a hand at rest is observed
 REST = 0.005  # widths: if its label moves by no more, it rests
@@ -58,6 +59,8 @@ class FollowedClip:
         self.frames = len(frames)
         self.reported = self.ghosts = 0  # hands reported; those of them that are predicted where none is
         self.found = [match(p, peaks_of(by_frame[p.frame or 0]), "all") for p in frames]
+        # Of each hand of a sure kind that is reported: whether it is an open palm, and how open it is said to be.
+        self.palms = [pair for p in frames for pair in palm_scores(p, peaks_of(by_frame[p.frame or 0]))]
         self.samples: dict[tuple[str, int], list[FollowedPosition]] = defaultdict(list)  # of each visit of each hand
         visits: dict[str, int] = defaultdict(int)
         seen: dict[str, float] = {}  # when a hand was last labelled
@@ -98,11 +101,18 @@ def combined(parts: list[FollowedClip]) -> dict:
         "precision": ratio(hits.sum(), len(hits)),
         "found_at_p95": float(recall[precision >= 0.95].max(initial=0)) if hands else None,
         "ghosts": ratio(sum(part.ghosts for part in parts), sum(part.reported for part in parts)),
+        **told_open([pair for part in parts for pair in part.palms]),
         "switches": switches,
         "switches_per_100_frames": ratio(100 * switches, frames),
         "jitter": float(np.median(wander)) * 100 if wander else None,  # % of the width
         "lag_ms": lag_ms(samples),
     }
+
+
+def told_open(palms: list[tuple[bool, float]]) -> dict[str, float | None]:
+    """Which share of the open palms is told as such, and of other hands; None where there are none of a sure kind."""
+    told = separation(palms)
+    return {"palms_open": told["open"]["above"], "others_open": told["other"]["above"]}
 
 
 def positions_of(line: Line) -> np.ndarray:
