@@ -30,8 +30,8 @@ def figures(seen: Iterable[Detections], joined: Mapping[str, Sequence[str]] | No
         times += [] if ms is None else [ms]
     if not found["all"]:
         raise LabelError("no labelled pictures to evaluate on")
-    for name, sources in joined.items():
-        if absent := [source for source in sources if source not in found["all"]]:
+    for name, wanted in joined.items():
+        if absent := [source for source in wanted if source not in found["all"]]:
             there = ", ".join(sorted(found["all"]))
             raise LabelError(f"{name}: expected sources among {there}; got {', '.join(absent)}")
     result: dict = {}
@@ -40,7 +40,7 @@ def figures(seen: Iterable[Detections], joined: Mapping[str, Sequence[str]] | No
         threshold = best_threshold(together)
         rows = {source: vars(score(group, threshold)) for source, group in sources.items()}
         result[mode] = {"threshold": threshold, "sources": rows, "total": vars(score(together, threshold))}
-        parts = {name: [f for source in sources_of for f in sources[source]] for name, sources_of in joined.items()}
+        parts = {name: [f for source in wanted for f in sources[source]] for name, wanted in joined.items()}
         result[mode]["joined"] = {name: vars(score(part, threshold)) for name, part in parts.items()}
     result["thresholds"] = thresholds([f for group in found["all"].values() for f in group], empty, scores)
     result["palms"] = separation(scores)

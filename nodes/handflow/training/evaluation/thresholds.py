@@ -39,10 +39,10 @@ def start_score(empty: list[Peaks]) -> float | None:
 
 def open_at(palms: list[tuple[bool, float]]) -> float | None:
     """Where palms and other hands are told apart best; None unless there are both."""
-    rows = [_open_row(palms, float(at)) for at in FINE]
-    if rows[0]["palms"] is None or rows[0]["others"] is None:
+    yes, no = (np.array([value for is_open, value in palms if is_open == kind]) for kind in (True, False))
+    if not len(yes) or not len(no):
         return None
-    apart = np.array([row["palms"] - row["others"] for row in rows])
+    apart = np.array([(yes >= at).mean() - (no >= at).mean() for at in FINE])
     best = np.flatnonzero(apart >= apart.max() - 1e-9)
     strictest = np.split(best, np.flatnonzero(np.diff(best) > 1) + 1)[-1]
     return float(FINE[strictest].mean())
