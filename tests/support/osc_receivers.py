@@ -242,3 +242,8 @@ class Liblo:
 
     def close(self) -> None:
         self.server.free()
+
+
+def values(messages: list[tuple], address: str) -> list[tuple]:
+    """What the messages to an address say."""
+    return [message[1:] for message in messages if message[0] == address]
