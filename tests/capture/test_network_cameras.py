@@ -1,12 +1,9 @@
-"""Cameras on the network, against servers made of plain sockets: slow, hanging, cut, gone and back."""
+"""Cameras on the network by HTTP, against servers made of plain sockets: slow, hanging, cut, gone and back."""
 
 import base64
-import contextlib
 import itertools
-import logging
 import re
 import socket
-import struct
 import subprocess
 import sys
 import threading
@@ -17,52 +14,15 @@ from pathlib import Path
 import pytest
 from support.graphs import Run, until
 from support.quiet import in_a_quiet_moment
-from support.web_cameras import HEAD, SHADES, jpeg, number, part, request
+from support.web_cameras import HEAD, SHADES, arrived, hang, number, part, request
 
 from handflow import now_ns
 from handflow.__main__ import main
-from handflow.capture import http_answer, http_stream, jpeg_scan, rtsp_stream
-from handflow.capture.files import CapturedFrame
 from handflow.capture.lateness import StreamLateness
 from handflow.capture.network import open_stream
-from handflow.capture.reader import CameraReader, Health
 from handflow.recording.metadata import PictureFormat, metadata_of
 from handflow.runtime.address import masked
 from handflow.stages.camera import Camera
-
-
-@pytest.fixture
-def reading(caplog, monkeypatch) -> Iterator[Callable[..., CameraReader]]:
-    """Reads a stream as the camera stage does; a server that hangs is given up sooner."""
-    caplog.set_level(logging.INFO)
-    monkeypatch.setattr(http_answer, "SILENT_S", 1.0)
-    monkeypatch.setattr(http_stream, "SILENT_S", 1.0)
-    monkeypatch.setattr(rtsp_stream, "SILENT_S", 1.0)
-    monkeypatch.setattr(jpeg_scan, "PICTURE_S", 1.0)
-    readers: list[CameraReader] = []
-
-    def make(url: str, **settings: object) -> CameraReader:
-        settings = {"pauses_s": (0.05,), **settings}
-        readers.append(CameraReader(lambda: open_stream(url), logging.getLogger("camera"), Health(0), **settings))
-        return readers[-1]
-
-    yield make
-    for reader in readers:
-        reader.close()
-        reader._thread.join(10)
-        assert not reader._thread.is_alive()
-
-
-def arrived(reader: CameraReader, count: int, within_s: float = 30) -> list[CapturedFrame]:
-    found: list[CapturedFrame] = []
-    end = time.monotonic() + within_s
-    for picture in reader:
-        if picture is not None:
-            found.append(picture)
-        if len(found) == count:
-            return found
-        assert time.monotonic() < end, f"{len(found)} of {count} pictures came"
-    raise AssertionError("the reader ended")
 
 
 def paced(connection: socket.socket, numbers: Iterator[int] | range, pause_s: float = 0.04) -> None:
@@ -77,8 +37,8 @@ def live(connection: socket.socket, before: int) -> None:
     paced(connection, itertools.count())
 
 
-def test_pictures_come_in_order_each_once_and_stamped_now(serving, reading) -> None:
-    reader = reading(serving(live).url)
+def test_pictures_come_in_order_each_once_and_stamped_now(serving, reading_url) -> None:
+    reader = reading_url(serving(live).url)
 
     def observe() -> None:
         found = arrived(reader, 8)
@@ -103,7 +63,7 @@ def test_pictures_come_in_order_each_once_and_stamped_now(serving, reading) -> N
     ],
     ids=["quoted boundary", "no lengths", "chunked", "line feeds", "text before"],
 )  # fmt: skip
-def test_what_servers_disagree_on_is_read(serving, reading, head: bytes, wrap: Callable[[bytes], bytes]) -> None:
+def test_what_servers_disagree_on_is_read(serving, reading_url, head: bytes, wrap: Callable[[bytes], bytes]) -> None:
     def serve(connection: socket.socket, before: int) -> None:
         request(connection)
         connection.sendall(head)
@@ -111,11 +71,11 @@ def test_what_servers_disagree_on_is_read(serving, reading, head: bytes, wrap: C
             connection.sendall(wrap(part(each)))
             time.sleep(0.04)
 
-    shown = [number(picture.image) for picture in arrived(reading(serving(serve).url), 4)]
+    shown = [number(picture.image) for picture in arrived(reading_url(serving(serve).url), 4)]
     assert len(set(shown)) == 4
 
 
-def test_what_was_held_up_in_the_network_is_thrown_away(serving, reading) -> None:
+def test_what_was_held_up_in_the_network_is_thrown_away(serving, reading_url) -> None:
     """After a pause a whole burst of old pictures comes at once, and only then live ones."""
     pause = threading.Event()
 
@@ -128,7 +88,7 @@ def test_what_was_held_up_in_the_network_is_thrown_away(serving, reading) -> Non
         time.sleep(0.1)
         paced(connection, itertools.cycle([12, 13]))
 
-    reader = reading(serving(serve).url)
+    reader = reading_url(serving(serve).url)
     arrived(reader, 3)
     pause.set()
     after = [number(picture.image) for picture in arrived(reader, 12)]
@@ -136,7 +96,7 @@ def test_what_was_held_up_in_the_network_is_thrown_away(serving, reading) -> Non
     assert after.count(9) <= 1  # its first one had to be waited for
 
 
-def test_what_the_server_says_of_the_time_tells_old_pictures_in_a_slow_network(serving, reading) -> None:
+def test_what_the_server_says_of_the_time_tells_old_pictures_in_a_slow_network(serving, reading_url) -> None:
     """The burst trickles in, so each of its pictures has to be waited for; the server's stamps give it away."""
     begun = time.monotonic()
 
@@ -157,7 +117,7 @@ def test_what_the_server_says_of_the_time_tells_old_pictures_in_a_slow_network(s
             connection.sendall(stamped(12, 0))
             time.sleep(0.04)
 
-    reader = reading(serving(serve).url)
+    reader = reading_url(serving(serve).url)
     shown: list[int] = []
     while shown.count(12) < 3:
         shown += [number(picture.image) for picture in arrived(reader, 1)]
@@ -165,22 +125,14 @@ def test_what_the_server_says_of_the_time_tells_old_pictures_in_a_slow_network(s
     assert 9 not in shown
 
 
-def test_a_slow_server_is_as_good_as_its_pictures(serving, reading) -> None:
+def test_a_slow_server_is_as_good_as_its_pictures(serving, reading_url) -> None:
     def serve(connection: socket.socket, before: int) -> None:
         request(connection)
         connection.sendall(HEAD)
         paced(connection, itertools.count(), 0.4)
 
-    shown = [number(picture.image) for picture in arrived(reading(serving(serve).url), 3)]
+    shown = [number(picture.image) for picture in arrived(reading_url(serving(serve).url), 3)]
     assert shown[1:] == [shown[0] + 1, shown[0] + 2]
-
-
-def hang(connection: socket.socket, before: int) -> None:
-    connection.recv(1 << 20)
-    time.sleep(0.01)
-    with contextlib.suppress(OSError):
-        while connection.recv(4096):
-            pass
 
 
 def hang_after(text: bytes) -> Callable[[socket.socket, int], None]:
@@ -222,7 +174,7 @@ SLOW = {"hangs", "hangs after its head", "trickles"}  # seconds of waiting each;
 
 @pytest.mark.parametrize("fault", [pytest.param(f, marks=[pytest.mark.slow] if f in SLOW else []) for f in BAD])
 def test_a_server_that_fails_is_asked_again_until_it_works_and_both_are_said_once(
-    serving, reading, caplog, monkeypatch, fault: str
+    serving, reading_url, caplog, monkeypatch, fault: str
 ) -> None:
     monkeypatch.setattr("handflow.capture.reader.LOST_S", 0.5)
     monkeypatch.setattr("handflow.capture.reader.OPENING_S", 0.5)
@@ -231,16 +183,16 @@ def test_a_server_that_fails_is_asked_again_until_it_works_and_both_are_said_onc
         (BAD[fault] if before < 2 else live)(connection, before)
 
     server = serving(serve)
-    found = arrived(reading(server.url), 6)
+    found = arrived(reading_url(server.url), 6)
     assert len(server.came) == 3
     assert number(found[-1].image) != number(found[-2].image)
     assert caplog.text.count("camera lost: ") == 1
     assert caplog.text.count("camera back: ") == 1
 
 
-def test_a_server_that_is_not_there_is_asked_after_growing_pauses(serving, reading, caplog) -> None:
+def test_a_server_that_is_not_there_is_asked_after_growing_pauses(serving, reading_url, caplog) -> None:
     server = serving(lambda connection, before: None)
-    reader = reading(server.url, pauses_s=(0.05, 0.2, 0.6))
+    reader = reading_url(server.url, pauses_s=(0.05, 0.2, 0.6))
     until(lambda: len(server.came) >= 5, "it gives up")
     reader.close()
     gaps = [b - a for a, b in itertools.pairwise(server.came)]
@@ -290,16 +242,16 @@ def asks_for(kind: str) -> Callable[[socket.socket, int], None]:
 
 
 @pytest.mark.parametrize("kind", ["Basic", "Digest"])
-def test_a_name_and_a_password_in_the_url_are_given_as_the_server_asks(serving, reading, kind: str) -> None:
+def test_a_name_and_a_password_in_the_url_are_given_as_the_server_asks(serving, reading_url, kind: str) -> None:
     server = serving(asks_for(kind))
-    assert arrived(reading(server.url.replace("//", "//me:s%3Acr%20t@")), 2)
+    assert arrived(reading_url(server.url.replace("//", "//me:s%3Acr%20t@")), 2)
 
 
-def test_a_missing_or_wrong_password_is_said_and_never_shown(serving, reading, caplog) -> None:
+def test_a_missing_or_wrong_password_is_said_and_never_shown(serving, reading_url, caplog) -> None:
     server = serving(asks_for("Basic"))
     with pytest.raises(OSError, match="the server wants a user name and password"):
         open_stream(server.url)
-    reader = reading(server.url.replace("//", "//me:wrongword@"))
+    reader = reading_url(server.url.replace("//", "//me:wrongword@"))
     until(lambda: "the server wants another user name or password" in caplog.text, "it is not said")
     reader.close()
     assert "wrongword" not in caplog.text
@@ -347,116 +299,6 @@ def test_a_clock_that_goes_wrong_does_not_make_pictures_late() -> None:
 def test_a_stream_without_times_is_taken_as_it_comes() -> None:
     lateness = StreamLateness()
     assert [lateness.measure(0, n / 30) for n in range(5)][1:] == [0.0] * 4
-
-
-def sdp(port: int) -> bytes:
-    return b"v=0\r\no=- 0 0 IN IP4 127.0.0.1\r\ns=t\r\nt=0 0\r\nm=video 0 RTP/AVP 26\r\na=control:track\r\n"
-
-
-def rtp(image: bytes, seq: int, t_s: float) -> Iterator[bytes]:
-    """A JPEG as RTP packets (RFC 2435: quantisation tables in the head, the standard Huffman tables left out)."""
-    tables, at = b"", 2
-    while image[at + 1] != 0xDA:
-        marker, length = image[at + 1], struct.unpack_from(">H", image, at + 2)[0]
-        if marker == 0xDB:
-            tables += b"".join(image[at + 5 + i : at + 69 + i] for i in range(0, length - 2, 65))
-        if marker == 0xC0:
-            height, width = struct.unpack_from(">HH", image, at + 5)
-            kind = 1 if image[at + 11] == 0x22 else 0
-        at += 2 + length
-    scan = image[at + 2 + struct.unpack_from(">H", image, at + 2)[0] : -2]
-    for offset in range(0, len(scan), 1200):
-        last = offset + 1200 >= len(scan)
-        head = struct.pack(">BBHII", 0x80, 26 | 0x80 * last, seq & 0xFFFF, round(t_s * 90000) & 0xFFFFFFFF, 7)
-        head += struct.pack(">I", offset) + bytes([kind, 255, width // 8, height // 8])
-        if offset == 0:
-            head += struct.pack(">BBH", 0, 0, len(tables)) + tables
-        packet = head + scan[offset : offset + 1200]
-        yield b"$\0" + struct.pack(">H", len(packet)) + packet
-        seq += 1
-
-
-def rtsp(play: Callable[[socket.socket, int], None]) -> Callable[[socket.socket, int], None]:
-    """Answers as an RTSP server does until the client wants to see something. A connection without a word is a look."""
-
-    def serve(connection: socket.socket, before: int) -> None:
-        while asked := connection.recv(4096):
-            verb, count = asked.split()[0], re.search(rb"(?i)CSeq: *(\d+)", asked)[1]  # type: ignore[index]
-            head, body = b"RTSP/1.0 200 OK\r\nCSeq: %s\r\n" % count, b""
-            if verb == b"OPTIONS":
-                head += b"Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN\r\n"
-            if verb == b"DESCRIBE":
-                body = sdp(0)
-                head += b"Content-Type: application/sdp\r\nContent-Length: %d\r\n" % len(body)
-            if verb == b"SETUP":
-                head += b"Session: 1\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
-            if verb == b"PLAY":
-                head += b"Session: 1\r\n"
-            connection.sendall(head + b"\r\n" + body)
-            if verb == b"PLAY":
-                play(connection, before)
-
-    return serve
-
-
-def rtp_live(connection: socket.socket, before: int) -> None:
-    begun, seq = time.monotonic(), 0
-    for each in itertools.count():
-        for packet in rtp(jpeg(each, (320, 240)), seq, 100 + time.monotonic() - begun):
-            connection.sendall(packet)
-            seq += 1
-        time.sleep(0.04)
-
-
-def test_rtsp_is_read_as_it_comes(serving, reading) -> None:
-    def observe() -> None:
-        found = arrived(reading(serving(rtsp(rtp_live), "rtsp").url), 10)
-        shown = [number(picture.image) for picture in found]
-        assert all(1 <= (b - a) % SHADES <= 4 for a, b in itertools.pairwise(shown[2:]))
-
-    in_a_quiet_moment(observe)
-
-
-def test_rtsp_does_not_show_what_the_server_had_kept(serving, reading) -> None:
-    """Two seconds of old pictures come first, as from a camera that buffers."""
-
-    def play(connection: socket.socket, before: int) -> None:
-        begun, seq = time.monotonic(), 0
-        for each in range(50):
-            for packet in rtp(jpeg(3, (320, 240)), seq, 100 + each * 0.04):
-                connection.sendall(packet)
-                seq += 1
-        while True:
-            for packet in rtp(jpeg(12, (320, 240)), seq, 102 + time.monotonic() - begun):
-                connection.sendall(packet)
-                seq += 1
-            time.sleep(0.04)
-
-    def observe() -> None:
-        shown = [number(picture.image) for picture in arrived(reading(serving(rtsp(play), "rtsp").url), 10)]
-        assert shown.count(3) <= 1
-        assert shown[-1] == 12
-
-    in_a_quiet_moment(observe)
-
-
-@pytest.mark.parametrize(
-    "fault",
-    [
-        pytest.param(hang, id="hangs"),
-        pytest.param(rtsp(hang), id="hangs at play", marks=pytest.mark.slow),
-        pytest.param(lambda connection, before: None, id="cuts"),
-    ],
-)
-def test_an_rtsp_server_that_fails_is_asked_again(serving, reading, monkeypatch, caplog, fault) -> None:
-    monkeypatch.setattr(rtsp_stream, "OPEN_S", 1.0)
-    looks = itertools.count()
-
-    def serve(connection: socket.socket, before: int) -> None:
-        (fault if next(looks) < 2 else rtsp(rtp_live))(connection, before)
-
-    assert len(arrived(reading(serving(serve, "rtsp").url), 4)) == 4
-    assert caplog.text.count("camera lost: ") <= 1
 
 
 @pytest.mark.parametrize("scheme", ["http", pytest.param("rtsp", marks=pytest.mark.slow)])

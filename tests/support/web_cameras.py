@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 import pytest
 
+from handflow.capture.frames import CapturedFrame
+from handflow.capture.reader import CameraReader
+
 SHADES = 16  # a picture's number is its grey, in steps that survive JPEG
 HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"
 
@@ -71,3 +74,24 @@ def request(connection: socket.socket) -> bytes:
     while b"\r\n\r\n" not in got:
         got += connection.recv(4096) or pytest.fail("the reader went away")
     return got
+
+
+def hang(connection: socket.socket, before: int) -> None:
+    connection.recv(1 << 20)
+    time.sleep(0.01)
+    with contextlib.suppress(OSError):
+        while connection.recv(4096):
+            pass
+
+
+def arrived(reader: CameraReader, count: int, within_s: float = 30) -> list[CapturedFrame]:
+    """The first pictures that a reader gives."""
+    found: list[CapturedFrame] = []
+    end = time.monotonic() + within_s
+    for picture in reader:
+        if picture is not None:
+            found.append(picture)
+        if len(found) == count:
+            return found
+        assert time.monotonic() < end, f"{len(found)} of {count} pictures came"
+    raise AssertionError("the reader ended")
