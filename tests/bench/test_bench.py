@@ -88,7 +88,7 @@ def test_a_peer_that_cannot_be_installed_is_one_line_and_is_tried_again(tmp_path
 
 def test_an_unknown_part_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "grahp"]) == 2
-    assert "expected parts of transport, stages, graph, clip, got 'grahp'" in capsys.readouterr().err
+    assert "expected parts of transport, stages, graph, viewers, clip, got 'grahp'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])
@@ -128,6 +128,18 @@ def test_the_whole_graph_and_a_slow_reader_are_measured(capsys: pytest.CaptureFi
     (behind,) = told["slow_reader"]
     assert behind["frame_interval_ms"] == 33.3
     assert behind["age_ms_p50"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_graph_is_measured_with_viewers_and_without(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "viewers", "--rounds", "1", "--seconds", "2", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["viewers"]
+    assert [row["viewers"] for row in rows] == ["3 pages", "3 readers of lines", "3 films"]
+    for row in rows:
+        assert row["p50_ratio"] > 0
+        assert row["p50_ms_alone"] > 0
+        assert 0 <= row["view_percent_alone"] < row["view_percent"] < row["graph_percent"]
 
 
 @pytest.mark.slow

@@ -114,20 +114,20 @@ def scaled(clip: str, fps: float, folder: Path) -> Path:
 
 def whole_graph(source: str, fps: float, seconds: float, profile: str, precision: str) -> Figures:
     """Camera to game, 1280x720: latency, processor, memory, start and stop."""
-    with _receiver() as (sock, port):
+    with receiver() as (sock, port):
         settings = [f"heatmap.profile={profile}", f"heatmap.precision={precision}"]
-        with _running(source, fps, port, settings) as (process, directory):
+        with running(source, fps, port, settings) as (process, directory):
             begun = time.monotonic()
-            first = _arrivals(sock, until=begun + 30, most=1)
+            first = arrivals(sock, until=begun + 30, most=1)
             if not first:
                 raise RuntimeError("no datagram came within 30 s")
             offset = json.loads(directory.graph.read_text())["clock_offset_ns"] / 1e9
-            _arrivals(sock, until=time.monotonic() + WARM_S)
+            arrivals(sock, until=time.monotonic() + WARM_S)
             tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-            cpu, since = _cpu_s(tree), time.monotonic()
-            came = _arrivals(sock, until=since + seconds)
+            cpu, since = cpu_s(tree), time.monotonic()
+            came = arrivals(sock, until=since + seconds)
             lasted = time.monotonic() - since
-            used = _cpu_s(tree) - cpu
+            used = cpu_s(tree) - cpu
             pss = sum(each.memory_full_info().pss for each in tree) / 2**20
             stopping = time.monotonic()
             process.send_signal(signal.SIGTERM)
@@ -148,16 +148,16 @@ def whole_graph(source: str, fps: float, seconds: float, profile: str, precision
 
 def slow_reader(source: str, fps: float, seconds: float) -> Figures:
     """A stage that works for three frame intervals: how old what it reads is at the end, and how the memory grew."""
-    with tempfile.TemporaryDirectory() as folder, _receiver() as (sock, port):
+    with tempfile.TemporaryDirectory() as folder, receiver() as (sock, port):
         (Path(folder) / "slow.py").write_text(SLOW)
         out = Path(folder) / "ages"
         extra = f"  slow: {{run: slow.py, in: camera, with: {{file: {out}, fps: {fps}}}}}\n"
-        with _running(source, fps, port, [], Path(folder), extra) as (process, _):
-            _arrivals(sock, until=time.monotonic() + 30, most=1)
-            _arrivals(sock, until=time.monotonic() + SETTLED_S)
+        with running(source, fps, port, [], Path(folder), extra) as (process, _):
+            arrivals(sock, until=time.monotonic() + 30, most=1)
+            arrivals(sock, until=time.monotonic() + SETTLED_S)
             tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
             before = sum(each.memory_info().rss for each in tree)
-            _arrivals(sock, until=time.monotonic() + seconds)
+            arrivals(sock, until=time.monotonic() + seconds)
             after = sum(each.memory_info().rss for each in tree)
             process.send_signal(signal.SIGTERM)
             process.wait(10)
@@ -171,7 +171,7 @@ def slow_reader(source: str, fps: float, seconds: float) -> Figures:
 
 
 @contextmanager
-def _running(
+def running(
     source: str, fps: float, port: int, settings: list[str], folder: Path | None = None, extra: str = ""
 ) -> Iterator[tuple["subprocess.Popen[bytes]", RunDir]]:
     """A `handflow run` of the usual graph, from a file of its own so that no other run is disturbed."""
@@ -199,14 +199,15 @@ def _running(
 
 
 @contextmanager
-def _receiver() -> Iterator[tuple[socket.socket, int]]:
+def receiver() -> Iterator[tuple[socket.socket, int]]:
+    """A game: its socket and the socket's port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         sock.bind(("127.0.0.1", 0))
         yield sock, sock.getsockname()[1]
 
 
-def _arrivals(sock: socket.socket, until: float, most: int = 1_000_000) -> list[Arrival]:
+def arrivals(sock: socket.socket, until: float, most: int = 1_000_000) -> list[Arrival]:
     """The frames' datagrams that come until then, with the time of their arrival; of a split frame the first part."""
     came: list[Arrival] = []
     while len(came) < most and (left := until - time.monotonic()) > 0:
@@ -226,7 +227,8 @@ def _arrivals(sock: socket.socket, until: float, most: int = 1_000_000) -> list[
     return came
 
 
-def _cpu_s(tree: list[psutil.Process]) -> float:
+def cpu_s(tree: list[psutil.Process]) -> float:
+    """Processor time that these have used so far."""
     return sum(sum(each.cpu_times()[:2]) for each in tree)
 
 

@@ -16,16 +16,17 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from handflow.bench import clips, peers, stages, transport, whole
+from handflow.bench import clips, peers, stages, transport, viewers, whole
 from handflow.commands._arguments import positive
 from handflow.commands._arguments import whole as whole_number
 
-PARTS = ("transport", "stages", "graph", "clip")
+PARTS = ("transport", "stages", "graph", "viewers", "clip")
 TITLES = {
     "transport": "from one process to the next (processor: all processes together, a picture)",
     "ratios": "ours against the better of dora and ezmsg (below 1: less; fps above 1: more)",
     "stages": "each stage alone, 1280x720",
     "graph": "from the camera to a game, 1280x720",
+    "viewers": "from the camera to a game while somebody looks, against nobody (processor: % of one core)",
     "clip": "a clip, every frame",
 }
 WIDTH = 120  # of tables in a file
@@ -85,16 +86,19 @@ def _measured(
             yield "transport", rows
         yield "ratios", transport.ratios(rows)
     clip = whole.clip(args.source, args.fps, folder) if set(parts) - {"transport"} else Path()
+    source = args.source if args.source == "demo" else str(clip)
     if "stages" in parts:
         for rows in stages.measure(clip, args.rounds, say):
             yield "stages", rows
     if "graph" in parts:
-        source = args.source if args.source == "demo" else str(clip)
         for rows in whole.measure(source, args.fps, args.seconds, args.rounds, args.variant, say):
             yield "graph", rows
         if args.slow:
             say("whole graph: a slow reader")
             yield "slow_reader", [whole.slow_reader(source, args.fps, args.slow)]
+    if "viewers" in parts:
+        for rows in viewers.measure(source, args.fps, args.seconds, args.rounds, say):
+            yield "viewers", rows
     if "clip" in parts:
         for rows in clips.measure(clip, commands, args.rounds, say, warn):
             yield "clip", rows
