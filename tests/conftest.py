@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -40,8 +40,8 @@ def run() -> Iterator[Callable[..., Run]]:
     """Starts handflow commands, and sees to it that none of their processes outlives the test."""
     with ExitStack() as ends:
 
-        def start(*arguments: object, cwd: Path | None = None) -> Run:
-            started = Run(*map(str, arguments), cwd=cwd)
+        def start(*arguments: object, cwd: Path | None = None, within: Iterable[str] = ()) -> Run:
+            started = Run(*map(str, arguments), cwd=cwd, within=within)
 
             def end() -> None:
                 if started.process.poll() is None:

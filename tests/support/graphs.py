@@ -28,9 +28,10 @@ def hears_hangup() -> None:
 class Run:
     """A `handflow` command running in a process; its output gathers in `out` and `err`."""
 
-    def __init__(self, *arguments: str, cwd: Path | None = None) -> None:
+    def __init__(self, *arguments: str, cwd: Path | None = None, within: Iterable[str] = ()) -> None:
+        """`within`: a program and its arguments, which becomes the command in the end (unshare, say)."""
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "handflow", *arguments],
+            [*within, sys.executable, "-m", "handflow", *arguments],
             cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             preexec_fn=hears_hangup,
         )  # fmt: skip
