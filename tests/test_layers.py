@@ -37,7 +37,7 @@ HOME = {  # which folders or modules may import what
     "onnxruntime": {"vision.model", "training"},
     "pythonosc": {"outputs.osc.encoding", "outputs.osc.decoding", "bench"},
     "zmq": {"runtime", "stages.publish"},
-    "aiohttp": {"web"},
+    "aiohttp": {"web", "bench.viewers"},
     "prometheus_client": {"web.metrics"},
     "ruamel": {"runtime.graph", "training.labels", "training.recipe"},
     "matplotlib": {"training"},

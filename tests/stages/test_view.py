@@ -310,7 +310,7 @@ def drawn(page: Any) -> int:
 
 def test_hands_are_drawn_where_they_are_open_ones_green_others_white(opened: Callable[..., Any]) -> None:
     page = opened(lambda of: (hands(of, (0.3, 0.5, True), (0.7, 0.5, False)), None))
-    assert pixel(page, 0.5, 0.1, "picture")[:3] == pytest.approx([90, 90, 90], abs=4)
+    assert pixel(page, 0.5, 0.1, "image")[:3] == pytest.approx([90, 90, 90], abs=4)
     red, green, _, opacity = pixel(page, 0.4, 0.5)  # on the ring: radius 0.1 of the width
     assert green > 180 > red
     assert opacity > 200
@@ -372,7 +372,7 @@ def test_a_page_that_is_hidden_asks_for_nothing(opened: Callable[..., Any], node
     until(lambda: drawn(page) > before + 3, "it does not come back to life")
 
 
-def test_the_page_says_when_pictures_stop_and_when_the_program_does(opened: Callable[..., Any], node: View) -> None:
+def test_the_page_says_when_frames_stop_and_when_the_program_does(opened: Callable[..., Any], node: View) -> None:
     looked = []
 
     def scene(of: Frame) -> tuple[None, None]:
@@ -384,7 +384,7 @@ def test_the_page_says_when_pictures_stop_and_when_the_program_does(opened: Call
     stop, over = threading.Event(), threading.Event()
     page = opened(scene)
     stop.set()
-    until(lambda: page.text_content("#state").startswith("no picture for"), "it does not say that pictures stopped")
+    until(lambda: page.text_content("#state").startswith("no frame for"), "it does not say that frames stopped")
     until(lambda: page.is_visible("#nothing"), "an old picture stays as if it were live")
     node.web.close()
     until(lambda: page.text_content("#state").startswith("not connected"), "it does not say that the program stopped")

@@ -154,11 +154,11 @@ def page(browser: Any, node: View, feed: Callable[[], None]) -> Iterator[Any]:
     assert not wrong
 
 
-LAYERS = ["picture", "any", "open", "hands", "gestures", "radius", "ids", "openness", "trails", "velocity", "predicted"]
+LAYERS = ["image", "any", "open", "hands", "gestures", "radius", "ids", "openness", "trails", "velocity", "predicted"]
 LAYERS += ["region", "surface", "zones", "flow"]
 # By layer: whether a click changed what is drawn, and what the button says, and whether another click undid it.
 SWITCH_ALL = """() => [...document.querySelectorAll("[data-layer]")].map((button) => {
-    const drawn = () => ["picture", "overlay"].map((id) => {
+    const drawn = () => ["image", "overlay"].map((id) => {
         const canvas = document.getElementById(id);
         const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
         return new Uint32Array(data.buffer).reduce((sum, pixel) => (Math.imul(sum, 31) + pixel) | 0, 0);

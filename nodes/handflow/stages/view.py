@@ -155,7 +155,7 @@ class View(Node):
 
     def _note(self) -> None:
         viewers = self.stream.viewers + self.line_feed.viewers + self.pictures.viewers
-        self.note = f"{self.web.url}, {viewers} viewers" if viewers else self.web.url
+        self.note = f"{self.web.url}, {viewers} viewer{'' if viewers == 1 else 's'}" if viewers else self.web.url
 
     def _send_pictures(self, hands: Hands | None, frame: Frame) -> None:
         """To those who take them as engines do."""

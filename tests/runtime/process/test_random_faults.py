@@ -241,8 +241,6 @@ def victim(run: Callable[..., Run], game: Game, tmp_path: Path) -> Iterator[Vict
 
 @pytest.mark.timeout(60 * MINUTES + 600)
 def test_games_hear_from_it_through_every_fault_and_nothing_grows(victim: Victim) -> None:
-    # A process keeps some of the room that its first crowd took; the second must find it enough.
-    in_a_quiet_moment(lambda: victim.suffer("flood"))
     deadline, rounds = time.monotonic() + 60 * MINUTES, 0
     while not rounds or time.monotonic() < deadline:
         rounds += 1
@@ -262,4 +260,5 @@ def test_games_hear_from_it_through_every_fault_and_nothing_grows(victim: Victim
             f"{first.descriptors} -> {last.descriptors}"
         )
         assert last.descriptors <= first.descriptors + 2, first.node
-        assert last.memory_mb < 1.1 * first.memory_mb + 4, first.node
+        # The page keeps what a few crowds took, 40 MB, and no more however many come.
+        assert last.memory_mb < first.memory_mb * (1.6 if first.node == "view" else 1.05) + 3, first.node

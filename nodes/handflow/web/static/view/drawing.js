@@ -1,4 +1,4 @@
-// The picture, and over it what was found in it. `draw` is given the overlay's canvas and its size on the screen.
+// The image, and over it what was found in it. `draw` is given the overlay's canvas and its size on the screen.
 
 import { drawFlow, drawHeatmaps } from "./fields.js";
 import { drawGestures } from "./gestures.js";
@@ -10,20 +10,19 @@ import { $, state } from "./state.js";
 /** Draws what was shown last, anew. */
 export function redraw() {
   if (!state.last) return;
-  const picture = $("picture").getContext("2d", { alpha: false });
-  drawPicture(picture, state.last.image);
-  // The overlay has the screen's own pixels, so that rings and numbers are sharp whatever the picture's size.
+  drawImage($("image").getContext("2d", { alpha: false }), state.last.image);
+  // The overlay has the screen's own pixels, so that rings and numbers are sharp whatever the image's size.
   const { clientWidth, clientHeight } = $("stage");
   drawOverlay($("overlay"), clientWidth, clientHeight, window.devicePixelRatio || 1);
 }
 
-function drawPicture(context, image) {
+function drawImage(context, image) {
   const canvas = context.canvas;
   if (canvas.width !== image.width || canvas.height !== image.height) {
     canvas.width = image.width;
     canvas.height = image.height;
   }
-  if (layers.picture) context.drawImage(image, 0, 0);
+  if (layers.image) context.drawImage(image, 0, 0);
   else {
     context.fillStyle = "#0c0f12";
     context.fillRect(0, 0, canvas.width, canvas.height);
@@ -49,13 +48,13 @@ function drawOverlay(canvas, wide, high, ratio) {
   if (layers.gestures) drawGestures(context, head, width, height);
 }
 
-/** The picture with all that is drawn over it, in the picture's own pixels. */
+/** The image with all that is drawn over it, in the image's own pixels. */
 export function composed(canvas) {
   const { image } = state.last, context = canvas.getContext("2d");
   canvas.width = image.width;
   canvas.height = image.height;
   const over = document.createElement("canvas");
   drawOverlay(over, image.width, image.height, 1);
-  context.drawImage($("picture"), 0, 0);
+  context.drawImage($("image"), 0, 0);
   context.drawImage(over, 0, 0);
 }

@@ -1,9 +1,9 @@
-// What covers the whole picture: the network's maps and the flow.
+// What covers the whole image: the network's maps and the flow.
 
 import { layers } from "./layers.js";
 
 const ANY = [255, 122, 40], OPEN = [40, 235, 160];
-const SHOWN_S = 0.1; // an arrow goes as far as the picture does in this time
+const SHOWN_S = 0.1; // an arrow goes as far as the image does in this time
 const STILL = 0.004; // widths; shorter arrows are noise
 
 const cells = document.createElement("canvas").getContext("2d"); // a map, a pixel a cell
@@ -26,7 +26,7 @@ export function drawHeatmaps(context, { head, map }, width, height) {
   context.drawImage(cells.canvas, shift[0] * width, shift[1] * height, columns * scale[0] * width, rows * scale[1] * height);
 }
 
-/** An arrow where the picture moves. */
+/** An arrow where the image moves. */
 export function drawFlow(context, { head, flow }, width, height) {
   const { shape: [rows, columns], span_s } = head.flow, times = SHOWN_S / Math.max(span_s, 1e-3) / 32767;
   context.strokeStyle = "#7cc7ff";

@@ -1,11 +1,11 @@
 // Gestures: their names under the hands that make them, and how far they are.
 
-import { inPicture } from "./places.js";
+import { inImage } from "./places.js";
 
 const COLOUR = "#ffd75c";
 
 export function drawGestures(context, head, width, height) {
-  const shown = inPicture(), lines = new Map(); // lines: how many stand under a hand already
+  const shown = inImage(), lines = new Map(); // lines: how many stand under a hand already
   context.font = `600 ${width < 600 ? 12 : 14}px system-ui, sans-serif`;
   context.textBaseline = "top";
   for (const { name, hands, x, y, phase, progress } of head.gestures ?? []) {

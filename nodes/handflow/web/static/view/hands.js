@@ -2,7 +2,7 @@
 
 import { arrow } from "./fields.js";
 import { layers } from "./layers.js";
-import { inPicture } from "./places.js";
+import { inImage } from "./places.js";
 
 const TRAIL_S = 1.0;
 const AHEAD_S = 0.2; // a velocity's arrow ends where the hand is then
@@ -18,7 +18,7 @@ let stream = null;
 export function follow(head) {
   if (head.stream !== stream) trails.clear();
   stream = head.stream;
-  const { place } = inPicture();
+  const { place } = inImage();
   for (const hand of head.hands) {
     if (!trails.has(hand.id)) trails.set(hand.id, []);
     const [x, y] = place([hand.x, hand.y]);
@@ -49,7 +49,7 @@ export function drawTrails(context, head, width, height) {
 }
 
 export function drawHands(context, head, width, height) {
-  const shown = inPicture();
+  const shown = inImage();
   for (const hand of head.hands) {
     if (hand.predicted && !layers.predicted) continue;
     const [u, v] = shown.place([hand.x, hand.y]);

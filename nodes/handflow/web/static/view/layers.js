@@ -3,7 +3,7 @@
 import { remember, remembered } from "./state.js";
 
 const DEFAULT = {
-  picture: true, any: true, open: true, hands: true, gestures: true, radius: true, ids: true, openness: false, trails: true,
+  image: true, any: true, open: true, hands: true, gestures: true, radius: true, ids: true, openness: false, trails: true,
   velocity: false, predicted: true, region: true, surface: true, zones: true, flow: false,
 };
 

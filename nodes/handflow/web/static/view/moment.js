@@ -1,4 +1,4 @@
-// The picture of this moment with what was drawn over it, and its hands, to be looked at and kept.
+// The image of this moment with what was drawn over it, and its hands, to be looked at and kept.
 
 import { composed } from "./drawing.js";
 import { $, state } from "./state.js";
@@ -14,7 +14,7 @@ export function keepMoment() {
   composed(canvas);
   dialog.querySelector("pre").textContent = hands.map((hand) => JSON.stringify(hand)).join("\n") || "no hands";
   for (const url of urls.splice(0)) URL.revokeObjectURL(url);
-  canvas.toBlob((blob) => link("kept-picture", blob, `${name}.png`));
+  canvas.toBlob((blob) => link("kept-image", blob, `${name}.png`));
   link("kept-hands", new Blob([text + "\n"], { type: "application/json" }), `${name}.json`);
   dialog.showModal();
 }

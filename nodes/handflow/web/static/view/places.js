@@ -37,10 +37,10 @@ export function drawSurface(context, width, height) {
 }
 
 /**
- * Where the picture shows what the hands' positions mean: they may be those on a surface. `place` takes 0..1 to 0..1;
- * `radius` gives that of a circle of the same area as a hand's, in a picture of so many pixels.
+ * Where the image shows what the hands' positions mean: they may be those on a surface. `place` takes 0..1 to 0..1;
+ * `radius` gives that of a circle of the same area as a hand's, in an image of so many pixels.
  */
-export function inPicture() {
+export function inImage() {
   const view = Object.values(state.graph?.nodes ?? {}).find((node) => node.run === "view");
   const settings = settingsOf("surface").find(([name]) => name === view?.in.hands)?.[1];
   const there = settings && homography(settings.corners, settings.mirror);

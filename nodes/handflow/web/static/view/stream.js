@@ -1,4 +1,4 @@
-// What /live sends. A message: uint32 length, a JSON head, the heatmaps (a byte a cell), the flow (int16), the picture as
+// What /live sends. A message: uint32 length, a JSON head, the heatmaps (a byte a cell), the flow (int16), the image as
 // a JPEG. Each one drawn is answered, and only then is the next one sent: what is seen is never old.
 
 const PAUSES_S = [0.3, 0.5, 1, 2, 3]; // before connecting again; the last one for ever
@@ -18,7 +18,7 @@ export function connect(show) {
 
 export const connected = () => socket.readyState === WebSocket.OPEN;
 
-/** Asks for pictures again after the page was hidden. */
+/** Asks for frames again after the page was hidden. */
 export function resume() {
   while (!document.hidden && owed > 0) answer();
 }

@@ -1,4 +1,4 @@
-// One panel at a time; the table of stages stands under the picture where there is room, and needs no tab.
+// One panel at a time; the table of stages stands under the image where there is room, and needs no tab.
 
 import { $, remember, remembered } from "./state.js";
 

@@ -1,4 +1,4 @@
-// The page: the picture with what was found in it, and beside it all that there is to watch and to set.
+// The page: the image with what was found in it, and beside it all that there is to watch and to set.
 
 import { redraw } from "./drawing.js";
 import { follow } from "./hands.js";
@@ -52,10 +52,10 @@ function show(message) {
   write(head);
 }
 
-/** The figures beside the picture. */
+/** The figures beside the image. */
 function write(head) {
   document.documentElement.dataset.frame = head.frame;
-  // What can be counted in the picture is of the picture.
+  // What can be counted in the image is of the image.
   $("hands").textContent = head.hands.length;
   $("open").textContent = head.hands.filter((hand) => hand.is_open).length;
   const now = performance.now();
@@ -88,12 +88,12 @@ async function loadGraphs() {
   }));
 }
 
-/** Says what is wrong when no picture comes. */
+/** Says what is wrong when no frame comes. */
 function judge() {
   const silent = (performance.now() - heard) / 1000;
   const open = connected(), { last } = state;
   const live = open && last && silent < STALE_S;
-  const why = !open ? "not connected: does handflow run?" : last ? `no picture for ${silent.toFixed(0)} s` : "waiting for the first picture";
+  const why = !open ? "not connected: does handflow run?" : last ? `no frame for ${silent.toFixed(0)} s` : "waiting for the first frame";
   const output = $("state");
   output.dataset.state = live ? "live" : open ? "waiting" : "away";
   output.textContent = live ? "live" : why;
