@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from support.graphs import Run, until
@@ -56,6 +57,7 @@ class Supervisor:
         self.stages = resolve(self.graph)
         self.lines = LineLog()
         self.lines.remembering(lambda text: None)("tracker: hello")
+        self.snapshots: list[dict[str, str]] = []  # what the recorder answers to each
         self.rows = [EMPTY_ROW | {"node": name, "state": "running", "fps_in": 29.9} for name in self.stages]
 
     def ask(self, file: Path, verb: str, wait_s: float = 1, on: str | None = None, **given: Any) -> Any:
@@ -70,6 +72,9 @@ class Supervisor:
             record = HealthRecord()
             record.update(self.rows)
             return stats(str(file), self.rows, record)
+        if verb == "command":
+            assert (given["name"], given["nodes"]) == ("snapshot", ["record"])
+            return {"record": self.snapshots.pop(0)}
         assert verb == "set"
         node, key, value = given["node"], given["key"], given["value"]
         try:
@@ -229,6 +234,49 @@ def test_settings_are_turned_undone_and_saved(page: Any, supervisor: Supervisor)
     assert "secret" in text
 
 
+@pytest.mark.slow
+def test_a_recorder_is_started_and_writes_its_last_seconds(page: Any, supervisor: Supervisor) -> None:
+    button = page.get_by_role("button", name="Write the last 5 s")
+    until(button.is_visible, "it is not offered")
+    assert button.is_disabled()
+    page.click("[data-record=record]")
+    until(button.is_enabled, "it is not started")
+    assert supervisor.graph.nodes["record"].settings["recording"] is True
+    for answer, told in (
+        ({"answer": "a-2.mcap"}, "written: a-2.mcap"),
+        ({"error": "record: no room"}, "record: no room"),
+    ):
+        supervisor.snapshots.append(answer)
+        button.click()
+        until(lambda told=told: page.text_content("#recording [role=status]") == told, "it does not say what it did")
+
+
+@pytest.mark.slow
+def test_a_moment_is_kept_as_an_image_and_its_hands(page: Any) -> None:
+    page.click("#moment")
+    until(lambda: page.get_attribute("#kept-image", "href"), "there is no image")
+    kept = {}
+    for name in ("image", "hands"):
+        with page.expect_download() as started:
+            page.click(f"#kept-{name}")
+        kept[name] = Path(started.value.path()).read_bytes()
+    image = cv2.imdecode(np.frombuffer(kept["image"], np.uint8), cv2.IMREAD_COLOR)
+    hands = json.loads(kept["hands"])
+    assert image.shape[:2] == (hands["height"], hands["width"])
+    assert [hand["id"] for hand in hands["hands"]] == [1, 2]
+    page.click("#kept-close")
+    assert not page.is_visible("#kept")
+
+
+@pytest.mark.slow
+def test_what_is_wrong_comes_first(page: Any, supervisor: Supervisor) -> None:
+    assert not page.is_visible("#faults")
+    supervisor.rows[0]["fault"] = "black: is the lens covered?"
+    page.wait_for_selector("#faults", state="visible")
+    assert page.text_content("#faults") == f"{supervisor.rows[0]['node']} black: is the lens covered?"
+    assert page.locator("#live > :first-child").get_attribute("id") == "faults"
+
+
 def page_of(page: Any) -> Any:
     class Server:
         port = int(page.url.rstrip("/").rpartition(":")[2])
@@ -258,7 +306,7 @@ def serious(page: Any) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(390, 844), (1280, 800)])
+@pytest.mark.parametrize("size", [(390, 844), (1280, 800), (1920, 1080)])
 def test_axe_finds_no_serious_fault(page: Any, size: tuple[int, int]) -> None:
     need((NPM / "axe-core").exists(), NPM_INSTALL)
     page.set_viewport_size({"width": size[0], "height": size[1]})

@@ -29,6 +29,8 @@ export function showTable(rows) {
     line.dataset.node = row.node;
     line.classList.toggle("bad", row.state !== "running" && row.state !== "ended" || Boolean(row.fault));
     line.title = row.fault;
+    // It may be cut off.
+    cells.at(-1).title = [cells.at(-1).textContent, row.fault].filter(Boolean).join("; ");
     return line;
   }));
 }
