@@ -1,13 +1,13 @@
 """A grab: an open palm closes quickly while it is at rest, and stays closed until its release."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
-import numpy as np
 
 from handflow.runtime.node import Range
 
-from .motion import Motion, SlotColumns
+from .motion import Lines, Motion
 from .told import Told
 
 SHOWN_S = 0.3
@@ -23,35 +23,57 @@ class GrabSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     speed: Annotated[float, Range(0.5, 100)] = 4.0  # sizes/s: a faster hand is a blur, neither open nor closed
 
 
+@dataclass(slots=True)
+class GrabLine:
+    """When a hand was open, closed and fast."""
+
+    shut: bool = True
+    opened_s: float = -9.0  # it opened
+    open_s: float = -9.0  # and was last seen open
+    shut_s: float = -9.0  # it was last seen closed
+    fast_s: float = -9.0
+    held: bool = False  # it grabbed, and has not let go
+    released_s: float = -9.0
+
+
 class GrabDetector:
     """Tells grabs and releases."""
 
     def __init__(self, settings: GrabSettings) -> None:
         self.settings = settings
-        self.line = SlotColumns(shut=1, open_s=-9, opened_s=-9, held=0, since_s=0, fast_s=-9, shut_s=-9, released_s=-9)
+        self.lines = Lines(GrabLine)
 
     def step(self, motion: Motion) -> list[Told]:
-        line, now_s, settings = self.line, motion.now_s, self.settings
-        line.follow(motion)
-        opened = motion.open[:, -3:].mean(axis=1)
-        wide, shut = opened >= settings.open, opened <= settings.closed
-        line["fast_s"][motion.speed > settings.speed] = now_s
-        slow = now_s - line["fast_s"] > settings.quick_s
-        opens, closes = wide & (line["shut"] == 1), shut & (line["shut"] == 0)
-        # It was open from opened_s to open_s.
-        grabs = closes & slow & (now_s - line["open_s"] <= settings.quick_s)
-        grabs &= line["open_s"] - line["opened_s"] >= settings.rest_s
-        line["held"][grabs], line["since_s"][grabs] = 1, now_s
-        releases = opens & (line["held"] == 1) & (now_s - line["shut_s"] <= settings.quick_s)
-        line["released_s"][releases] = now_s
-        line["held"][opens] = 0
-        line["shut"][opens], line["opened_s"][opens] = 0, now_s
-        line["shut"][closes] = 1
-        line["open_s"][wide], line["shut_s"][shut] = now_s, now_s
-        line["held"][~motion.there] = 0
-        one = np.ones(motion.capacity)
-        released = motion.there & (now_s - line["released_s"] <= SHOWN_S)
-        return [
-            Told("grab", line["held"] == 1, one, np.clip(1 - opened, 0, 1)),
-            Told("release", released, one, np.clip(opened, 0, 1)),
-        ]
+        lines, now_s, settings, told = self.lines, motion.now_s, self.settings, []
+        lines.follow(motion)
+        for slot in motion.slots:
+            line, opened = lines[slot], motion.opened_now[slot]
+            if motion.speed[slot] > settings.speed:
+                line.fast_s = now_s
+            if opened >= settings.open:
+                if line.shut:
+                    self._open(line, now_s)
+                line.open_s = now_s
+            elif opened <= settings.closed:
+                if not line.shut:
+                    self._close(line, now_s)
+                line.shut_s = now_s
+            if line.held:
+                told.append(Told("grab", slot, 1.0, min(max(1 - opened, 0.0), 1.0)))
+            elif now_s - line.released_s <= SHOWN_S:
+                told.append(Told("release", slot, 1.0, min(max(opened, 0.0), 1.0)))
+        return told
+
+    def _open(self, line: GrabLine, now_s: float) -> None:
+        if line.held and now_s - line.shut_s <= self.settings.quick_s:
+            line.released_s = now_s
+        line.held, line.shut, line.opened_s = False, False, now_s
+
+    def _close(self, line: GrabLine, now_s: float) -> None:
+        quick_s = self.settings.quick_s
+        line.held = (
+            now_s - line.fast_s > quick_s
+            and now_s - line.open_s <= quick_s
+            and line.open_s - line.opened_s >= self.settings.rest_s
+        )
+        line.shut = True

@@ -1,13 +1,13 @@
 """A hold: an open palm stays where it is. Begins at half of its time, with progress up to 1 when it is complete."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
-import numpy as np
 
 from handflow.runtime.node import Range
 
-from .motion import Motion, SlotColumns
+from .motion import Lines, Motion
 from .told import Told
 
 
@@ -19,20 +19,32 @@ class HoldSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     open: Annotated[float, Range(0, 1)] = 0.6  # at least; 0: a fist holds too
 
 
+@dataclass(slots=True)
+class HoldLine:
+    """Where a hand holds still, and since when."""
+
+    place: complex | None = None  # widths
+    since_s: float = 0.0
+
+
 class HoldDetector:
     """Tells holds."""
 
     def __init__(self, settings: HoldSettings) -> None:
         self.settings = settings
-        self.line = SlotColumns(x=np.nan, y=np.nan, since_s=0)
+        self.lines = Lines(HoldLine)
 
     def step(self, motion: Motion) -> list[Told]:
-        line, place = self.line, motion.places[:, -1]
-        line.follow(motion)
-        away = np.hypot(place[:, 0] - line["x"], place[:, 1] - line["y"])
-        # `not <=`: nor is a hand at its place that has none yet.
-        moved = ~(away <= self.settings.radius * motion.size) | (motion.opened < self.settings.open) | ~motion.there
-        line["x"][moved], line["y"][moved], line["since_s"][moved] = place[moved, 0], place[moved, 1], motion.now_s
-        progress = np.minimum((motion.now_s - line["since_s"]) / self.settings.seconds, 1)
-        active = motion.there & (progress >= 0.5)
-        return [Told("hold", active, progress, np.clip(motion.opened, 0, 1))]
+        lines, now_s, settings, told = self.lines, motion.now_s, self.settings, []
+        lines.follow(motion)
+        for slot in motion.slots:
+            line, place, opened = lines[slot], motion.place[slot], motion.opened[slot]
+            if (
+                opened < settings.open
+                or line.place is None
+                or abs(place - line.place) > settings.radius * motion.size[slot]
+            ):
+                line.place, line.since_s = place, now_s
+            elif (progress := (now_s - line.since_s) / settings.seconds) >= 0.5:
+                told.append(Told("hold", slot, min(progress, 1.0), min(opened, 1.0)))
+        return told

@@ -1,5 +1,7 @@
 """A raise: the hand is held well above where it came from, until it has come halfway down again."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -7,11 +9,13 @@ import numpy as np
 
 from handflow.runtime.node import Range
 
-from .motion import Motion, SlotColumns, margin
-from .paths import TICK_HZ
-from .told import Told
+from .motion import Lines, Motion
+from .paths import TICK_HZ, Y
+from .told import Told, margin
 
 STEADY_TICKS, STEADY = 6, 0.6  # held: it moves by less than so many sizes in a fifth of a second
+FIRST_LOOK = 0.9  # of its height: then it is looked at closely
+PAUSE = 0.05  # of its highest speed: slower on the way, it has stopped
 LEANING = 1.0  # of its height: how far it may go sideways
 
 
@@ -22,34 +26,62 @@ class RaiseSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fr
     longest_s: Annotated[float, Range(0.2, 2.8)] = 1.8  # the way up and a moment of holding
 
 
+@dataclass(slots=True)
+class RaiseLine:
+    """A raised hand."""
+
+    on: bool = False
+    floor: float = 0.0  # widths down: where it came from, and the highest it was
+    top: float = 0.0
+    confidence: float = 0.0
+
+
 class RaiseDetector:
     """Tells raised hands."""
 
     def __init__(self, settings: RaiseSettings) -> None:
         self.settings = settings
-        self.line = SlotColumns(on=0, floor=0, top=0, confidence=0, busy_s=-9)
+        self.lines = Lines(RaiseLine)
 
-    def step(self, motion: Motion, busy: np.ndarray) -> list[Told]:
-        """`busy`: slots of hands that have just swiped or drawn a circle, and are on their way back."""
-        line, y = self.line, motion.xy[:, :, 1]
-        line.follow(motion)
+    def step(self, motion: Motion, busy_until: Callable[[int], float]) -> list[Told]:
+        """`busy_until`: when a slot's hand is back from what it did last, if that was a swipe or a circle."""
+        lines, told, needed = self.lines, [], self.settings.height
+        lines.follow(motion)
         ticks = round(self.settings.longest_s * TICK_HZ)
-        line["busy_s"][busy] = motion.now_s
-        past = motion.xy[:, -ticks:]
-        counts = np.arange(ticks - 1, -1, -1) < (motion.now_s - line["busy_s"])[:, None] * TICK_HZ
-        below = np.where(counts, past[:, :, 1], -np.inf)
-        lowest = below.argmax(axis=1)
-        height = below.max(axis=1) - y[:, -1]
-        now = motion.xy[:, -STEADY_TICKS:]
-        steady = (now.max(axis=1) - now.min(axis=1)).max(axis=1) <= STEADY
-        aside = np.abs(past[np.arange(motion.capacity), lowest, 0] - past[:, -1, 0])
-        starts = (line["on"] == 0) & motion.known(0.3) & steady & (height >= self.settings.height)
-        starts &= (aside <= LEANING * height) & ~busy & motion.seen
-        y_now = motion.places[:, -1, 1]
-        line["on"][starts], line["top"][starts] = 1, y_now[starts]
-        line["floor"][starts] = (y_now + height * motion.size)[starts]
-        line["confidence"][starts] = margin(height, self.settings.height)[starts]
-        np.minimum(line["top"], y_now, out=line["top"])
-        line["on"][(y_now > (line["floor"] + line["top"]) / 2) | ~motion.there] = 0
-        active = line["on"] == 1
-        return [Told("raise", active, np.ones(motion.capacity), line["confidence"])]
+        # Seen from a single sample, so a little too high: a first look.
+        down = motion.history[Y, :, -ticks:]
+        heights = ((down.max(axis=1) - down[:, -1]) / motion.sizes).tolist()
+        for slot in motion.slots:
+            line, y = lines[slot], motion.place[slot].imag
+            if not line.on and heights[slot] >= FIRST_LOOK * needed:
+                since = min(ticks, int((motion.now_s - busy_until(slot)) * TICK_HZ))
+                if since > 0 and motion.seen[slot] and motion.known(slot, 0.3):
+                    self._judge(motion, slot, line, since)
+            elif line.on:
+                line.top = min(line.top, y)
+                line.on = y <= (line.floor + line.top) / 2
+            if line.on:
+                told.append(Told("raise", slot, 1.0, line.confidence))
+        return told
+
+    def _judge(self, motion: Motion, slot: int, line: RaiseLine, ticks: int) -> None:
+        path = motion.path(slot, ticks)
+        from_below = int(path.imag.argmax())
+        lowest = path[from_below]
+        height, aside = float(lowest.imag), abs(float(lowest.real))
+        held = path[-STEADY_TICKS:]
+        steady = max(float(np.ptp(held.real)), float(np.ptp(held.imag))) <= STEADY
+        if steady and height >= self.settings.height and aside <= LEANING * height and self._at_once(path[from_below:]):
+            y = motion.place[slot].imag
+            line.on, line.top, line.floor = True, y, y + height * motion.size[slot]
+            line.confidence = margin(height, self.settings.height)
+
+    def _at_once(self, path: np.ndarray) -> bool:
+        """Whether a hand came up in one movement: who talks with the hands gets there by and by."""
+        risen = path[0].imag - path.imag
+        first = int(np.flatnonzero(risen < 0.1 * risen[-1])[-1])
+        last = max(int(np.flatnonzero(risen >= 0.9 * risen[-1])[0]), first + 1)
+        rate = np.diff(risen)
+        smooth = np.convolve(rate, np.full(3, 1 / 3), "same")
+        seconds = (last - first) / TICK_HZ
+        return seconds <= self.settings.longest_s / 2 and smooth[first:last].min() > PAUSE * smooth.max()

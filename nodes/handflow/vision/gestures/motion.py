@@ -1,54 +1,75 @@
-"""What all gestures are told from: the paths of one step in hand sizes, smoothed, and how fast each hand is."""
+"""What all gestures are told from: the paths of one step in hand sizes, smoothed, and how fast each hand is.
+
+Whatever all hands need is worked out at once, in arrays; what follows from it is decided hand by hand, for most hands
+need little. With 20 hands the calls count: an operation on one number costs as much as one on twenty.
+"""
+
+from collections.abc import Callable
+from typing import Generic, TypeVar
 
 import numpy as np
 
 from .paths import OPEN, RADIUS, TICK_HZ, Paths
 
+Line = TypeVar("Line")
+
 SPAN = 3  # ticks over which speeds are measured
+OPEN_TICKS, SHORT_TICKS = 6, 3  # that openness is averaged over: a fifth and a tenth of a second
 
 
 class Motion:
-    """One step. Arrays have a slot for each hand; the newest tick is the last."""
+    """One step. Lists have a place for each slot; the newest tick of an array is the last."""
 
     def __init__(self, paths: Paths, passed: int) -> None:
-        self.now_s, self.step_s = paths.now_s, passed / TICK_HZ
-        self.there, self.began, self.ticks, self.id = paths.id != 0, paths.began, paths.ticks, paths.id
-        self.seen = self.there & (paths.seen_s == paths.now_s)  # the others are only believed to be where they were
-        self.size, self.history, self.capacity = paths.size, paths.history, paths.capacity
-        # Averaged over three ticks: a far hand's place is off by a sixth of its size.
-        places = paths.history[:, :, :2]
-        self.places = (places[:, 2:] + places[:, 1:-1] + places[:, :-2]) / 3  # (slots, ticks, 2) widths
-        # From where the hand is now: across the whole picture, sizes that waver would shake it.
-        self.xy = (self.places - self.places[:, -1:]) / paths.size[:, None, None]  # sizes
-        self.velocity = (self.xy[:, -1] - self.xy[:, -1 - SPAN]) * (TICK_HZ / SPAN)  # (slots, 2) sizes/s
-        self.speed = np.hypot(self.velocity[:, 0], self.velocity[:, 1])
-        self.radius, self.open = paths.history[:, :, RADIUS], paths.history[:, :, OPEN]
-        self.opened = self.open[:, -6:].mean(axis=1)  # over a fifth of a second
+        self.now_s, self.step_s, self.capacity = paths.now_s, passed / TICK_HZ, paths.capacity
+        self.slots: list[int] = np.flatnonzero(paths.id).tolist()  # of hands that are there
+        self.began: list[int] = np.flatnonzero(paths.began).tolist()
+        self.sizes, self.places, self.history = paths.size, paths.places, paths.history
+        self.size: list[float] = paths.size.tolist()
+        self.id: list[int] = paths.id.tolist()
+        self.ticks: list[int] = paths.ticks.tolist()
+        # The others are only believed to be where they were.
+        self.seen: list[bool] = (paths.seen_s == paths.now_s).tolist()
+        self.place: list[complex] = self.places[:, -1].tolist()  # x + iy, widths
+        velocity = (self.places[:, -1] - self.places[:, -1 - SPAN]) * (TICK_HZ / SPAN) / paths.size
+        self.velocity: list[complex] = velocity.tolist()  # sizes/s
+        self.speed: list[float] = np.abs(velocity).tolist()
+        opened = self.history[OPEN]
+        self.opened: list[float] = (opened[:, -OPEN_TICKS:].sum(axis=1) / OPEN_TICKS).tolist()
+        self.opened_now: list[float] = (opened[:, -SHORT_TICKS:].sum(axis=1) / SHORT_TICKS).tolist()
 
-    def known(self, seconds: float) -> np.ndarray:
-        """Which hands have been followed for so long."""
-        return self.there & (self.ticks >= seconds * TICK_HZ)
+    def path(self, slot: int, ticks: int) -> np.ndarray:
+        """(ticks,) x + iy of a hand in its sizes, from where it is now: sizes that waver would shake what is far."""
+        path = self.places[slot, -ticks:]
+        return (path - path[-1]) / self.size[slot]
+
+    def known(self, slot: int, seconds: float) -> bool:
+        """Whether a hand has been followed for so long."""
+        return self.ticks[slot] >= seconds * TICK_HZ
+
+    def open_over(self, slot: int, ticks: int) -> float:
+        """The mean openness of a hand's last ticks."""
+        return float(self.history[OPEN, slot, -ticks:].mean())
+
+    @property
+    def radii(self) -> np.ndarray:
+        """(slots, TICKS) widths."""
+        return self.history[RADIUS]
 
 
-class SlotColumns:
-    """Columns that live from step to step, a slot for each hand; a slot that begins anew takes the first values."""
+class Lines(Generic[Line]):
+    """What a detector remembers of each hand; of another hand than before, nothing."""
 
-    def __init__(self, **first: float) -> None:
+    def __init__(self, first: Callable[[], Line]) -> None:
         self._first = first
-        self._columns = {name: np.zeros(0) for name in first}
+        self._lines: list[Line] = []
 
     def follow(self, motion: Motion) -> None:
         """Makes room for all slots, and begins those anew that are another hand's."""
-        grown = motion.capacity - len(next(iter(self._columns.values())))
-        for name, first in self._first.items():
-            if grown:
-                self._columns[name] = np.concatenate([self._columns[name], np.full(grown, first)])
-            self._columns[name][motion.began] = first
+        while len(self._lines) < motion.capacity:
+            self._lines.append(self._first())
+        for slot in motion.began:
+            self._lines[slot] = self._first()
 
-    def __getitem__(self, name: str) -> np.ndarray:
-        return self._columns[name]
-
-
-def margin(value: np.ndarray, needed: np.ndarray | float) -> np.ndarray:
-    """A confidence: 0.5 where `value` is just what is needed, 1 at twice that."""
-    return 0.5 + 0.5 * np.clip(value / needed - 1, 0, 1)
+    def __getitem__(self, slot: int) -> Line:
+        return self._lines[slot]

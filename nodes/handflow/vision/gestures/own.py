@@ -1,9 +1,11 @@
 """Gestures of the user's own: whether the path that ends now is one of the examples. Told as the hand slows down."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from .motion import Motion, SlotColumns
-from .paths import TICK_HZ
+from .motion import Lines, Motion
+from .paths import TICK_HZ, TICKS
 from .templates import OwnGesture, normalised, threshold
 from .told import Told
 
@@ -13,42 +15,53 @@ SLOWED = 0.5  # of its highest speed: then the gesture has ended
 SHOWN_S, AGAIN_S = 0.3, 0.7
 
 
+@dataclass(slots=True)
+class OwnLine:
+    """When a hand last made the gesture."""
+
+    told_s: float = -9.0
+    confidence: float = 0.0
+
+
 class OwnDetector:
     """Tells gestures that examples taught."""
 
     def __init__(self, gestures: dict[str, OwnGesture]) -> None:
         self.gestures = gestures
-        self.lines = {name: SlotColumns(told_s=-9, confidence=0) for name in gestures}
+        self.lines = {name: Lines(OwnLine) for name in gestures}
         self._paths = {name: np.array(each.paths) for name, each in gestures.items()}
         self._alike = {name: threshold(paths) for name, paths in self._paths.items()}
 
     def step(self, motion: Motion) -> list[Told]:
         told = []
         for name, gesture in self.gestures.items():
-            line = self.lines[name]
-            line.follow(motion)
+            lines = self.lines[name]
+            lines.follow(motion)
             seconds = float(np.median(gesture.seconds))
-            ticks = sorted({min(max(round(seconds * pace * TICK_HZ), 4), motion.xy.shape[1]) for pace in PACES})
-            steps = np.diff(motion.xy[:, -ticks[-1] :], axis=1)
-            highest = np.hypot(steps[:, :, 0], steps[:, :, 1]).max(axis=1) * TICK_HZ
-            ended = motion.seen & motion.known(ticks[0] / TICK_HZ) & (motion.speed < SLOWED * highest)
-            ended &= (highest > 0.5 * np.median(gesture.lengths) / seconds) & (motion.now_s - line["told_s"] > AGAIN_S)
-            for slot in np.flatnonzero(ended).tolist():
-                self._judge(motion, name, slot, ticks)
-            shown = motion.there & (motion.now_s - line["told_s"] <= SHOWN_S)
-            told.append(Told(name, shown, np.ones(motion.capacity), line["confidence"]))
+            ticks = sorted({min(max(round(seconds * pace * TICK_HZ), 4), TICKS) for pace in PACES})
+            slowest = 0.5 * float(np.median(gesture.lengths)) / seconds
+            steps = np.abs(np.diff(motion.places[:, -ticks[-1] :], axis=1)).max(axis=1)
+            highest = (steps * TICK_HZ / motion.sizes).tolist()
+            for slot in motion.slots:
+                line = lines[slot]
+                ended = motion.seen[slot] and highest[slot] > slowest and motion.speed[slot] < SLOWED * highest[slot]
+                if ended and motion.now_s - line.told_s > AGAIN_S:
+                    self._judge(motion, name, slot, line, ticks)
+                if motion.now_s - line.told_s <= SHOWN_S:
+                    told.append(Told(name, slot, 1.0, line.confidence))
         return told
 
-    def _judge(self, motion: Motion, name: str, slot: int, ticks: list[int]) -> None:
+    def _judge(self, motion: Motion, name: str, slot: int, line: OwnLine, ticks: list[int]) -> None:
         usual = np.median(self.gestures[name].lengths)
         # What was told already is no part of the next one.
-        since = (motion.now_s - self.lines[name]["told_s"][slot]) * TICK_HZ
+        since = (motion.now_s - line.told_s) * TICK_HZ
         best = 0.0
         for count in ticks:
             if count > min(motion.ticks[slot], since):
                 continue
-            path, length = normalised(motion.xy[None, slot, -count:])
+            points = motion.path(slot, count)
+            path, length = normalised(np.stack([points.real, points.imag], axis=1)[None])
             if usual / LENGTHS <= length[0] <= usual * LENGTHS:
                 best = max(best, float((self._paths[name] * path).sum(axis=(1, 2)).max()))
         if best >= self._alike[name]:
-            self.lines[name]["told_s"][slot], self.lines[name]["confidence"][slot] = motion.now_s, best
+            line.told_s, line.confidence = motion.now_s, best

@@ -3,6 +3,7 @@
 Among many people most hands are near to several others; a wrong pair would clap for two strangers.
 """
 
+import math
 from typing import Annotated
 
 import msgspec
@@ -10,7 +11,8 @@ import numpy as np
 
 from handflow.runtime.node import Range
 
-from .motion import Motion, SlotColumns
+from .motion import Motion
+from .paths import TICK_HZ
 
 EVERY_S = 0.2  # pairs are looked for
 SIZE_RATIO = 1.4  # one person's hands are equally far away
@@ -28,52 +30,46 @@ class PairSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
 
 
 class Pairs:
-    """The other hand of each: `other` (slots,), -1 none."""
+    """The other hand of each slot: `other`, -1 none."""
 
     def __init__(self, settings: PairSettings) -> None:
         self.settings = settings
-        self.line = SlotColumns(other=-1)
+        self.other: list[int] = []
         self._due_s = 0.0
 
-    @property
-    def other(self) -> np.ndarray:
-        return self.line["other"]
-
     def step(self, motion: Motion) -> None:
-        self.line.follow(motion)
-        other = self.line["other"]
+        self.other += [-1] * (motion.capacity - len(self.other))
         # A pair ends with either of them.
-        partner = np.where(other >= 0, other, 0).astype(int)
-        ended = (other >= 0) & (~motion.there | ~motion.there[partner] | motion.began[partner])
-        other[ended] = -1
-        if motion.now_s < self._due_s and motion.now_s >= self._due_s - EVERY_S and not motion.began.any():
+        for slot in motion.began:
+            if (other := self.other[slot]) >= 0:
+                self.other[slot] = self.other[other] = -1
+        if self._due_s - EVERY_S <= motion.now_s < self._due_s and not motion.began:
             return
         self._due_s = motion.now_s + EVERY_S
-        rows = np.flatnonzero(motion.known(0.2))
-        before = other.copy()
-        other[:] = -1
+        rows = [slot for slot in motion.slots if motion.known(slot, 0.2)]
+        before, self.other = self.other, [-1] * motion.capacity
         if len(rows) > 1:
-            self._pair(motion, rows, before)
+            for first, second in self._paired(motion, np.array(rows), np.array(before)):
+                self.other[first] = second
 
-    def _pair(self, motion: Motion, rows: np.ndarray, before: np.ndarray) -> None:
-        places, sizes = motion.history[rows, -1, :2], motion.size[rows]
-        drift = (places - motion.history[rows, -LOOK_TICKS, :2]) * (30 / LOOK_TICKS)
-        mean = np.sqrt(sizes[:, None] * sizes)
-        offset = np.abs(places[:, None] - places) / mean[:, :, None]
-        ratio = sizes[:, None] / sizes
-        apart = np.abs(drift[:, None] - drift).max(axis=2) / mean
+    def _paired(self, motion: Motion, rows: np.ndarray, before: np.ndarray) -> list[tuple[int, int]]:
+        """Slots and their other hands, both ways round."""
+        places, sizes = motion.places[rows, -1], motion.sizes[rows]
+        drift = (places - motion.places[rows, -LOOK_TICKS]) * (TICK_HZ / LOOK_TICKS)
+        mean, logs = np.sqrt(sizes[:, None] * sizes), np.log(sizes)
+        offset, ratio = (places[:, None] - places) / mean, np.abs(logs[:, None] - logs)
+        apart = (drift[:, None] - drift) / mean
         was = before[rows][:, None] == rows
-        cost = np.hypot(offset[:, :, 0], offset[:, :, 1]) + np.abs(np.log(ratio)) * 4
-        fits = (cost <= self.settings.reach) & (offset[:, :, 1] <= HEIGHT) & (apart <= np.where(was, SPREADING, DRIFT))
-        fits &= (ratio < SIZE_RATIO) & (ratio > 1 / SIZE_RATIO)
-        cost = np.where(fits, cost, np.inf)
-        np.fill_diagonal(cost, np.inf)
-        nearest = cost.argmin(axis=1)
-        best = cost.min(axis=1)
+        cost = np.abs(offset) + 4 * ratio
+        fits = (cost <= self.settings.reach) & (np.abs(offset.imag) <= HEIGHT) & (ratio < math.log(SIZE_RATIO))
+        fits &= np.maximum(np.abs(apart.real), np.abs(apart.imag)) <= np.where(was, SPREADING, DRIFT)
         row = np.arange(len(rows))
-        rest = cost.copy()
-        rest[row, nearest] = np.inf
+        fits[row, row] = False
+        cost = np.where(fits, cost, np.inf)
+        nearest = cost.argmin(axis=1)
+        best = cost[row, nearest]
+        cost[row, nearest] = np.inf
         # Hands that touch are a pair even though two others are as near as a shoulder's width.
-        alone = rest.min(axis=1) >= self.settings.clear * np.maximum(best, 1.0)
+        alone = cost.min(axis=1) >= self.settings.clear * np.maximum(best, 1.0)
         mutual = np.isfinite(best) & (nearest[nearest] == row) & alone & alone[nearest]
-        self.line["other"][rows[mutual]] = rows[nearest[mutual]]
+        return list(zip(rows[mutual].tolist(), rows[nearest[mutual]].tolist(), strict=True))

@@ -3,6 +3,8 @@
 Radii tell little from far: half a metre is a quarter of two, and a twentieth of ten.
 """
 
+import math
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -10,8 +12,9 @@ import numpy as np
 
 from handflow.runtime.node import Range
 
-from .motion import Motion, SlotColumns, margin
-from .told import Told
+from .motion import Lines, Motion
+from .paths import OPEN
+from .told import Told, margin
 
 NAMES = ("push", "pull")
 # Ticks back from now: the last ones, those of before the move, and those before that, when it was at rest.
@@ -32,40 +35,54 @@ class PushSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
     open: Annotated[float, Range(0, 1)] = 0.5  # at least
 
 
+@dataclass(slots=True)
+class PushLine:
+    """A hand's last push or pull."""
+
+    told_s: float = -9.0
+    way: int = -1  # of NAMES
+    confidence: float = 0.0
+
+
 class PushDetector:
     """Tells pushes and pulls."""
 
     def __init__(self, settings: PushSettings) -> None:
         self.settings = settings
-        self.line = SlotColumns(told_s=-9, way=-1, confidence=0)
+        self.lines = Lines(PushLine)
 
     def step(self, motion: Motion) -> list[Told]:
-        line, now_s = self.line, motion.now_s
-        line.follow(motion)
-        radius = motion.radius[:, REST.start :]
-        now, before = radius[:, NOW].mean(axis=1), radius[:, BEFORE].mean(axis=1)
-        grown = np.log(np.maximum(now, 1e-6) / np.maximum(before, 1e-6))
-        rows = np.flatnonzero((np.abs(grown) >= np.log(self.settings.growth)) & motion.known(TOGETHER_S))
-        if len(rows):
-            self._judge(motion, rows, grown[rows], np.log(radius[rows]))
-        shown = motion.there & (now_s - line["told_s"] <= SHOWN_S)
-        one = np.ones(motion.capacity)
-        return [Told(name, shown & (line["way"] == way), one, line["confidence"]) for way, name in enumerate(NAMES)]
+        lines, now_s, growth, told = self.lines, motion.now_s, self.settings.growth, []
+        lines.follow(motion)
+        radii = motion.radii
+        # The sums are of 5 and of 6 ticks.
+        now, before = radii[:, NOW].sum(axis=1) / 5, radii[:, BEFORE].sum(axis=1) / 6
+        grown = (now / before).tolist()
+        for slot in motion.slots:
+            line = lines[slot]
+            if not 1 / growth < grown[slot] < growth and motion.known(slot, TOGETHER_S):
+                self._judge(motion, slot, line, math.log(grown[slot]))
+            if now_s - line.told_s <= SHOWN_S:
+                told.append(Told(NAMES[line.way], slot, 1.0, line.confidence))
+        return told
 
-    def _judge(self, motion: Motion, rows: np.ndarray, grown: np.ndarray, radius: np.ndarray) -> None:
-        line = self.line
-        at_rest = radius[:, BEFORE].mean(axis=1) - radius[:, REST].mean(axis=1)
-        still = radius[:, -3:].mean(axis=1) - radius[:, -6:-3].mean(axis=1)
-        change = np.abs(grown)
-        way = (grown < 0).astype(int)
-        since_s = motion.now_s - line["told_s"][rows]
-        good = (np.abs(at_rest) <= REST_CHANGE * change) & (np.sign(grown) * still <= ENDED * change)
-        good &= (since_s > AGAIN_S) & ((way == line["way"][rows]) | (since_s > BACK_S))
-        place = motion.history[rows, REST.start :, :2]
-        drift = (place.max(axis=1) - place.min(axis=1)).max(axis=1) / motion.size[rows]
-        opened = motion.open[rows, REST.start :]
-        steady = np.abs(opened[:, NOW].mean(axis=1) - opened[:, BEFORE].mean(axis=1)) <= TURNED
-        good &= (drift <= self.settings.drift) & (opened.mean(axis=1) >= self.settings.open) & steady
-        told = rows[good]
-        line["told_s"][told], line["way"][told] = motion.now_s, way[good]
-        line["confidence"][told] = margin(change[good], np.log(self.settings.growth))
+    def _judge(self, motion: Motion, slot: int, line: PushLine, grown: float) -> None:
+        change, way, since_s = abs(grown), int(grown < 0), motion.now_s - line.told_s
+        if since_s <= AGAIN_S or (way != line.way and since_s <= BACK_S):
+            return
+        radius = np.log(motion.radii[slot, REST.start :])
+        at_rest = abs(radius[BEFORE].mean() - radius[REST].mean())
+        still = math.copysign(1, grown) * (radius[-3:].mean() - radius[-6:-3].mean())
+        opened = motion.history[OPEN, slot, REST.start :]
+        turned = abs(opened[NOW].mean() - opened[BEFORE].mean())
+        path = motion.path(slot, -REST.start)
+        drift = max(float(np.ptp(path.real)), float(np.ptp(path.imag)))
+        if (
+            at_rest <= REST_CHANGE * change
+            and still <= ENDED * change
+            and drift <= self.settings.drift
+            and turned <= TURNED
+            and opened.mean() >= self.settings.open
+        ):
+            line.told_s, line.way = motion.now_s, way
+            line.confidence = margin(change, math.log(self.settings.growth))

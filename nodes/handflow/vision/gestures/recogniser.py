@@ -22,7 +22,7 @@ from .swipe import NAMES as SWIPES
 from .swipe import SwipeDetector, SwipeSettings
 from .templates import OwnGesture
 from .told import Told
-from .two_hands import TwoHandDetector, TwoHandSettings
+from .two_hands import TwoHandDetector, TwoHandSettings, mirrored
 from .wave import WaveDetector, WaveSettings
 
 PLAYER = "player"  # told of a hand for as long as it may play
@@ -81,111 +81,94 @@ class Recogniser:
     def step(self, hands: Hands) -> Gestures:
         """One frame. Nothing is told between two ticks of 1/30 s."""
         passed = self.paths.add(hands)
-        missing = self.paths.capacity - len(self._began)
-        self._began = np.concatenate([self._began, np.zeros(missing, bool)]) | self.paths.began
-        aspect = hands.height / hands.width if hands.width and hands.height else 1.0
-        if not passed and not self._began.any():
+        began = self.paths.began
+        if not passed and not began.any() and not self._began.any():
             return _message([row._replace(phase=Phase.PROGRESS) for row in self.told.values()])
-        self.paths.began[:] = self._began
-        motion = Motion(self.paths, max(passed, 1))
-        told = self.detect(motion)
-        rows = self._rows(told, motion, aspect)
+        began[: len(self._began)] |= self._began
         self._began = np.zeros(self.paths.capacity, bool)
-        return _message(rows)
+        aspect = hands.height / hands.width if hands.width and hands.height else 1.0
+        motion = Motion(self.paths, max(passed, 1))
+        return _message(self._rows(self.detect(motion), motion, aspect))
 
     def detect(self, motion: Motion) -> list[Told]:
         """What every detector says."""
         self.pairs.step(motion)
         other = self.pairs.other
         told = self.wave.step(motion)
-        self.two_hands.line.follow(motion)
-        swipes = self.swipe.step(motion, self.two_hands.mirrored(motion, other))
-        circles = self.circle.step(motion)
-        busy = self.swipe.upright(motion.now_s) | self.circle.lately(motion.now_s)
-        told += self.raised.step(motion, busy)
-        raised = told[-1].active
-        told += swipes + circles
+        told += self.swipe.step(motion, lambda slot: other[slot] >= 0 and mirrored(motion, slot, other[slot]))
+        told += self.circle.step(motion)
+        raised = self.raised.step(motion, lambda slot: max(self.swipe.busy_until(slot), self.circle.busy_until(slot)))
+        told += raised
         told += self.hold.step(motion)
         told += self.push.step(motion)
         told += self.grab.step(motion)
         told += self.own.step(motion)
-        return told + self.two_hands.step(motion, other, raised)
+        return told + self.two_hands.step(motion, other, {each.slot for each in raised})
 
     def _rows(self, told: list[Told], motion: Motion, aspect: float) -> list[GestureRow]:
-        rows: list[GestureRow] = []
-        began = set(np.flatnonzero(motion.began).tolist())
-        for key in [key for key in self.told if key[1] in began]:
-            rows.append(self.told.pop(key)._replace(phase=Phase.END))
-        going: dict[tuple[str, int], GestureRow] = {}
-        waved = []
-        for each in told:
-            if not each.active.any():
-                continue
-            for slot in np.flatnonzero(each.active).tolist():
-                going[each.name, slot] = row = _row(each, slot, motion, aspect, (each.name, slot) in self.told)
-                if each.name == "wave" and row.phase == Phase.START:
-                    waved.append(slot)
+        if not told and not self.told and self.settings.attention.after == "nothing":
+            return []
+        began = set(motion.began)
+        rows = [self.told.pop(key)._replace(phase=Phase.END) for key in [key for key in self.told if key[1] in began]]
+        going = {
+            (each.name, each.slot): _row(each, motion, aspect, (each.name, each.slot) in self.told) for each in told
+        }
         if self.settings.attention.after == "wave":
-            going = self._of_players(going, motion, aspect, waved, sorted(began))
+            going = self._of_players(going, motion, aspect)
         rows += [row._replace(phase=Phase.END) for key, row in self.told.items() if key not in going]
         self.told = going
         return rows + list(going.values())
 
     def _of_players(
-        self,
-        going: dict[tuple[str, int], GestureRow],
-        motion: Motion,
-        aspect: float,
-        waved: list[int],
-        began: list[int],
+        self, going: dict[tuple[str, int], GestureRow], motion: Motion, aspect: float
     ) -> dict[tuple[str, int], GestureRow]:
         """Only waves and what players do; and a row for each player."""
         attention, now_s = self.attention, motion.now_s
-        attention.restart(began)
-        attention.step(now_s, set(np.flatnonzero(motion.there).tolist()), waved)
+        waved = [slot for (name, slot), row in going.items() if name == "wave" and row.phase == Phase.START]
+        attention.restart(motion.began)
+        attention.step(now_s, set(motion.slots), waved)
         playing = set(attention.since_s)
-        other = self.pairs.other
         kept = {
             (name, slot): row
             for (name, slot), row in going.items()
-            if name == "wave" or slot in playing or (row.hands[1] >= 0 and int(other[slot]) in playing)
+            if name == "wave" or slot in playing or (row.hands[1] >= 0 and self.pairs.other[slot] in playing)
         }
         kept = {key: row if key in self.told else row._replace(phase=Phase.START) for key, row in kept.items()}
-        one = np.ones(motion.capacity)
-        player = Told(PLAYER, motion.there, one, one)
         for slot in sorted(playing):
-            row = _row(player, slot, motion, aspect, (PLAYER, slot) in self.told)
-            kept[PLAYER, slot] = row._replace(progress=attention.progress(slot, now_s))
+            player = Told(PLAYER, slot, attention.progress(slot, now_s))
+            kept[PLAYER, slot] = _row(player, motion, aspect, (PLAYER, slot) in self.told)
         return kept
 
 
-def _row(told: Told, slot: int, motion: Motion, aspect: float, goes_on: bool) -> GestureRow:
-    second = -1 if told.with_ is None else int(told.with_[slot])
-    slots = [slot] if second < 0 else [slot, second]
-    x, y = motion.history[slots, -1, :2].mean(axis=0).tolist()
+def _row(told: Told, motion: Motion, aspect: float, goes_on: bool) -> GestureRow:
+    place, second = motion.place[told.slot], -1
+    if told.other >= 0:
+        place, second = (place + motion.place[told.other]) / 2, motion.id[told.other]
     return GestureRow(
         told.name,
-        (int(motion.id[slot]), int(motion.id[second]) if second >= 0 else -1),
+        (motion.id[told.slot], second),
         Phase.PROGRESS if goes_on else Phase.START,
-        float(told.progress[slot]),
-        float(told.confidence[slot]),
-        0.0 if told.rate is None else float(told.rate[slot]),
-        0.0 if told.strength is None else float(told.strength[slot]),
-        (x, y / aspect),
+        told.progress,
+        told.confidence,
+        told.rate,
+        told.strength,
+        (place.real, place.imag / aspect),
     )
 
 
 def _message(rows: list[GestureRow]) -> Gestures:
     if not rows:
         return Gestures()
-    columns = list(zip(*rows, strict=True))
+    names, hands, phases, *numbers, xy = zip(*rows, strict=True)
+    # Of the declared types, or casts are checked one by one.
+    progress, confidence, rate, strength = np.array(numbers, np.float32)
     return Gestures(
-        name=list(columns[0]),
-        hand=np.array(columns[1]),
-        phase=np.array(columns[2]),
-        progress=np.array(columns[3]),
-        confidence=np.array(columns[4]),
-        rate=np.array(columns[5]),
-        strength=np.array(columns[6]),
-        xy=np.array(columns[7]),
+        name=list(names),
+        hand=np.array(hands, np.int32),
+        phase=np.array(phases, np.int32),
+        progress=progress,
+        confidence=confidence,
+        rate=rate,
+        strength=strength,
+        xy=np.array(xy, np.float32),
     )

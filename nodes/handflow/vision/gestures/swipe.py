@@ -3,6 +3,8 @@
 The way back is none, and neither are the strokes of a wave: they do not begin from rest.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -10,9 +12,9 @@ import numpy as np
 
 from handflow.runtime.node import Range
 
-from .motion import SPAN, Motion, SlotColumns, margin
+from .motion import SPAN, Lines, Motion
 from .paths import TICK_HZ
-from .told import Told
+from .told import Told, margin
 
 NAMES = ("swipe_left", "swipe_right", "swipe_up", "swipe_down")
 LOOK_TICKS = 27  # a swipe lasts for less
@@ -33,55 +35,81 @@ class SwipeSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fr
     longest_s: Annotated[float, Range(0.1, 0.8)] = 0.42
 
 
+@dataclass(slots=True)
+class SwipeLine:
+    """A hand's highest speed of late, and its last swipe."""
+
+    top: float = 0.0  # sizes/s
+    top_s: float = -9.0
+    told_s: float = -9.0
+    kind: int = -1  # of NAMES
+    confidence: float = 0.0
+
+
 class SwipeDetector:
     """Tells swipes."""
 
     def __init__(self, settings: SwipeSettings) -> None:
         self.settings = settings
-        self.line = SlotColumns(told_s=-9, way=-1, confidence=0)
+        self.lines = Lines(SwipeLine)
 
-    def step(self, motion: Motion, mirrored: np.ndarray) -> list[Told]:
-        """`mirrored`: slots whose other hand goes the other way, as in a clap: those do not swipe."""
-        line, now_s = self.line, motion.now_s
-        line.follow(motion)
-        moved = motion.xy[:, -LOOK_TICKS:] - motion.xy[:, -LOOK_TICKS - SPAN : -SPAN]
-        speeds = np.hypot(moved[:, :, 0], moved[:, :, 1]) * (TICK_HZ / SPAN)
-        highest = speeds[:, -round(self.settings.longest_s * TICK_HZ) :].max(axis=1)
-        ended = motion.seen & (highest >= self.settings.speed) & (speeds[:, -1] <= SLOWED * highest)
-        ended &= motion.known((REST_TICKS + 6) / TICK_HZ) & (now_s - line["told_s"] > AGAIN_S) & ~mirrored
-        rows = np.flatnonzero(ended)
-        if len(rows):
-            self._judge(motion, rows, speeds[rows], highest[rows])
-        shown = motion.there & (now_s - line["told_s"] <= SHOWN_S)
-        one = np.ones(motion.capacity)
-        return [Told(name, shown & (line["way"] == way), one, line["confidence"]) for way, name in enumerate(NAMES)]
+    def step(self, motion: Motion, mirrored: Callable[[int], bool]) -> list[Told]:
+        """`mirrored`: whether a slot's other hand goes the other way, as in a clap: those do not swipe."""
+        lines, now_s, settings, told = self.lines, motion.now_s, self.settings, []
+        lines.follow(motion)
+        for slot in motion.slots:
+            line, speed = lines[slot], motion.speed[slot]
+            if speed >= line.top or now_s - line.top_s > settings.longest_s:
+                line.top, line.top_s = speed, now_s
+            if (
+                line.top >= settings.speed
+                and speed <= SLOWED * line.top
+                and now_s - line.told_s > AGAIN_S
+                and motion.seen[slot]
+                and (kind := self._judge(motion, slot, line)) is not None
+                and not mirrored(slot)
+            ):
+                line.told_s, line.kind = now_s, kind
+            if now_s - line.told_s <= SHOWN_S:
+                told.append(Told(NAMES[line.kind], slot, 1.0, line.confidence))
+        return told
 
-    def upright(self, now_s: float) -> np.ndarray:
-        """Slots of hands that lately swiped up or down: where they stay or go back to, they are not raised."""
-        return (self.line["way"] >= NAMES.index("swipe_up")) & (now_s - self.line["told_s"] < RETURN_S)
+    def busy_until(self, slot: int) -> float:
+        """When a hand that swiped up or down is back: where it stays or goes back to, it is not raised."""
+        line = self.lines[slot]
+        return line.told_s + RETURN_S if line.kind >= NAMES.index("swipe_up") else -9.0
 
-    def _judge(self, motion: Motion, rows: np.ndarray, speeds: np.ndarray, highest: np.ndarray) -> None:
-        ticks, line = np.arange(LOOK_TICKS), self.line
-        top = speeds.argmax(axis=1)
-        slow = (speeds < FAST * highest[:, None]) & (ticks < top[:, None])
-        first = np.where(slow, ticks, -1).max(axis=1)
-        seconds = (np.where(speeds > FAST * highest[:, None], ticks, 0).max(axis=1) - first) / TICK_HZ
-        begun = motion.xy.shape[1] - LOOK_TICKS + first - SPAN + 1
-        start, rested = motion.xy[rows, begun], motion.xy[rows, np.maximum(begun - REST_TICKS, 0)]
-        way = motion.xy[rows, -1] - start
-        length = np.hypot(way[:, 0], way[:, 1])
-        across = np.abs(way).argmax(axis=1) == 0
-        major, minor = np.abs(way).max(axis=1), np.abs(way).min(axis=1)
-        points = motion.xy[rows, -LOOK_TICKS:] - start[:, None]
-        aside = points[:, :, 0] * way[:, None, 1] - points[:, :, 1] * way[:, None, 0]
-        bent = np.abs(np.where(ticks >= first[:, None], aside, 0)).max(axis=1) / np.maximum(length, 1e-6) ** 2
-        before = np.hypot(*(start - rested).T)
-        kind = np.where(across, 0 + (way[:, 0] > 0), 2 + (way[:, 1] > 0))
-        last_kind, since_s = line["way"][rows], motion.now_s - line["told_s"][rows]
-        back = (kind == (last_kind.astype(int) ^ 1)) & (since_s < BACK_S)
-        good = (first >= 0) & (seconds <= self.settings.longest_s) & (length >= self.settings.length)
-        good &= (minor <= ASIDE * major) & (bent <= BENT) & (before <= REST * length) & ~back
-        good &= motion.ticks[rows] >= motion.xy.shape[1] - begun + REST_TICKS
-        told = rows[good]
-        line["told_s"][told], line["way"][told] = motion.now_s, kind[good]
-        line["confidence"][told] = margin(length[good], self.settings.length)
+    def _judge(self, motion: Motion, slot: int, line: SwipeLine) -> int | None:
+        """Which of NAMES the stroke is that ends now."""
+        path = motion.path(slot, LOOK_TICKS + SPAN + REST_TICKS)
+        if float(np.abs(path[-LOOK_TICKS:]).max()) < self.settings.length:
+            return None
+        speeds = np.abs(path[SPAN:] - path[:-SPAN])[-LOOK_TICKS:] * (TICK_HZ / SPAN)
+        top = int(speeds.argmax())
+        fast = speeds > FAST * float(speeds[top])
+        slow = np.flatnonzero(~fast[:top])
+        if not len(slow):
+            return None
+        first = int(slow[-1])
+        ended = int(np.flatnonzero(fast)[-1])
+        begun = len(path) - LOOK_TICKS + first - SPAN + 1
+        start = complex(path[begun])
+        way = complex(path[-1]) - start
+        length, across, up = abs(way), abs(way.real), abs(way.imag)
+        if length < self.settings.length or (ended - first) / TICK_HZ > self.settings.longest_s:
+            return None
+        bent = float(np.abs(((path[-LOOK_TICKS + first :] - start) * way.conjugate()).imag).max()) / length**2
+        before = abs(start - complex(path[begun - REST_TICKS]))
+        kind = 0 + (way.real > 0) if across > up else 2 + (way.imag > 0)
+        since_s = motion.now_s - line.told_s
+        back = kind == line.kind ^ 1 and since_s < BACK_S
+        if (
+            min(across, up) <= ASIDE * max(across, up)
+            and bent <= BENT
+            and before <= REST * length
+            and not back
+            and motion.ticks[slot] >= len(path) - begun + REST_TICKS
+        ):
+            line.confidence = margin(length, self.settings.length)
+            return kind
+        return None

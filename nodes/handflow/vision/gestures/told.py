@@ -1,17 +1,20 @@
-"""What a detector says of each slot in one step."""
+"""What a detector says of a hand in one step."""
 
 from typing import NamedTuple
 
-import numpy as np
-
 
 class Told(NamedTuple):
-    """One gesture in one step; arrays with a slot for each hand. `with_`: the slot of the other hand, -1 none."""
+    """One gesture that goes on."""
 
     name: str
-    active: np.ndarray
-    progress: np.ndarray
-    confidence: np.ndarray
-    rate: np.ndarray | None = None  # Hz
-    strength: np.ndarray | None = None  # sizes
-    with_: np.ndarray | None = None
+    slot: int
+    progress: float = 1.0
+    confidence: float = 1.0
+    rate: float = 0.0  # Hz
+    strength: float = 0.0  # sizes
+    other: int = -1  # the slot of the other hand
+
+
+def margin(value: float, needed: float) -> float:
+    """A confidence: 0.5 where `value` is just what is needed, 1 at twice that."""
+    return 0.5 + 0.5 * min(max(value / needed - 1, 0.0), 1.0)

@@ -1,5 +1,7 @@
 """What two hands of one person do: clap, spread, pinch, both up. Each is told once, with the hand of the lower slot."""
 
+from collections.abc import Container
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
@@ -7,17 +9,20 @@ import numpy as np
 
 from handflow.runtime.node import Range
 
-from .motion import Motion, SlotColumns, margin
+from .motion import Lines, Motion
 from .paths import TICK_HZ
-from .told import Told
+from .told import Told, margin
 
 CLAP_TICKS = 14  # together and apart again
 CLAP_SPEED = 6.0  # sizes/s at which the hands come together
 SHARE = 0.25  # of the way that the lesser of the two goes
+TILTED = 0.5  # of the gap: how far one may come from above the other
+TOGETHER, APART = 0.6, 0.4  # cosines: so much against each other they come together, and part
 SPREAD_TICKS = 30
 SHOWN_S = 0.3
 FULL = 2.0  # times the distance that it takes: progress 1
 STILL = 1.2  # sizes/s: a spread ends when the hands are slower
+RESTS = 0.8  # sizes/s: where both hands are slower, nothing begins
 
 
 class TwoHandSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -28,95 +33,129 @@ class TwoHandSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, 
     spread: Annotated[float, Range(0.5, 20)] = 3.8  # sizes that the distance grows or shrinks by
 
 
+@dataclass(slots=True)
+class PairLine:
+    """What a pair of hands did last; the line of the lower slot."""
+
+    clap_s: float = -9.0
+    way: int = 0  # 1: it spreads, -1: it pinches
+    slow_s: float = 0.0  # when it last did so fast
+    progress: float = 0.0
+    confidence: float = 0.0
+
+
 class TwoHandDetector:
     """Tells what pairs of hands do."""
 
     def __init__(self, settings: TwoHandSettings) -> None:
         self.settings = settings
-        self.line = SlotColumns(clap_s=-9, clap=0, way=0, progress=0, slow_s=0, confidence=0)
+        self.lines = Lines(PairLine)
 
-    def mirrored(self, motion: Motion, other: np.ndarray) -> np.ndarray:
-        """Which hands go the opposite way of their other hand, or went in the last moment."""
-        first = np.flatnonzero(other >= 0)
-        found = np.zeros(motion.capacity, bool)
-        if len(first):
-            second = other[first].astype(int)
-            moves = motion.xy[:, -1] - motion.xy[:, -CLAP_TICKS]
-            a, b = moves[first], moves[second]
-            least = np.minimum(np.hypot(*a.T), np.hypot(*b.T))
-            found[first] = ((a * b).sum(axis=1) < 0) & (least > 0.3)
-        return found
+    def step(self, motion: Motion, other: list[int], raised: Container[int]) -> list[Told]:
+        """`other`: each slot's other hand; `raised`: slots of hands that are raised."""
+        self.lines.follow(motion)
+        told: list[Told] = []
+        pairs = []
+        for first in motion.slots:
+            line, second = self.lines[first], other[first]
+            if second <= first:
+                line.way = 0
+                continue
+            if first in raised and second in raised:
+                told.append(Told("both_up", first, other=second))
+            lately = line.way or motion.now_s - line.clap_s <= SHOWN_S
+            if lately or motion.speed[first] > RESTS or motion.speed[second] > RESTS:
+                pairs.append((first, second))
+        return told + self._moving(motion, pairs) if pairs else told
 
-    def step(self, motion: Motion, other: np.ndarray, raised: np.ndarray) -> list[Told]:
-        self.line.follow(motion)
-        first = np.flatnonzero(other > np.arange(motion.capacity))
-        second = other[first].astype(int)
-        line, one = self.line, np.ones(motion.capacity)
-        if len(first):
-            size = np.sqrt(motion.size[first] * motion.size[second])
-            here = motion.places[first, -1:]
-            paths = [(motion.places[rows] - here) / size[:, None, None] for rows in (first, second)]
-            known = np.minimum(motion.ticks[first], motion.ticks[second])
-            self._clap(motion, first, paths, known)
-            self._spread(motion, first, paths, known)
-        paired = other > np.arange(motion.capacity)
-        line["way"][~paired] = 0
-        both = paired & raised
-        both[first] &= raised[second]
-        clapped = paired & (motion.now_s - line["clap_s"] <= SHOWN_S)
-        told = [
-            Told("clap", clapped, one, line["confidence"]),
-            Told("spread", paired & (line["way"] == 1), line["progress"], line["confidence"]),
-            Told("pinch", paired & (line["way"] == -1), line["progress"], line["confidence"]),
-            Told("both_up", both, one, one),
-        ]
-        return [each._replace(with_=other) for each in told]
+    def _moving(self, motion: Motion, pairs: list[tuple[int, int]]) -> list[Told]:
+        told = []
+        rows = np.array(pairs)
+        a, b = motion.places[rows[:, 0], -SPREAD_TICKS:], motion.places[rows[:, 1], -SPREAD_TICKS:]
+        gaps = np.abs(a - b) / np.sqrt(motion.sizes[rows[:, 0]] * motion.sizes[rows[:, 1]])[:, None]  # (pairs, ticks)
+        now, before = gaps[:, -1].tolist(), gaps[:, -4].tolist()
+        least, most = gaps.min(axis=1).tolist(), gaps.max(axis=1).tolist()
+        touched = gaps[:, -CLAP_TICKS:].min(axis=1).tolist()
+        for row, (first, second) in enumerate(pairs):
+            line = self.lines[first]
+            if touched[row] <= self.settings.touch and now[row] - touched[row] >= self.settings.rebound:
+                self._clap(motion, line, first, second, gaps[row, -CLAP_TICKS:].tolist())
+            if not line.way:
+                opened, closed = now[row] - least[row], most[row] - now[row]
+                if max(opened, closed) >= self.settings.spread:
+                    self._spread(motion, line, first, second, 1 if opened > closed else -1, max(opened, closed))
+            if line.way:
+                self._go_on(motion, line, now[row] - (least if line.way > 0 else most)[row], now[row] - before[row])
+            if motion.now_s - line.clap_s <= SHOWN_S:
+                told.append(Told("clap", first, 1.0, line.confidence, other=second))
+            if line.way:
+                name = "spread" if line.way > 0 else "pinch"
+                told.append(Told(name, first, line.progress, line.confidence, other=second))
+        return told
 
-    def _clap(self, motion: Motion, first: np.ndarray, paths: list[np.ndarray], known: np.ndarray) -> None:
-        line, settings = self.line, self.settings
-        a, b = (path[:, -CLAP_TICKS:] for path in paths)
-        gap = np.hypot(*np.moveaxis(a - b, 2, 0))
-        row, at = np.arange(len(first)), gap.argmin(axis=1)
-        ticks = np.arange(CLAP_TICKS)
-        before = np.where(ticks <= at[:, None], gap, 0)
-        highest = before.argmax(axis=1)
-        closed = before.max(axis=1) - gap[row, at]
-        speed = closed / np.maximum(at - highest, 1) * TICK_HZ
-        good = (gap[row, at] <= settings.touch) & (closed >= 2 * settings.rebound) & (speed >= CLAP_SPEED)
-        good &= (gap[:, -1] - gap[row, at] >= settings.rebound) & (at < CLAP_TICKS - 1)
-        good &= (known >= CLAP_TICKS) & (motion.now_s - line["clap_s"][first] > SHOWN_S * 0.8)
-        # Hands that swing past each other change sides.
+    def _go_on(self, motion: Motion, line: PairLine, change: float, moved: float) -> None:
+        """A spread or a pinch goes on until the hands are slow; `moved`: by so much their gap grew in three ticks."""
+        line.progress = min(max(line.way * change / (FULL * self.settings.spread), 0.0), 1.0)
+        if moved * line.way * TICK_HZ / 3 > STILL:
+            line.slow_s = motion.now_s
+        if motion.now_s - line.slow_s > SHOWN_S:
+            line.way = 0
+
+    def _clap(self, motion: Motion, line: PairLine, first: int, second: int, gap: list[float]) -> None:
+        """`gap`: of CLAP_TICKS."""
+        settings = self.settings
+        at = gap.index(min(gap))
+        highest = gap.index(max(gap[: at + 1]))
+        closed, parted = gap[highest] - gap[at], gap[-1] - gap[at]
+        if (
+            parted < settings.rebound
+            or closed < 2 * settings.rebound
+            or closed < CLAP_SPEED / TICK_HZ * max(at - highest, 1)
+            or motion.now_s - line.clap_s <= SHOWN_S * 0.8
+            or min(motion.ticks[first], motion.ticks[second]) < CLAP_TICKS
+            or not motion.seen[first]
+        ):
+            return
+        a, b = _of_a_pair(motion, first, second, CLAP_TICKS)
         between = a - b
-        good &= (between[row, highest] * between[:, -1]).sum(axis=1) > 0.5 * gap[row, highest] * gap[:, -1]
-        good &= motion.seen[first]
-        for way in (a, b):
-            there = np.hypot(*(way[row, at] - way[row, highest]).T)
-            again = np.hypot(*(way[:, -1] - way[row, at]).T)
-            good &= (there >= SHARE * closed) & (again >= SHARE * settings.rebound)
-        told = first[good]
-        line["clap_s"][told], line["confidence"][told] = motion.now_s, margin(closed[good], 2 * settings.rebound)
+        # Hands come from the sides; those that swing past each other change them.
+        if abs(between[highest].imag) > TILTED * gap[highest]:
+            return
+        if (between[highest] * between[-1].conj()).real <= 0.5 * gap[highest] * gap[-1]:
+            return
+        for begun, ended, least, way in (
+            (highest, at, SHARE * closed, TOGETHER),
+            (at, -1, SHARE * settings.rebound, APART),
+        ):
+            moves = complex(a[ended] - a[begun]), complex(b[ended] - b[begun])
+            lesser, product = min(map(abs, moves)), (moves[0] * moves[1].conjugate()).real
+            if lesser < least or product > -way * abs(moves[0]) * abs(moves[1]):
+                return
+        line.clap_s, line.confidence = motion.now_s, margin(closed, 2 * settings.rebound)
 
-    def _spread(self, motion: Motion, first: np.ndarray, paths: list[np.ndarray], known: np.ndarray) -> None:
-        line, needed = self.line, self.settings.spread
-        a, b = (path[:, -SPREAD_TICKS:] for path in paths)
+    def _spread(self, motion: Motion, line: PairLine, first: int, second: int, way: int, change: float) -> None:
+        if min(motion.ticks[first], motion.ticks[second]) < SPREAD_TICKS:
+            return
+        a, b = _of_a_pair(motion, first, second, SPREAD_TICKS)
         between = b - a
-        gap = np.hypot(between[:, :, 0], between[:, :, 1])
-        axis = between / np.maximum(gap, 1e-6)[:, :, None]
+        axis = between / np.maximum(np.abs(between), 1e-6)
         # How much each goes outwards in a tick; only what both do at a time counts.
-        middle = (axis[:, 1:] + axis[:, :-1]) / 2
-        out_a, out_b = -(np.diff(a, axis=1) * middle).sum(axis=2), (np.diff(b, axis=1) * middle).sum(axis=2)
-        smooth = np.array([0.25, 0.5, 0.25])
-        out_a, out_b = (o[:, :-2] * smooth[0] + o[:, 1:-1] * smooth[1] + o[:, 2:] * smooth[2] for o in (out_a, out_b))
-        for way in (1, -1):
-            shared = 2 * np.maximum(np.minimum(way * out_a, way * out_b), 0).sum(axis=1)
-            change = way * (gap[:, -1] - (gap.min(axis=1) if way == 1 else gap.max(axis=1)))
-            starts = (
-                (shared >= 0.75 * needed) & (change >= needed) & (known >= SPREAD_TICKS) & (line["way"][first] == 0)
-            )
-            line["way"][first[starts]], line["confidence"][first[starts]] = way, margin(change, needed)[starts]
-            line["slow_s"][first[starts]] = motion.now_s
-            on = line["way"][first] == way
-            line["progress"][first[on]] = np.clip(change[on] / (FULL * needed), 0, 1)
-        rate = (gap[:, -1] - gap[:, -4]) * TICK_HZ / 3 * line["way"][first]
-        line["slow_s"][first[rate > STILL]] = motion.now_s
-        line["way"][first[motion.now_s - line["slow_s"][first] > SHOWN_S]] = 0
+        middle = ((axis[1:] + axis[:-1]) / 2).conj()
+        out_a, out_b = -(np.diff(a) * middle).real, (np.diff(b) * middle).real
+        out_a, out_b = ((out[:-2] + 2 * out[1:-1] + out[2:]) / 4 for out in (out_a, out_b))
+        shared = 2 * float(np.maximum(np.minimum(way * out_a, way * out_b), 0).sum())
+        if shared >= 0.75 * self.settings.spread:
+            line.way, line.slow_s, line.confidence = way, motion.now_s, margin(change, self.settings.spread)
+
+
+def mirrored(motion: Motion, first: int, second: int) -> bool:
+    """Whether two hands go opposite ways, or went in the last moment."""
+    a, b = (motion.path(slot, CLAP_TICKS)[0] for slot in (first, second))
+    return (a * b.conj()).real < 0 and min(abs(a), abs(b)) > 0.3
+
+
+def _of_a_pair(motion: Motion, first: int, second: int, ticks: int) -> tuple[np.ndarray, np.ndarray]:
+    """(ticks,) x + iy of each, in their sizes."""
+    a, b = motion.places[first, -ticks:], motion.places[second, -ticks:]
+    size = np.sqrt(motion.size[first] * motion.size[second])
+    return (a - a[-1]) / size, (b - a[-1]) / size

@@ -4,19 +4,20 @@ Strokes are what lies between two turns (a zigzag with hysteresis). A circle als
 and down; an arm that swings while its owner walks has strokes of unequal length.
 """
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import msgspec
-import numpy as np
 
 from handflow.runtime.node import Range
 
-from .motion import Motion, SlotColumns, margin
+from .motion import Lines, Motion
 from .paths import TICK_HZ
-from .told import Told
+from .told import Told, margin
 
 SHORTEST_S = 0.08  # a stroke; faster is noise
 UNEQUAL = 2.2  # a stroke may be so many times the one before
+BACK = 0.35  # of the shortest stroke: so far back, a hand has turned round
 FULL = 6  # strokes: three times there and back, progress 1
 
 
@@ -25,9 +26,26 @@ class WaveSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fro
 
     stroke: Annotated[float, Range(0.3, 10)] = 1.5  # sizes: shorter strokes are none
     stroke_s: Annotated[float, Range(0.1, 3)] = 0.7  # nor are slower ones
-    height: Annotated[float, Range(0.1, 2)] = 0.5  # of its width: what goes farther up and down is no wave
-    open: Annotated[float, Range(0, 1)] = 0.4  # at least, over half a second; 0: a fist waves too
+    height: Annotated[float, Range(0.1, 2)] = 0.35  # of its width: what goes farther up and down is no wave
+    open: Annotated[float, Range(0, 1)] = 0.45  # at least, over these strokes; 0: a fist waves too
     end_s: Annotated[float, Range(0.1, 5)] = 0.8  # after the last turn it is over
+
+
+@dataclass(slots=True)
+class WaveLine:
+    """A hand's last turns."""
+
+    direction: float = 0.0  # 1 to the right, -1 to the left; 0 until it has left its first place
+    extreme: float | None = None  # widths: the farthest place in that direction, and when the hand was there
+    extreme_s: float = 0.0
+    turn: float = 0.0  # widths: the last turn, and its time; the two turns before it
+    turn_s: float = -1.0
+    before_s: float = -1.0
+    first_s: float = -1.0
+    stroke: float = 0.0  # sizes: the last one
+    period_s: float = 0.0  # that it took
+    chain: int = 0  # strokes of a wave one after the other
+    on: bool = False
 
 
 class WaveDetector:
@@ -35,69 +53,65 @@ class WaveDetector:
 
     def __init__(self, settings: WaveSettings) -> None:
         self.settings = settings
-        self.line = SlotColumns(
-            direction=0,
-            extreme=0,
-            extreme_s=0,
-            turn=0,
-            turn_s=-1,
-            before_s=-1,
-            first_s=-1,
-            stroke=0,
-            period=0,
-            chain=0,
-            on=0,
-        )
+        self.lines = Lines(WaveLine)
 
     def step(self, motion: Motion) -> list[Told]:
-        line, x, now_s = self.line, motion.places[:, -1, 0], motion.now_s  # widths
-        line.follow(motion)
-        fresh = motion.began | (line["extreme_s"] == 0)
-        line["extreme"][fresh], line["turn"][fresh], line["extreme_s"][fresh] = x[fresh], x[fresh], now_s
-        # Until it has turned once, the direction is the one that it leaves its place in.
-        back = (line["extreme"] - x) * line["direction"]
-        farther = back < 0
-        line["extreme"][farther], line["extreme_s"][farther] = x[farther], now_s
-        enough = self.settings.stroke / 2 * motion.size
-        undecided = (line["direction"] == 0) & (np.abs(x - line["extreme"]) > enough)
-        turned = back > enough
-        line["direction"][undecided] = np.sign(x - line["extreme"])[undecided]
-        if turned.any():
-            self._turn(motion, np.flatnonzero(turned))
-        moved = undecided | turned
-        line["extreme"][moved], line["extreme_s"][moved] = x[moved], now_s
-        over = now_s - line["turn_s"] > self.settings.end_s
-        line["chain"][over] = 0
-        starts = (line["chain"] >= 2) & (line["on"] == 0) & (motion.open[:, -15:].mean(axis=1) >= self.settings.open)
-        if starts.any():
-            starts[starts] = self._is_flat(motion, np.flatnonzero(starts))
-        line["on"][starts] = 1
-        line["on"][line["chain"] == 0] = 0
-        active = (line["on"] == 1) & motion.there
-        rate = 0.5 / np.maximum(line["period"], SHORTEST_S)
-        confidence = margin(line["stroke"], self.settings.stroke)
-        return [Told("wave", active, np.minimum(line["chain"] / FULL, 1), confidence, rate, line["stroke"])]
+        lines, now_s, settings, told = self.lines, motion.now_s, self.settings, []
+        lines.follow(motion)
+        for slot in motion.slots:
+            line, x = lines[slot], motion.place[slot].real
+            self._follow(line, x, motion.size[slot], now_s)
+            if not line.chain:
+                continue
+            if now_s - line.turn_s > settings.end_s:
+                line.chain, line.on = 0, False
+            elif line.chain >= 2 and not line.on:
+                line.on = self._is_one(motion, slot, line)
+            if line.on:
+                rate, confidence = 0.5 / max(line.period_s, SHORTEST_S), margin(line.stroke, settings.stroke)
+                told.append(Told("wave", slot, min(line.chain / FULL, 1), confidence, rate, line.stroke))
+        return told
 
-    def _turn(self, motion: Motion, rows: np.ndarray) -> None:
-        """The hands of `rows` have turned round where they were farthest."""
-        line = self.line
-        stroke = np.abs(line["extreme"][rows] - line["turn"][rows]) / motion.size[rows]
-        period = line["extreme_s"][rows] - line["turn_s"][rows]
-        counts = (stroke >= self.settings.stroke) & (period >= SHORTEST_S) & (period <= self.settings.stroke_s)
-        counts &= line["turn_s"][rows] >= 0
-        ratio = np.array([stroke, period]) / np.maximum([line["stroke"][rows], line["period"][rows]], 1e-6)
-        even = ((ratio < UNEQUAL) & (ratio > 1 / UNEQUAL)).all(axis=0)
-        goes_on = counts & ((line["chain"][rows] == 0) | even)
-        line["first_s"][rows], line["before_s"][rows] = line["before_s"][rows], line["turn_s"][rows]
-        line["chain"][rows] = np.where(goes_on, line["chain"][rows] + 1, counts)
-        line["stroke"][rows], line["period"][rows] = stroke, period
-        line["turn"][rows], line["turn_s"][rows] = line["extreme"][rows], line["extreme_s"][rows]
-        line["direction"][rows] *= -1
+    def _follow(self, line: WaveLine, x: float, size: float, now_s: float) -> None:
+        if line.extreme is None:
+            line.extreme = line.turn = x
+            line.extreme_s = now_s
+            return
+        if line.direction:
+            back = (line.extreme - x) * line.direction
+            if back < 0:
+                line.extreme, line.extreme_s = x, now_s
+            elif back > BACK * self.settings.stroke * size:
+                self._turn(line, size)
+                line.extreme, line.extreme_s = x, now_s
+        elif abs(x - line.extreme) > self.settings.stroke / 2 * size:
+            line.direction = 1.0 if x > line.extreme else -1.0
+            line.extreme, line.extreme_s = x, now_s
 
-    def _is_flat(self, motion: Motion, rows: np.ndarray) -> np.ndarray:
-        """Whether the last two strokes go less up and down than from side to side."""
-        spread = np.empty((len(rows), 2))
-        for number, row in enumerate(rows.tolist()):
-            ticks = round((motion.now_s - self.line["first_s"][row]) * TICK_HZ) + 1
-            spread[number] = motion.xy[row, -ticks:].std(axis=0)
-        return spread[:, 1] <= self.settings.height * spread[:, 0]
+    def _turn(self, line: WaveLine, size: float) -> None:
+        """The hand has turned round where it was farthest."""
+        assert line.extreme is not None
+        stroke = abs(line.extreme - line.turn) / size
+        period_s = line.extreme_s - line.turn_s
+        counts = (
+            stroke >= self.settings.stroke and SHORTEST_S <= period_s <= self.settings.stroke_s and line.turn_s >= 0
+        )
+        even = _alike(stroke, line.stroke) and _alike(period_s, line.period_s)
+        line.chain = line.chain + 1 if counts and (line.chain == 0 or even) else int(counts)
+        line.on = line.on and line.chain > 0
+        line.first_s, line.before_s = line.before_s, line.turn_s
+        line.stroke, line.period_s = stroke, period_s
+        line.turn, line.turn_s = line.extreme, line.extreme_s
+        line.direction = -line.direction
+
+    def _is_one(self, motion: Motion, slot: int, line: WaveLine) -> bool:
+        """Whether the hand was open in its last two strokes, and went less up and down than from side to side."""
+        ticks = round((motion.now_s - line.first_s) * TICK_HZ) + 1
+        if motion.open_over(slot, ticks) < self.settings.open:
+            return False
+        path = motion.path(slot, ticks)
+        return float(path.imag.std()) <= self.settings.height * float(path.real.std())
+
+
+def _alike(value: float, before: float) -> bool:
+    return value < UNEQUAL * before and before < UNEQUAL * value
