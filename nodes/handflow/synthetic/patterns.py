@@ -4,16 +4,31 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from handflow.messages import Hands, State
 
+from .gestures import GESTURES, TURN_S, Pose
+
 SIZE = (1280, 720)
 OPEN_AT = 0.6
 DWELL_S = 1.0
-# x, y, and their velocity per second.
-Motion = tuple[float, float, float, float]
+STEP_S = 1e-3  # over which velocities are taken
+ROOM, BETWEEN = 18.0, 2.8  # sizes: for a person who makes gestures, and from one hand to the other
+RADIUS = 0.03  # of the width
+
+
+class Motion(NamedTuple):
+    """A hand of a pattern at a time: place and velocity per second; None: as any hand."""
+
+    x: float
+    y: float
+    vx: float = 0.0
+    vy: float = 0.0
+    open: float | None = None
+    radius: float = RADIUS
 
 
 @dataclass
@@ -33,7 +48,7 @@ def still(seat: int, hands: int, at_s: float) -> Motion:
     """On a grid, at rest."""
     columns = math.ceil(math.sqrt(hands * SIZE[0] / SIZE[1]))
     rows = math.ceil(hands / columns)
-    return (seat % columns + 0.5) / columns, (seat // columns + 0.5) / rows, 0.0, 0.0
+    return Motion((seat % columns + 0.5) / columns, (seat // columns + 0.5) / rows)
 
 
 def circle(seat: int, hands: int, at_s: float) -> Motion:
@@ -41,15 +56,15 @@ def circle(seat: int, hands: int, at_s: float) -> Motion:
     turn = math.tau / 8
     angle = turn * at_s + math.tau * seat / hands
     x, y = 0.25 * math.cos(angle), 0.4 * math.sin(angle)
-    return 0.5 + x, 0.5 + y, -0.25 * turn * math.sin(angle), 0.4 * turn * math.cos(angle)
+    return Motion(0.5 + x, 0.5 + y, -0.25 * turn * math.sin(angle), 0.4 * turn * math.cos(angle))
 
 
 def crowd(seat: int, hands: int, at_s: float) -> Motion:
     """Each waves about a point of its own."""
-    x, y, _, _ = still(seat, hands, 0)
+    x, y, *_ = still(seat, hands, 0)
     wide, high = 0.6 / math.sqrt(hands + 3), 0.8 / math.sqrt(hands + 3)
     fast, slow = 3.0 + seat % 5, 1.1 + 0.3 * (seat % 7)
-    return (
+    return Motion(
         x + wide * math.sin(slow * at_s + seat),
         y + high * math.sin(fast * at_s + 2 * seat) / 2,
         wide * slow * math.cos(slow * at_s + seat),
@@ -57,14 +72,31 @@ def crowd(seat: int, hands: int, at_s: float) -> Motion:
     )
 
 
-def wave(seat: int, hands: int, at_s: float) -> Motion:
-    """In its place, waving for three seconds of five; the next one begins half a second later."""
-    x, y, _, _ = still(seat, hands, 0)
-    time_s = (at_s + 4.5 * seat) % 5 - 1
-    if not 0 <= time_s < 3:
-        return x, y, 0.0, 0.0
-    turn, wide = math.tau * 1.5, 0.07
-    return x + wide * math.sin(turn * time_s), y, wide * turn * math.cos(turn * time_s), 0.0
+def making(name: str | None) -> Callable[[int, int, float], Motion]:
+    """A pattern of people who make one gesture again and again, or each in its turn. Two hands are one person's."""
+
+    def motion(seat: int, hands: int, at_s: float) -> Motion:
+        alone = name is not None and GESTURES[name].hands == 1
+        person, hand = (seat, 0) if alone else divmod(seat, 2)
+        people = hands if alone else (hands + 1) // 2
+        # The next one begins a little later.
+        turn, time_s = divmod(at_s + (TURN_S - 0.5) * person, TURN_S)
+        gesture = GESTURES[name or list(GESTURES)[(int(turn) + person) % len(GESTURES)]]
+        columns = math.ceil(math.sqrt(people * SIZE[0] / SIZE[1]))
+        # As large as there is room for what they do, and so far apart that nobody is another's hand.
+        size = 1 / columns / ROOM
+        seat_x, seat_y, *_ = still(person, people, 0)
+
+        def place(time_s: float) -> tuple[float, float, Pose]:
+            pose = gesture.pose(hand, time_s) if hand < gesture.hands else Pose()
+            apart = 0.0 if alone else (hand - 0.5) * BETWEEN
+            return seat_x + (apart + pose.x) * size, seat_y + (pose.y + 1) * size * SIZE[0] / SIZE[1], pose
+
+        now_x, now_y, pose = place(time_s)
+        before_x, before_y, _ = place(time_s - 0.01)
+        return Motion(now_x, now_y, (now_x - before_x) * 100, (now_y - before_y) * 100, pose.open, pose.size * size / 2)
+
+    return motion
 
 
 @dataclass(frozen=True)
@@ -81,9 +113,10 @@ PATTERNS = {
     "still": Pattern(still, None, help="a grid of hands at rest"),
     "circle": Pattern(circle, None, help="round the middle"),
     "crowd": Pattern(crowd, None, help="everybody waves"),
-    "wave": Pattern(wave, None, help="each waves in its place, and rests; told as a gesture as well"),
+    "gestures": Pattern(making(None), None, help="each makes every gesture in its turn"),
     "storm": Pattern(crowd, (0.05, 0.8), 0.8, "hands come and go all the time"),
     "churn": Pattern(still, (0.1, 0.5), 0.0, "hands at rest that get a new id again and again"),
+    **{name: Pattern(making(name), None) for name in GESTURES},
 }
 
 
@@ -116,21 +149,25 @@ class Crowd:
 
     def _message(self, alive: list[Life], leaving: list[Life], at_s: float) -> Hands:
         lives = [*alive, *leaving]
-        motions = np.array([self.pattern.motion(life.seat, self.seats, at_s) for life in lives]).reshape(-1, 4)
+        poses = [self.pattern.motion(life.seat, self.seats, at_s) for life in lives]
+        motions = np.array([pose[:4] for pose in poses]).reshape(-1, 4)
         states = [State.TRACKED if life.reported else State.NEW for life in alive] + [State.LEAVING] * len(leaving)
         for life, (x, *_) in zip(alive, motions.tolist(), strict=False):
             zone = int(x >= 0.5) if self.zones else -1
             if not life.reported or zone != life.zone:
                 life.zone, life.zone_since_s = zone, at_s
             life.reported = True
-        opened = np.array([0.5 + 0.5 * math.sin(1.7 * at_s + life.seat) for life in lives])
+        swinging = [0.5 + 0.5 * math.sin(1.7 * at_s + life.seat) for life in lives]
+        opened = np.array(
+            [any_ if pose.open is None else pose.open for pose, any_ in zip(poses, swinging, strict=True)]
+        )
         in_zone_s = [at_s - life.zone_since_s if life.zone >= 0 else 0.0 for life in lives]
         return Hands(
             id=np.array([life.id for life in lives]),
             state=np.array(states, np.int32),
             xy=motions[:, :2],
             velocity=motions[:, 2:],
-            radius=np.full(len(lives), 0.03),
+            radius=np.array([pose.radius for pose in poses]),
             score=np.full(len(lives), 0.9),
             open=opened,
             is_open=opened > OPEN_AT,

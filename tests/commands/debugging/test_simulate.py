@@ -20,6 +20,7 @@ from handflow.commands.debugging import monitor
 from handflow.outputs.osc.layout import Protocol
 from handflow.outputs.osc.receiver import OscReceiver, ReceivedStream
 from handflow.stages.osc import Osc, Target
+from handflow.synthetic.gestures import GESTURES
 from handflow.synthetic.patterns import PATTERNS, Crowd
 
 PROTOCOLS = get_args(Protocol)
@@ -111,7 +112,7 @@ def listen(receiver: OscReceiver, mailbox: Mailbox) -> None:
         receiver.receive(datagram, "me", 1, 0.0)
 
 
-@pytest.mark.parametrize("pattern", PATTERNS)
+@pytest.mark.parametrize("pattern", [name for name in PATTERNS if name not in GESTURES])
 @pytest.mark.parametrize("protocol", [protocol for protocol in PROTOCOLS if protocol != "wekinator"])
 def test_every_value_arrives_as_it_was_sent(protocol: Protocol, pattern: str, mailbox: Mailbox) -> None:
     node, crowd, receiver = (
@@ -156,7 +157,7 @@ def test_patterns_are_what_they_are_called() -> None:
 @pytest.mark.parametrize("pattern", PATTERNS)
 def test_simulated_velocities_are_the_change_of_places(pattern: str) -> None:
     crowd, step_s = Crowd(pattern, 5), 1e-3
-    before, after = crowd.at(1.0), crowd.at(1.0 + step_s)
+    before, after = crowd.at(1.3), crowd.at(1.3 + step_s)
     both = [i for i, id_ in enumerate(after.id) if id_ in before.id and after.state[i] != State.LEAVING]
     rows = [before.id.tolist().index(after.id[i]) for i in both]
     assert both

@@ -2,8 +2,6 @@
 
 import time
 
-import numpy as np
-
 from handflow import Gestures, Hands, Phase
 from handflow.outputs.json_line import gesture_lines
 from handflow.outputs.osc.frame_builder import FrameBuilder
@@ -11,8 +9,6 @@ from handflow.outputs.osc.gestures import GestureChanges, hands_gestures, split_
 from handflow.outputs.osc.layout import LayoutOptions
 from handflow.outputs.osc.receiver import OscReceiver
 from handflow.outputs.osc.sent_gesture import SentGesture
-from handflow.synthetic.patterns import Crowd
-from handflow.vision.gestures.recogniser import Recogniser
 
 
 def waving(phase: Phase) -> Gestures:
@@ -63,13 +59,3 @@ def test_the_line_names_the_hands_and_the_phase() -> None:
     assert gesture_lines(waving(Phase.START)) == [
         {"name": "wave", "hands": [7], "phase": "start", "progress": 0.5, "confidence": 0.75, "rate": 1.5}
     ]
-
-
-def test_simulated_hands_that_wave_are_told_so() -> None:
-    crowd, recogniser, begun = Crowd("wave", 2), Recogniser(), []
-    for number in range(100):
-        hands = crowd.at(number / 20)
-        hands.stream, hands.captured_ns = 1, round(number / 20 * 1e9)
-        gestures = recogniser.step(hands)
-        begun += np.array(gestures.name)[gestures.phase == Phase.START].tolist()
-    assert begun.count("wave") >= 2

@@ -10,7 +10,6 @@ import pytest
 from support.gesture_paths import CLIP_S, GESTURES, NONE, Crowd, frames, person_of, together
 
 from handflow import Hands, Phase
-from handflow.vision.gestures.circle import NAMES as CIRCLES
 from handflow.vision.gestures.recogniser import NAMES, Recogniser
 
 ALSO = {
@@ -22,23 +21,9 @@ ALSO = {
     "hold": {"grab", "release"},
     "both_up": {"raise"},
 }
-# False starts in an hour where they are more than one so far: whoever talks with the hands now and then makes one, and
-# a hand that comes back after a swipe down that was not told has risen.
-KNOWN = {
-    **{("talking", name): 10 for name in ("pinch", "spread", "raise", "grab", "release", "clap", *CIRCLES)},
-    **{("walking", name): 10 for name in ("swipe_left", "swipe_right")},
-    ("swipe_down", "raise"): 40,
-    ("circle_counterclockwise", "wave"): 8,
-    ("circle_clockwise", "wave"): 8,
-    ("wave", "swipe_left"): 8,
-    ("raise", "swipe_up"): 8,
-    ("raise", "swipe_down"): 8,
-    ("swipe_up", "raise"): 20,
-    ("spread", "swipe_left"): 8,
-    ("both_up", "swipe_up"): 8,
-    ("pull", "push"): 8,
-    ("push", "pull"): 8,
-}
+# False starts in an hour where they are more than one so far: of six hundred swipes at 10 frames a second, a few are not
+# told, for frames are missing just then; a hand that stays up there, or comes back up, has risen.
+KNOWN = {("swipe_up", "raise"): 3, ("swipe_down", "raise"): 3}
 RECALL, LATE_S = 0.95, {"wave": 0.8, **dict.fromkeys([n for n in NAMES if n.startswith("swipe")], 0.15)}
 EARLY_S = 0.1  # what begins before a gesture is not that gesture
 

@@ -50,7 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--hands", type=whole(0, 1000), default=5, metavar="N")
     add(
         "--pattern", choices=list(PATTERNS), default="circle",
-        help="; ".join(f"{name}: {pattern.help}" for name, pattern in PATTERNS.items()),
+        help="; ".join(f"{name}: {pattern.help}" for name, pattern in PATTERNS.items() if pattern.help)
+        + "; or one gesture, again and again",
     )  # fmt: skip
     add("--fps", type=positive, default=60.0)
     add("--zones", action="store_true", help="the left and the right half of the picture are zones")

@@ -10,12 +10,15 @@ import numpy as np
 from handflow.runtime.node import Range
 
 from .motion import Lines, Motion
-from .paths import TICK_HZ, Y
+from .paths import TICK_HZ, TICKS, Y
 from .told import Told, margin
 
 STEADY_TICKS, STEADY = 6, 0.6  # held: it moves by less than so many sizes in a fifth of a second
 FIRST_LOOK = 0.9  # of its height: then it is looked at closely
 PAUSE = 0.05  # of its highest speed: slower on the way, it has stopped
+SWIPES = 3.05  # of its height in a second: faster, it is a swipe
+QUICKEST_S = 0.38  # from a tenth of its height to nine
+RETURNS = 0.5  # of its height: where it was lately, it only comes back to
 LEANING = 1.0  # of its height: how far it may go sideways
 
 
@@ -33,6 +36,7 @@ class RaiseLine:
     on: bool = False
     floor: float = 0.0  # widths down: where it came from, and the highest it was
     top: float = 0.0
+    seen_s: float = -9.0  # when it was so last
     confidence: float = 0.0
 
 
@@ -58,30 +62,38 @@ class RaiseDetector:
                 if since > 0 and motion.seen[slot] and motion.known(slot, 0.3):
                     self._judge(motion, slot, line, since)
             elif line.on:
-                line.top = min(line.top, y)
+                line.top, line.seen_s = min(line.top, y), motion.now_s
                 line.on = y <= (line.floor + line.top) / 2
             if line.on:
                 told.append(Told("raise", slot, 1.0, line.confidence))
         return told
 
     def _judge(self, motion: Motion, slot: int, line: RaiseLine, ticks: int) -> None:
-        path = motion.path(slot, ticks)
-        from_below = int(path.imag.argmax())
-        lowest = path[from_below]
-        height, aside = float(lowest.imag), abs(float(lowest.real))
+        path = motion.path(slot, TICKS)
+        from_below = TICKS - ticks + int(path[-ticks:].imag.argmax())
+        height, aside = float(path[from_below].imag), abs(float(path[from_below].real))
         held = path[-STEADY_TICKS:]
         steady = max(float(np.ptp(held.real)), float(np.ptp(held.imag))) <= STEADY
-        if steady and height >= self.settings.height and aside <= LEANING * height and self._at_once(path[from_below:]):
+        if not steady or height < self.settings.height or aside > LEANING * height:
+            return
+        # Since it was raised last: it may be raised again.
+        since = max(TICKS - int((motion.now_s - line.seen_s) * TICK_HZ), 0)
+        before = path[min(since, from_below) : from_below + 1].imag.min()
+        if height - before <= RETURNS * height and self._at_once(path[from_below:]):
             y = motion.place[slot].imag
             line.on, line.top, line.floor = True, y, y + height * motion.size[slot]
             line.confidence = margin(height, self.settings.height)
 
     def _at_once(self, path: np.ndarray) -> bool:
-        """Whether a hand came up in one movement: who talks with the hands gets there by and by."""
+        """Whether a hand came up in one movement: who talks with the hands gets there by and by; who swipes, faster."""
         risen = path[0].imag - path.imag
-        first = int(np.flatnonzero(risen < 0.1 * risen[-1])[-1])
-        last = max(int(np.flatnonzero(risen >= 0.9 * risen[-1])[0]), first + 1)
-        rate = np.diff(risen)
-        smooth = np.convolve(rate, np.full(3, 1 / 3), "same")
-        seconds = (last - first) / TICK_HZ
-        return seconds <= self.settings.longest_s / 2 and smooth[first:last].min() > PAUSE * smooth.max()
+        height = risen[-1]
+        first = int(np.flatnonzero(risen < 0.1 * height)[-1])
+        last = max(int(np.flatnonzero(risen >= 0.9 * height)[0]), first + 1)
+        speed = np.convolve(np.diff(risen), np.full(3, TICK_HZ / 3), "same")
+        fastest = speed.max()
+        return (
+            QUICKEST_S <= (last - first) / TICK_HZ <= self.settings.longest_s / 2
+            and fastest <= SWIPES * height
+            and speed[first:last].min() > PAUSE * fastest
+        )

@@ -9,11 +9,10 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from .paths import OPEN, RADIUS, TICK_HZ, Paths
+from .paths import OPEN, RADIUS, SPAN, TICK_HZ, Paths
 
 Line = TypeVar("Line")
 
-SPAN = 3  # ticks over which speeds are measured
 OPEN_TICKS, SHORT_TICKS = 6, 3  # that openness is averaged over: a fifth and a tenth of a second
 
 

@@ -19,6 +19,7 @@ ADOPT_SIZES, ADOPT_SPEED = 1.0, 6.0
 SIZE_RATIO = 1.7
 # A hand cannot have gone farther: sizes, and sizes a second. A track that did has jumped to another hand.
 JUMP_SIZES, JUMP_SPEED = 2.0, 40.0
+SPAN = 3  # ticks over which speeds are measured
 SIZE_S = 0.4  # sizes are averaged over about this time
 X, Y, RADIUS, OPEN = range(4)
 _STEPS = np.arange(1 - TICKS, 1)  # ticks from now
@@ -104,7 +105,10 @@ class Paths:
         for slot in waiting:
             ratio = sample[RADIUS] * 2 / self.size[slot]
             reach = self.size[slot] * (ADOPT_SIZES + ADOPT_SPEED * (self.now_s - self.seen_s[slot]))
-            distance = math.hypot(*(sample[:2] - self.last[:2, slot])) / reach
+            way = complex(sample[X], sample[Y]) - complex(self.last[X, slot], self.last[Y, slot])
+            # Where it was, or where it was about to be.
+            went = complex(self.places[slot, -1] - self.places[slot, -1 - SPAN]) * TICK_HZ / SPAN
+            distance = min(abs(way), abs(way - went * (self.now_s - self.seen_s[slot]))) / reach
             if distance < nearest and 1 / SIZE_RATIO < ratio < SIZE_RATIO:
                 best, nearest = slot, distance
         if best >= 0:

@@ -12,14 +12,15 @@ import numpy as np
 
 from handflow.runtime.node import Range
 
-from .motion import SPAN, Lines, Motion
-from .paths import TICK_HZ
+from .motion import Lines, Motion
+from .paths import SPAN, TICK_HZ
 from .told import Told, margin
 
 NAMES = ("swipe_left", "swipe_right", "swipe_up", "swipe_down")
 LOOK_TICKS = 27  # a swipe lasts for less
 FAST, SLOWED = 0.25, 0.5  # of its highest speed: where it begins, and where it is told
-REST_TICKS, REST = 8, 0.3  # before it the hand has gone less than this part of its length, for so long
+REST_TICKS, REST = 15, 0.14  # before it the hand has gone less than this part of its length, for so long
+SUDDEN = 3.2  # of its length in a second: slower at its fastest, a hand is raised or lowered
 ASIDE = 0.5  # of its length: how far it may go along the other axis
 BENT = 0.2  # of its length: how far it may leave the straight line
 AGAIN_S, BACK_S = 0.4, 1.4  # after one there is none for so long, and none the other way
@@ -32,7 +33,7 @@ class SwipeSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fr
 
     length: Annotated[float, Range(0.5, 20)] = 2.8  # sizes, at least
     speed: Annotated[float, Range(1, 100)] = 8.0  # sizes/s, at its fastest at least
-    longest_s: Annotated[float, Range(0.1, 0.8)] = 0.42
+    longest_s: Annotated[float, Range(0.1, 0.7)] = 0.34  # and as much longer as a frame
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class SwipeDetector:
         lines.follow(motion)
         for slot in motion.slots:
             line, speed = lines[slot], motion.speed[slot]
-            if speed >= line.top or now_s - line.top_s > settings.longest_s:
+            if speed >= line.top or now_s - line.top_s > settings.longest_s + motion.step_s:
                 line.top, line.top_s = speed, now_s
             if (
                 line.top >= settings.speed
@@ -96,10 +97,14 @@ class SwipeDetector:
         start = complex(path[begun])
         way = complex(path[-1]) - start
         length, across, up = abs(way), abs(way.real), abs(way.imag)
-        if length < self.settings.length or (ended - first) / TICK_HZ > self.settings.longest_s:
+        if (
+            length < self.settings.length
+            or speeds[top] < SUDDEN * length
+            or (ended - first) / TICK_HZ > self.settings.longest_s + motion.step_s
+        ):
             return None
         bent = float(np.abs(((path[-LOOK_TICKS + first :] - start) * way.conjugate()).imag).max()) / length**2
-        before = abs(start - complex(path[begun - REST_TICKS]))
+        before = float(np.abs(path[begun - REST_TICKS : begun] - start).max())
         kind = 0 + (way.real > 0) if across > up else 2 + (way.imag > 0)
         since_s = motion.now_s - line.told_s
         back = kind == line.kind ^ 1 and since_s < BACK_S
