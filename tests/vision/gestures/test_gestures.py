@@ -21,7 +21,7 @@ ALSO = {
     "hold": {"grab", "release"},
     "both_up": {"raise"},
 }
-# False starts in an hour where they are more than one so far: of six hundred swipes at 10 frames a second, a few are not
+# False starts in an hour where they are more than one so far: of six hundred swipes at 10 frames a second a few are not
 # told, for frames are missing just then; a hand that stays up there, or comes back up, has risen.
 KNOWN = {("swipe_up", "raise"): 3, ("swipe_down", "raise"): 3}
 RECALL, LATE_S = 0.95, {"wave": 0.8, **dict.fromkeys([n for n in NAMES if n.startswith("swipe")], 0.15)}
