@@ -25,6 +25,7 @@ public class HandsReceiver : MonoBehaviour
 
     public readonly Dictionary<int, Hand> hands = new Dictionary<int, Hand>(); // by id; an id is never used again
     public event Action<Hand> Entered, Left;
+    public event Action<Hand, string, int> Gesture; // its name, and phase: 0 it begins, 1 it goes on, 2 it ends
 
     UdpClient socket;
 
@@ -84,6 +85,15 @@ public class HandsReceiver : MonoBehaviour
             var alive = new HashSet<int>();
             foreach (object id in values) alive.Add((int)id);
             Keep(alive);
+        }
+        else if (address == "/hands/gesture" && hands.TryGetValue((int)values[1], out Hand hand))
+        {
+            // name id id2 phase progress confidence x y rate strength; a stage `gestures` has to be wired
+            string name = (string)values[0];
+            int phase = (int)values[3];
+            // Whoever waves is twice as large.
+            if (name == "wave" && hand.body && phase != 1) hand.body.transform.localScale *= phase == 0 ? 2f : 0.5f;
+            Gesture?.Invoke(hand, name, phase);
         }
     }
 

@@ -31,6 +31,10 @@ int main(int count, char** arguments) {
             text += part;
         }
         std::printf("frame %d: %s\n", frame["frame"].get<int>(), text.empty() ? "no hands" : text.c_str());
+        // If a stage `gestures` is wired.
+        for (const auto& gesture : frame.value("gestures", nlohmann::json::array()))
+            if (gesture["name"] == "wave" && gesture["phase"] == "start")
+                std::printf("%d waves: hello!\n", gesture["hands"][0].get<int>());
         std::fflush(stdout);
     }
 }

@@ -14,4 +14,7 @@ for await (const [topic, line] of socket) {
     ({ id, x, y, open }) => `${id} at ${x.toFixed(2)} ${y.toFixed(2)}${open >= 0.5 ? " open" : ""}`,
   );
   console.log(`frame ${frame.frame}: ${hands.join(", ") || "no hands"}`);
+  for (const { name, hands: [id], phase } of frame.gestures ?? []) { // if a stage `gestures` is wired
+    if (name === "wave" && phase === "start") console.log(`${id} waves: hello!`);
+  }
 }

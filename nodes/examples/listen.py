@@ -22,3 +22,6 @@ while True:
         for hand in frame["hands"]
     ]
     print(f"frame {frame['frame']}:", ", ".join(hands) or "no hands", flush=True)
+    for gesture in frame.get("gestures", []):  # if a stage `gestures` is wired
+        if gesture["name"] == "wave" and gesture["phase"] == "start":
+            print(f"{gesture['hands'][0]} waves: hello!", flush=True)

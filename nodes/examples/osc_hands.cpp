@@ -36,6 +36,11 @@ class Hands : public osc::OscPacketListener {
             float x, y;
             arguments >> id >> slot >> x >> y;
             std::printf("%s %d %d %g %g\n", address + 7, static_cast<int>(id), static_cast<int>(slot), x, y);
+        } else if (!std::strcmp(address, "/hands/gesture")) {
+            const char* name;
+            osc::int32 id, second, phase; // phase 0: it begins; 1: it goes on; 2: it ends
+            arguments >> name >> id >> second >> phase;
+            if (!std::strcmp(name, "wave") && phase == 0) std::printf("%d waves: hello!\n", static_cast<int>(id));
         }
         std::fflush(stdout);
     }

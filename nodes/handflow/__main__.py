@@ -45,7 +45,10 @@ VERBS = {
         "check": ("setup.check", "says everything that is wrong with a graph, without a camera"),
         "graph": ("setup.graph", "prints a graph as Mermaid text"),
         "calibrate": ("setup.calibrate", "a page to draw a surface's corners and zones, and regions, on the picture"),
-        "gestures": ("setup.gestures", "teach: a gesture of your own, from clips that show it"),
+        "gestures": (
+            "setup.gestures",
+            "teach: a gesture of your own, from clips that show it; draw: pictures of those that are known",
+        ),
         "key": ("setup.key", "makes the key with which a graph's machines talk to each other"),
     },
     "an installation": {

@@ -18,3 +18,9 @@ function receive(draw) {
   open();
   return `http${secure}://${host}/frames.mjpg?${token}`; // the picture, for an <img>
 }
+
+// The ids of hands that wave in a line, or make another gesture.
+function making(line, name = "wave") {
+  const going = (line?.gestures ?? []).filter((each) => each.name === name && each.phase !== "end");
+  return new Set(going.flatMap((each) => each.hands));
+}

@@ -24,6 +24,10 @@ void ofApp::update() {
             for (size_t i = 0; i < message.getNumArgs(); i++) alive.insert(message.getArgAsInt32(i));
             for (auto hand = hands.begin(); hand != hands.end();)
                 hand = alive.count(hand->first) ? std::next(hand) : hands.erase(hand);
+        } else if (address == "/hands/gesture" && message.getArgAsString(0) == "wave") {
+            // name id id2 phase ...; phase 0: it begins, 1: it goes on, 2: it ends
+            auto hand = hands.find(message.getArgAsInt32(1));
+            if (hand != hands.end()) hand->second.waves = message.getArgAsInt32(3) != 2;
         } else if (address == "/hands/enter") {
             ofLogNotice() << "hand " << message.getArgAsInt32(0) << " came";
         } else if (address == "/hands/leave") {
@@ -36,6 +40,7 @@ void ofApp::draw() {
     ofBackground(0);
     for (const auto& [id, hand] : hands) {
         ofSetColor(hand.open >= 0.5f ? ofColor::gold : ofColor::white);
-        ofDrawCircle(hand.place.x * ofGetWidth(), hand.place.y * ofGetHeight(), hand.width / 2 * ofGetWidth());
+        const float radius = hand.width / 2 * ofGetWidth() * (hand.waves ? 2 : 1);
+        ofDrawCircle(hand.place.x * ofGetWidth(), hand.place.y * ofGetHeight(), radius);
     }
 }

@@ -16,6 +16,7 @@ private:
         glm::vec2 velocity; // per second
         float width = 0;    // of the hand, 0..1 of the picture's width
         float open = 0;     // 0..1, that it is an open palm
+        bool waves = false; // told where a stage `gestures` is wired
     };
 
     ofxOscReceiver receiver;

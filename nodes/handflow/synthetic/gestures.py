@@ -8,7 +8,7 @@ TURN_S = 5.5  # each gesture has begun and ended
 OPEN, HALF, CLOSED = 0.85, 0.4, 0.1
 
 
-class Pose(NamedTuple):
+class GesturePose(NamedTuple):
     """A hand, seen from where it rests."""
 
     x: float = 0.0  # sizes, to the right
@@ -21,7 +21,7 @@ class Gesture(NamedTuple):
     """How many hands make it, and where hand 0 or 1 is at a time."""
 
     hands: int
-    pose: Callable[[int, float], Pose]
+    pose: Callable[[int, float], GesturePose]
 
 
 def ramp(time_s: float, begins_s: float, lasts_s: float) -> float:
@@ -34,59 +34,61 @@ def _there_and_back(time_s: float, lasts_s: float, stays_s: float, back_s: float
     return ramp(time_s, 1, lasts_s) - ramp(time_s, 1 + lasts_s + stays_s, back_s)
 
 
-def _wave(hand: int, time_s: float) -> Pose:
+def _wave(hand: int, time_s: float) -> GesturePose:
     waves = 1 <= time_s < 3
-    return Pose(1.5 * math.sin(math.tau * 1.5 * (time_s - 1)) if waves else 0.0, 0.0, OPEN)
+    return GesturePose(1.5 * math.sin(math.tau * 1.5 * (time_s - 1)) if waves else 0.0, 0.0, OPEN)
 
 
 def _swipe(x: int, y: int) -> Gesture:
-    def pose(hand: int, time_s: float) -> Pose:
+    def pose(hand: int, time_s: float) -> GesturePose:
         along = 4.5 * _there_and_back(time_s, 0.3, 0.6, 0.9)
-        return Pose(x * along, y * along)
+        return GesturePose(x * along, y * along)
 
     return Gesture(1, pose)
 
 
-def _raise(hand: int, time_s: float) -> Pose:
-    return Pose(0.0, -5.2 * _there_and_back(time_s, 0.8, 1.2, 1.0))
+def _raise(hand: int, time_s: float) -> GesturePose:
+    return GesturePose(0.0, -5.2 * _there_and_back(time_s, 0.8, 1.2, 1.0))
 
 
 def _circle(way: int) -> Gesture:
-    def pose(hand: int, time_s: float) -> Pose:
+    def pose(hand: int, time_s: float) -> GesturePose:
         angle = way * math.tau * 2 * min(max((time_s - 1) / 2.2, 0), 1)
-        return Pose(1.6 * (math.cos(angle) - 1), 1.6 * math.sin(angle))
+        return GesturePose(1.6 * (math.cos(angle) - 1), 1.6 * math.sin(angle))
 
     return Gesture(1, pose)
 
 
-def _hold(hand: int, time_s: float) -> Pose:
-    return Pose(open=CLOSED + (OPEN - CLOSED) * _there_and_back(time_s, 0.5, 2.2, 1.0))
+def _hold(hand: int, time_s: float) -> GesturePose:
+    return GesturePose(open=CLOSED + (OPEN - CLOSED) * _there_and_back(time_s, 0.5, 2.2, 1.0))
 
 
 def _push(way: int) -> Gesture:
-    return Gesture(1, lambda hand, time_s: Pose(open=OPEN, size=1.6 ** (way * _there_and_back(time_s, 0.45, 0.8, 0.8))))
+    return Gesture(
+        1, lambda hand, time_s: GesturePose(open=OPEN, size=1.6 ** (way * _there_and_back(time_s, 0.45, 0.8, 0.8)))
+    )
 
 
-def _grab(hand: int, time_s: float) -> Pose:
+def _grab(hand: int, time_s: float) -> GesturePose:
     closed = _there_and_back(time_s, 0.25, 1.2, 0.25)
-    return Pose(open=OPEN + (CLOSED - OPEN) * closed, size=1 - 0.2 * closed)
+    return GesturePose(open=OPEN + (CLOSED - OPEN) * closed, size=1 - 0.2 * closed)
 
 
-def _clap(hand: int, time_s: float) -> Pose:
+def _clap(hand: int, time_s: float) -> GesturePose:
     claps = 2.2 * min(max(time_s - 1, 0), 3 / 2.2)
-    return Pose((1, -1)[hand] * 1.2 * (1 - math.cos(math.tau * claps)) / 2)
+    return GesturePose((1, -1)[hand] * 1.2 * (1 - math.cos(math.tau * claps)) / 2)
 
 
-def _apart(hand: int, apart: float) -> Pose:
-    return Pose((-1, 1)[hand] * 2.4 * apart)
+def _apart(hand: int, apart: float) -> GesturePose:
+    return GesturePose((-1, 1)[hand] * 2.4 * apart)
 
 
 # The way back is slow, or it would be the opposite.
-def _spread(hand: int, time_s: float) -> Pose:
+def _spread(hand: int, time_s: float) -> GesturePose:
     return _apart(hand, _there_and_back(time_s, 0.7, 0.3, 3.2))
 
 
-def _pinch(hand: int, time_s: float) -> Pose:
+def _pinch(hand: int, time_s: float) -> GesturePose:
     return _apart(hand, ramp(time_s, 0, 3.2) - ramp(time_s, 3.7, 0.7))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from handflow.messages import Hands, State
 
-from .gestures import GESTURES, TURN_S, Pose
+from .gestures import GESTURES, TURN_S, GesturePose
 
 SIZE = (1280, 720)
 OPEN_AT = 0.6
@@ -20,7 +20,7 @@ ROOM, BETWEEN = 18.0, 2.8  # sizes: for a person who makes gestures, and from on
 RADIUS = 0.03  # of the width
 
 
-class Motion(NamedTuple):
+class SimulatedHand(NamedTuple):
     """A hand of a pattern at a time: place and velocity per second; None: as any hand."""
 
     x: float
@@ -44,27 +44,27 @@ class Life:
     zone_since_s: float = 0.0
 
 
-def still(seat: int, hands: int, at_s: float) -> Motion:
+def still(seat: int, hands: int, at_s: float) -> SimulatedHand:
     """On a grid, at rest."""
     columns = math.ceil(math.sqrt(hands * SIZE[0] / SIZE[1]))
     rows = math.ceil(hands / columns)
-    return Motion((seat % columns + 0.5) / columns, (seat // columns + 0.5) / rows)
+    return SimulatedHand((seat % columns + 0.5) / columns, (seat // columns + 0.5) / rows)
 
 
-def circle(seat: int, hands: int, at_s: float) -> Motion:
+def circle(seat: int, hands: int, at_s: float) -> SimulatedHand:
     """Round the middle, a turn in eight seconds."""
     turn = math.tau / 8
     angle = turn * at_s + math.tau * seat / hands
     x, y = 0.25 * math.cos(angle), 0.4 * math.sin(angle)
-    return Motion(0.5 + x, 0.5 + y, -0.25 * turn * math.sin(angle), 0.4 * turn * math.cos(angle))
+    return SimulatedHand(0.5 + x, 0.5 + y, -0.25 * turn * math.sin(angle), 0.4 * turn * math.cos(angle))
 
 
-def crowd(seat: int, hands: int, at_s: float) -> Motion:
+def crowd(seat: int, hands: int, at_s: float) -> SimulatedHand:
     """Each waves about a point of its own."""
     x, y, *_ = still(seat, hands, 0)
     wide, high = 0.6 / math.sqrt(hands + 3), 0.8 / math.sqrt(hands + 3)
     fast, slow = 3.0 + seat % 5, 1.1 + 0.3 * (seat % 7)
-    return Motion(
+    return SimulatedHand(
         x + wide * math.sin(slow * at_s + seat),
         y + high * math.sin(fast * at_s + 2 * seat) / 2,
         wide * slow * math.cos(slow * at_s + seat),
@@ -72,10 +72,10 @@ def crowd(seat: int, hands: int, at_s: float) -> Motion:
     )
 
 
-def making(name: str | None) -> Callable[[int, int, float], Motion]:
+def making(name: str | None) -> Callable[[int, int, float], SimulatedHand]:
     """A pattern of people who make one gesture again and again, or each in its turn. Two hands are one person's."""
 
-    def motion(seat: int, hands: int, at_s: float) -> Motion:
+    def motion(seat: int, hands: int, at_s: float) -> SimulatedHand:
         alone = name is not None and GESTURES[name].hands == 1
         person, hand = (seat, 0) if alone else divmod(seat, 2)
         people = hands if alone else (hands + 1) // 2
@@ -87,14 +87,16 @@ def making(name: str | None) -> Callable[[int, int, float], Motion]:
         size = 1 / columns / ROOM
         seat_x, seat_y, *_ = still(person, people, 0)
 
-        def place(time_s: float) -> tuple[float, float, Pose]:
-            pose = gesture.pose(hand, time_s) if hand < gesture.hands else Pose()
+        def place(time_s: float) -> tuple[float, float, GesturePose]:
+            pose = gesture.pose(hand, time_s) if hand < gesture.hands else GesturePose()
             apart = 0.0 if alone else (hand - 0.5) * BETWEEN
             return seat_x + (apart + pose.x) * size, seat_y + (pose.y + 1) * size * SIZE[0] / SIZE[1], pose
 
         now_x, now_y, pose = place(time_s)
         before_x, before_y, _ = place(time_s - 0.01)
-        return Motion(now_x, now_y, (now_x - before_x) * 100, (now_y - before_y) * 100, pose.open, pose.size * size / 2)
+        return SimulatedHand(
+            now_x, now_y, (now_x - before_x) * 100, (now_y - before_y) * 100, pose.open, pose.size * size / 2
+        )
 
     return motion
 
@@ -103,7 +105,7 @@ def making(name: str | None) -> Callable[[int, int, float], Motion]:
 class Pattern:
     """Where hands are, and how long one lives: seconds from, to; None: as long as it runs."""
 
-    motion: Callable[[int, int, float], Motion]
+    motion: Callable[[int, int, float], SimulatedHand]
     lives_s: tuple[float, float] | None
     pause_s: float = 0.0  # at most, until its seat is taken again
     help: str = ""

@@ -1,6 +1,7 @@
 """`handflow gestures teach NAME CLIP...`: a gesture of your own, from five clips or recordings that show it once each.
 
 The hand that moves farthest in each is the example. The file is what the stage `gestures` reads as `own`.
+`handflow gestures draw`: a small moving picture of each gesture that the stage knows.
 """
 
 import argparse
@@ -11,8 +12,11 @@ import numpy as np
 
 from handflow.errors import SetupError
 from handflow.pipeline import detect
+from handflow.runtime.files import result_file
 from handflow.runtime.inline import started
 from handflow.stages.heatmap import HeatmapNode
+from handflow.synthetic.gesture_pictures import picture
+from handflow.synthetic.gestures import GESTURES
 from handflow.vision.gestures.recogniser import NAMES, PLAYER
 from handflow.vision.gestures.templates import OwnGesture, example_of, load_own, save_own
 
@@ -20,15 +24,34 @@ ENOUGH = 5  # examples
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("do_what", choices=["teach"], metavar="teach")
-    parser.add_argument("name", metavar="NAME", help="of the gesture: small letters, digits and _")
-    parser.add_argument("clips", nargs="+", metavar="CLIP", help="clips or recordings, the gesture once in each")
-    parser.add_argument("-o", "--out", default="gestures.json", metavar="FILE", help="default: gestures.json")
-    parser.add_argument("--profile", choices=("near", "mid", "far"), default="mid")
+    actions = parser.add_subparsers(dest="do_what", required=True, metavar="teach|draw")
+    teaching = actions.add_parser("teach", help="a gesture of your own, from clips")
+    add = teaching.add_argument
+    add("name", metavar="NAME", help="of the gesture: small letters, digits and _")
+    add("clips", nargs="+", metavar="CLIP", help="clips or recordings, the gesture once in each")
+    add("-o", "--out", default="gestures.json", metavar="FILE", help="default: gestures.json")
+    add("--profile", choices=("near", "mid", "far"), default="mid")
+    drawing = actions.add_parser("draw", help="a moving picture (SVG) of each gesture")
+    drawing.add_argument("-o", "--out", default="gestures", metavar="FOLDER", help="default: gestures")
 
 
 def run(args: argparse.Namespace) -> int:
     """Runs the command."""
+    return draw(Path(args.out)) if args.do_what == "draw" else teach(args)
+
+
+def draw(folder: Path) -> int:
+    """Writes a picture of each gesture."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in GESTURES:
+        with result_file(folder / f"{name}.svg") as part:
+            part.write_text(picture(name), "utf-8")
+    print(f"{folder} has pictures of {', '.join(GESTURES)}")
+    return 0
+
+
+def teach(args: argparse.Namespace) -> int:
+    """Learns a gesture from clips."""
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", args.name) or args.name in (*NAMES, PLAYER):
         raise SetupError(f"NAME: expected small letters, digits and _, and no gesture of ours, got {args.name!r}")
     file = Path(args.out)

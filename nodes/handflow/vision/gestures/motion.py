@@ -46,9 +46,10 @@ class Motion:
         """Whether a hand has been followed for so long."""
         return self.ticks[slot] >= seconds * TICK_HZ
 
-    def open_over(self, slot: int, ticks: int) -> float:
-        """The mean openness of a hand's last ticks."""
-        return float(self.history[OPEN, slot, -ticks:].mean())
+    def open_over(self, slot: int, ticks: int, until: int = 0) -> float:
+        """The mean openness of a hand over its last ticks, or over those before the last `until` ones."""
+        end = self.history.shape[2] - until
+        return float(self.history[OPEN, slot, end - ticks : end].mean())
 
     @property
     def radii(self) -> np.ndarray:

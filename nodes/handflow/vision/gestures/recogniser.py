@@ -22,7 +22,7 @@ from .swipe import NAMES as SWIPES
 from .swipe import SwipeDetector, SwipeSettings
 from .templates import OwnGesture
 from .told import Told
-from .two_hands import TwoHandDetector, TwoHandSettings, mirrored
+from .two_hands import TwoHandDetector, TwoHandSettings, moving_together
 from .wave import WaveDetector, WaveSettings
 
 PLAYER = "player"  # told of a hand for as long as it may play
@@ -95,7 +95,7 @@ class Recogniser:
         self.pairs.step(motion)
         other = self.pairs.other
         told = self.wave.step(motion)
-        told += self.swipe.step(motion, lambda slot: other[slot] >= 0 and mirrored(motion, slot, other[slot]))
+        told += self.swipe.step(motion, lambda slot: other[slot] >= 0 and moving_together(motion, slot, other[slot]))
         told += self.circle.step(motion)
         raised = self.raised.step(motion, lambda slot: max(self.swipe.busy_until(slot), self.circle.busy_until(slot)))
         told += raised

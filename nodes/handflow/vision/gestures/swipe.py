@@ -17,6 +17,7 @@ from .paths import SPAN, TICK_HZ
 from .told import Told, margin
 
 NAMES = ("swipe_left", "swipe_right", "swipe_up", "swipe_down")
+DOWN = NAMES.index("swipe_down")
 LOOK_TICKS = 27  # a swipe lasts for less
 FAST, SLOWED = 0.25, 0.5  # of its highest speed: where it begins, and where it is told
 REST_TICKS, REST = 15, 0.14  # before it the hand has gone less than this part of its length, for so long
@@ -34,6 +35,7 @@ class SwipeSettings(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, fr
     length: Annotated[float, Range(0.5, 20)] = 2.8  # sizes, at least
     speed: Annotated[float, Range(1, 100)] = 8.0  # sizes/s, at its fastest at least
     longest_s: Annotated[float, Range(0.1, 0.7)] = 0.34  # and as much longer as a frame
+    open: Annotated[float, Range(0, 1)] = 0.25  # at least, before a swipe down: hands are lowered all the time
 
 
 @dataclass(slots=True)
@@ -54,8 +56,8 @@ class SwipeDetector:
         self.settings = settings
         self.lines = Lines(SwipeLine)
 
-    def step(self, motion: Motion, mirrored: Callable[[int], bool]) -> list[Told]:
-        """`mirrored`: whether a slot's other hand goes the other way, as in a clap: those do not swipe."""
+    def step(self, motion: Motion, in_pair: Callable[[int], bool]) -> list[Told]:
+        """`in_pair`: whether a slot's other hand moves with it, as in a clap or when arms are lowered: no swipe."""
         lines, now_s, settings, told = self.lines, motion.now_s, self.settings, []
         lines.follow(motion)
         for slot in motion.slots:
@@ -68,7 +70,7 @@ class SwipeDetector:
                 and now_s - line.told_s > AGAIN_S
                 and motion.seen[slot]
                 and (kind := self._judge(motion, slot, line)) is not None
-                and not mirrored(slot)
+                and not in_pair(slot)
             ):
                 line.told_s, line.kind = now_s, kind
             if now_s - line.told_s <= SHOWN_S:
@@ -114,6 +116,7 @@ class SwipeDetector:
             and before <= REST * length
             and not back
             and motion.ticks[slot] >= len(path) - begun + REST_TICKS
+            and (kind != DOWN or motion.open_over(slot, REST_TICKS, len(path) - begun) >= self.settings.open)
         ):
             line.confidence = margin(length, self.settings.length)
             return kind

@@ -18,6 +18,7 @@ CLAP_SPEED = 6.0  # sizes/s at which the hands come together
 SHARE = 0.25  # of the way that the lesser of the two goes
 TILTED = 0.5  # of the gap: how far one may come from above the other
 TOGETHER, APART = 0.6, 0.4  # cosines: so much against each other they come together, and part
+BESIDE = 0.7  # a cosine: so much the same way hands go side by side
 SPREAD_TICKS = 30
 SHOWN_S = 0.3
 FULL = 2.0  # times the distance that it takes: progress 1
@@ -148,10 +149,11 @@ class TwoHandDetector:
             line.way, line.slow_s, line.confidence = way, motion.now_s, margin(change, self.settings.spread)
 
 
-def mirrored(motion: Motion, first: int, second: int) -> bool:
-    """Whether two hands go opposite ways, or went in the last moment."""
-    a, b = (motion.path(slot, CLAP_TICKS)[0] for slot in (first, second))
-    return (a * b.conj()).real < 0 and min(abs(a), abs(b)) > 0.3
+def moving_together(motion: Motion, first: int, second: int) -> bool:
+    """Whether two hands went opposite ways in the last moment, or side by side."""
+    a, b = (complex(motion.path(slot, CLAP_TICKS)[0]) for slot in (first, second))
+    alike, lesser = (a * b.conjugate()).real, min(abs(a), abs(b))
+    return (alike < 0 and lesser > 0.3) or (alike > BESIDE * abs(a) * abs(b) and lesser > max(abs(a), abs(b)) / 2)
 
 
 def _of_a_pair(motion: Motion, first: int, second: int, ticks: int) -> tuple[np.ndarray, np.ndarray]:
