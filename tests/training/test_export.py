@@ -15,6 +15,7 @@ from matplotlib.cbook import get_sample_data
 from handflow import Frame, SetupError
 from handflow.__main__ import main
 from handflow.stages.heatmap import HeatmapNode
+from handflow.training.averaging import averaged
 from handflow.training.checkpoint import read_checkpoint
 from handflow.training.export import Deployed, compare, export, torch_run
 from handflow.training.initial_weights import begin_from
@@ -186,6 +187,27 @@ def test_training_does_not_begin_from_anything_else(tmp_path, pictures):
     with pytest.raises(SetupError, match=r"bad\.onnx: expected an fp32 model file of `handflow export`") as caught:
         begin_from(Network(**SMALL), tmp_path / "bad.onnx", torch.from_numpy(pictures).float())
     assert "\n" not in str(caught.value)
+
+
+def test_the_mean_of_two_networks_has_means_of_activations_of_its_own(exported, network, tmp_path):
+    torch.manual_seed(2)
+    other = Network(**SMALL)
+    checkpoint = exported[0].parent.parent / "checkpoint.pt"
+    saved = read_checkpoint(checkpoint)
+    torch.save(saved | {"mean": other.state_dict()}, tmp_path / "other.pt")
+    mean = averaged(saved, tmp_path / "other.pt", 0.75)["mean"]
+    assert torch.allclose(mean["out.bias"], 0.75 * network.out.bias + 0.25 * other.out.bias)
+    first = next(name for name in mean if name.endswith("running_mean"))
+    between = 0.75 * saved["mean"][first] + 0.25 * other.state_dict()[first]
+    assert not torch.allclose(mean[first], between)
+    made = export(checkpoint, tmp_path / "models", other=tmp_path / "other.pt", share=0.75)
+    assert json.loads(open_model(made[0]).metadata["average"]) == {"share": 0.75, "other": "other.pt"}
+
+
+def test_a_model_file_cannot_be_averaged(exported, tmp_path, capsys):
+    asked = ["export", str(exported[0]), "--calibration", "nowhere", "--average", "hands", "-o", str(tmp_path)]
+    assert main(asked) != 0
+    assert "--average takes a checkpoint's weights and another model's; got a model file" in capsys.readouterr().err
 
 
 def test_a_file_that_strays_from_torch_is_refused(exported, pictures):

@@ -29,6 +29,7 @@ from handflow.training.samples.pool import Pool
 from handflow.vision.model import OUTPUTS, PROFILES, Model, open_model
 from handflow.vision.model_choice import MAX_INT8_DEVIATION, deviation
 
+from .averaging import averaged
 from .checkpoint import read_checkpoint, weights_hash
 from .network import MULTIPLE, STRIDE, Network
 from .quantisation import describe, quantise
@@ -130,9 +131,16 @@ def commit() -> str:
     return asked.stdout.strip() if asked.returncode == 0 else __version__
 
 
-def deployed(checkpoint: Path) -> tuple[Deployed, dict[str, str], np.ndarray]:
-    """The network of a checkpoint, what its files say of it, and its calibration pictures. Raises SetupError."""
+def deployed(
+    checkpoint: Path, other: Path | None = None, share: float = 1.0
+) -> tuple[Deployed, dict[str, str], np.ndarray]:
+    """The network of a checkpoint, what its files say of it, and its calibration pictures. Raises SetupError.
+
+    `other`: the mean of both, with `share` of the checkpoint's weights.
+    """
     saved = read_checkpoint(checkpoint)
+    if other is not None:
+        saved = averaged(saved, other, share)
     trained = Network(**saved["network"])
     trained.load_state_dict(saved["mean"])
     network = Deployed(trained.eval(), saved["settings"].get("loss", "focal"))
@@ -149,14 +157,25 @@ def deployed(checkpoint: Path) -> tuple[Deployed, dict[str, str], np.ndarray]:
         "commit": commit(),
         "version": __version__,
     }
+    if other is not None:
+        facts["average"] = json.dumps({"share": share, "other": other.name})
     return network, facts, saved["calibration"].numpy()  # (80, 3, h, w) uint8
 
 
 def export(
-    checkpoint: Path, out: Path, name: str = "hands", labels: list[str] | None = None, strict: bool = False
+    checkpoint: Path,
+    out: Path,
+    name: str = "hands",
+    labels: list[str] | None = None,
+    strict: bool = False,
+    other: Path | None = None,
+    share: float = 1.0,
 ) -> list[Path]:
-    """Writes both files into `out`, checked against torch; `labels` are scored, and the scores go into the files."""
-    network, facts, pictures = deployed(checkpoint)
+    """Writes both files into `out`, checked against torch; `labels` are scored, and the scores go into the files.
+
+    `other` and `share`: see `averaged`. Raises SetupError.
+    """
+    network, facts, pictures = deployed(checkpoint, other, share)
 
     def make(folder: Path) -> dict[str, Path]:
         made = {"fp32": folder / "fp32.onnx", "int8": folder / "int8.onnx"}

@@ -3,11 +3,11 @@
 import argparse
 from pathlib import Path
 
-from handflow.commands._arguments import add_strict
+from handflow.commands._arguments import add_strict, number
 from handflow.commands._console import say
 from handflow.errors import SetupError
 from handflow.training.export import export, requantise
-from handflow.vision.model import open_model
+from handflow.vision.model import model_path, open_model
 
 
 def run(args: argparse.Namespace) -> int:
@@ -15,11 +15,14 @@ def run(args: argparse.Namespace) -> int:
     if source.suffix == ".onnx":
         if not args.calibration:
             raise SetupError(f"{source}: quantising a model file needs labelled pictures: --calibration DATA")
+        if args.average is not None:
+            raise SetupError(f"{source}: --average takes a checkpoint's weights and another model's; got a model file")
         made = requantise(source, out, args.calibration, args.labels, args.strict)
     elif args.calibration:
         raise SetupError(f"{source}: a checkpoint has pictures to calibrate with; --calibration is for .onnx files")
     else:
-        made = export(source, out, args.name, args.labels, args.strict)
+        other = None if args.average is None else model_path(args.average)
+        made = export(source, out, args.name, args.labels, args.strict, other, args.share)
     for path in made:
         facts = open_model(path).metadata
         say(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays by {facts['strays']} from what it was made of")
@@ -36,6 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", default="hands", help="name of the model that a checkpoint becomes (default hands)")
     parser.add_argument(
         "--calibration", nargs="+", metavar="DATA", help="labelled pictures that an .onnx file is quantised with"
+    )
+    parser.add_argument(
+        "--average",
+        metavar="MODEL",
+        help="take the mean of the checkpoint's weights and those of this packaged model, file or checkpoint: less of "
+        "what that knew is forgotten",
+    )
+    parser.add_argument(
+        "--share", type=number(0, 1), default=0.65, metavar="S", help="of the checkpoint in that mean (default 0.65)"
     )
     parser.add_argument(
         "--labels", nargs="*", metavar="LABELS", help="score the files on these and keep the scores in them"
