@@ -279,6 +279,13 @@ def test_sources_are_counted_as_one_where_asked(desk, capsys):
     assert "expected NAME=SOURCE,SOURCE, got both" in capsys.readouterr().err
 
 
+def test_only_hands_of_a_size_count_where_asked(desk, capsys):
+    for size, hands in ((("0.1", "0.2"), 1), (("0.2", "0.3"), 0)):  # the hand is 40 of 320 pixels wide
+        assert told(desk, "--size", *size, "--json") == 0
+        total = json.loads(capsys.readouterr().out)["all"]["total"]
+        assert (total["hands"], total["precision"] == 0) == (hands, False)
+
+
 def test_thresholds_are_told_with_their_curves(desk, capsys):
     assert told(desk, "--thresholds") == 0
     assert "best start_score 0.10, open_at -" in capsys.readouterr().out

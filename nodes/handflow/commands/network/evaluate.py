@@ -4,9 +4,11 @@ import argparse
 import contextlib
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from handflow.capture.images import write_image
 from handflow.commands._arguments import add_strict, number, whole
@@ -40,6 +42,7 @@ from handflow.training.evaluation.report_images import (
 from handflow.training.labels.data import LabelError, read_labels
 from handflow.training.labels.images import read_image
 from handflow.training.labels.pictures import LabelledPicture, split
+from handflow.training.targets import IGNORE
 from handflow.vision.model import Model, model_path, open_model
 
 
@@ -58,6 +61,8 @@ def run(args: argparse.Namespace) -> int:
         raise SetupError(
             "--as-seen-by shows models labelled pictures; it takes no --detections, --json-lines or --demo"
         )
+    if args.size and args.detections:
+        raise SetupError("--size is about what models see; it takes no --detections")
     if args.as_seen_by and not args.labels:
         raise SetupError("--as-seen-by is about labelled pictures: name label files or folders")
     if args.detections:
@@ -115,6 +120,7 @@ def of_model(
     title = f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}"
     if args.labels:
         pictures = held_back(labelled, model) if args.held_out else labelled
+        pictures = [of_size(picture, *args.size) for picture in pictures] if args.size else pictures
         if condition:
             pictures, title = [as_seen_by(picture, condition) for picture in pictures], f"{title}-{condition}"
         seen = detections_of(model, profile, pictures, args.subpixel, args.strict)
@@ -153,6 +159,12 @@ def held_back(pictures: list[LabelledPicture], model: Model) -> list[LabelledPic
     if not held:
         raise LabelError(f"--held-out: {model.path.name} held back no group of these pictures in its training")
     return held
+
+
+def of_size(picture: LabelledPicture, low: float, high: float) -> LabelledPicture:
+    """The picture with hands of other sizes as regions to ignore; sizes are of the picture's width."""
+    side = picture.boxes[:, 2:].max(axis=1, initial=0) / picture.width
+    return replace(picture, kinds=np.where((side >= low) & (side < high), picture.kinds, IGNORE))
 
 
 def counted(seen: Iterable[Detections], args: argparse.Namespace, name: str) -> dict:
@@ -225,6 +237,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="NAME=SOURCE,SOURCE",
         help="count sources as one besides, in a row of that name: crowds=coco_nc,coco_cc",
+    )
+    add(
+        "--size",
+        nargs=2,
+        type=number(0, 1),
+        metavar=("LOW", "HIGH"),
+        help="count only hands so large, of the picture's width; others are regions to ignore",
     )
     add("--thresholds", action="store_true", help="also tell where the thresholds should lie, and the curves")
     add("--detections", metavar="FILE", help="score these JSON lines, of `detect` or of another program, and no model")
