@@ -1,7 +1,7 @@
 """`handflow train DATA…`: labelled pictures in, a checkpoint out. `handflow train RECIPE.yaml`: a whole training.
 
 A stopped run goes on where it was when the command is given again. A recipe names its data, its stages, and what is
-exported and scored in the end (format: training/recipe/recipe.py); `hands.yaml` is one for weights like the shipped ones.
+exported and scored in the end (format: training/recipe/recipe.py); `hands.yaml` is one for weights like ours.
 """
 
 import argparse
