@@ -123,6 +123,6 @@ def test_the_public_names_are_these() -> None:
 
 def test_our_stages_are_these() -> None:
     assert stage_names() == [
-        "camera", "demo", "flow", "gestures", "heatmap", "json_lines", "osc", "publish", "record", "replay", "surface",
-        "tracker", "view",
+        "camera", "demo", "flow", "fusion", "gestures", "heatmap", "json_lines", "osc", "publish", "record", "replay",
+        "surface", "tracker", "view",
     ]  # fmt: skip

@@ -49,7 +49,9 @@ def outputs_of(graph: Mapping[str, Any], recorder: str) -> list[RecordedOutput]:
     """What the node `recorder` of a running graph listens to; what is of classes that cannot be loaded is left out."""
     nodes = graph.get("nodes", {})
     found = []
-    for name in dict.fromkeys(edge["from"] for edge in nodes.get(recorder, {"in": {}})["in"].values()):
+    given = nodes.get(recorder, {"in": {}})["in"].values()
+    edges = [edge for each in given for edge in (each if isinstance(each, list) else [each])]
+    for name in dict.fromkeys(edge["from"] for edge in edges):
         entry = nodes[name]
         try:
             kind = declaration_of(load(entry["run"], Path(graph["file"]).parent)).output

@@ -40,7 +40,9 @@ class Node:
     # What is wrong, for whoever watches over the installation: a word or two, a colon, and what to do; "": nothing.
     fault: str
     empty: Callable[..., np.ndarray]  # like numpy.empty, but in the shared slot that is sent next: no copy
-    graph: dict[str, Any]  # the graph that it runs in, as plain values: file, nodes with run, in, with; {} without one
+    # The graph that it runs in, as plain values: file, nodes with run, in, with, and began_ns, the stream clock of its
+    # start (None: of this node alone); {} without one.
+    graph: dict[str, Any]
     process: Callable[..., Any]
     # What it can be asked while it runs, set in `start`: called between two messages with the value that was sent. They
     # return the answer (numbers, text, lists, dicts), or a concurrent.futures.Future of it. SetupError refuses.
@@ -52,6 +54,10 @@ class Node:
     # How the driving input is read where the graph does not say: `newest`, or `all` of it. By argument if it matters
     # which one drives: {"hands": "all"}; between machines that means the newest, since `all` does not cross.
     keep: str | dict[str, str] = "newest"
+
+    # Its messages belong to no one frame of its inputs: the runtime numbers them as a stream of their own, like a
+    # source's. They keep the `captured_ns` that they are given, else have that of the driving message.
+    merges: bool = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -99,6 +105,14 @@ class Node:
     def stop(self) -> None:
         """Lets go of what `start` took."""
 
+    def began_ns(self) -> int:
+        """When the graph began, by the stream clock; now where it does not say.
+
+        In exact graphs all sources count from there: how far two are apart must be the same in each run.
+        """
+        began_ns = self.graph.get("began_ns")
+        return now_ns() if began_ns is None else int(began_ns)
+
 
 class Stopped(BaseException):
     """Raised in the main thread by a signal to stop, wherever it is: also in a wait inside somebody's `process`."""
@@ -141,7 +155,7 @@ def run_node(
             driver.report()
         elif call.values is not None:
             driver.call(call, call.values)
-        publisher.ready(call.driving if call else None)
+        publisher.ready(call.driving if call and not node.merges else None)
         between()
 
 
@@ -159,7 +173,8 @@ class _Driver:
     ) -> None:
         self.node, self.name, self.publisher, self.profile = node, name, publisher, profile
         self.remember, self.between = remember, between
-        self.stream, self.seq = 1 if node.exact else now_ns(), 0  # of a source's messages
+        # Of the messages of a source, or of one that merges.
+        self.stream, self.seq = _exact_stream(node, name) if node.exact else now_ns(), 0
         self.persistent = dict(node.persistent)
 
     def call(self, call: Call, values: dict[str, Message | None]) -> None:
@@ -185,7 +200,13 @@ class _Driver:
     def send(self, message: Message, call: Call) -> None:
         """Sends with the header of what it was made of."""
         driving = call.driving
-        if driving is not None:
+        hops: list[Hop]
+        if driving is not None and self.node.merges:
+            self.seq += 1
+            message.stream, message.seq = self.stream, self.seq
+            message.captured_ns = message.captured_ns or driving.captured_ns
+            hops, received_ns = [], call.received_ns
+        elif driving is not None:
             message.stream, message.seq, message.captured_ns = driving.stream, driving.seq, driving.captured_ns
             hops, received_ns = driving.hops, call.received_ns
         else:
@@ -210,6 +231,14 @@ class _Driver:
         if self.node.persistent != self.persistent:
             self.persistent = dict(self.node.persistent)
             self.remember(self.persistent)
+
+
+def _exact_stream(node: Node, name: str) -> int:
+    """A number that is the same in each exact run, and no other node's: 1 for the first source."""
+    nodes: dict[str, Any] = node.graph.get("nodes", {})
+    sources = [each for each, spec in nodes.items() if not spec["in"]]
+    names = [*sources, *(each for each in nodes if each not in sources)]
+    return 1 + (names.index(name) if name in names else 0)
 
 
 def each(result: Message | Iterable[Message | None] | None) -> Iterable[Message | None]:

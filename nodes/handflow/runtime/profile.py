@@ -13,6 +13,7 @@ from .names import showable, shown
 
 AWAKE_STEP_NS = 2_000_000_000  # a status is due every second: who comes later than this did not run
 RECORDS = 2000  # of a trace, in one status: well below what a supervisor takes
+MAX_STREAMS = 64  # that are remembered: a source that starts again begins another
 SAMPLES = 300  # the percentiles span the last ten seconds at 30 fps
 
 
@@ -39,7 +40,7 @@ class NodeStatus(TypedDict):
     busy_s: float  # how long process() has been at the present message
     commands: list[str]  # that the node takes
     answers: list[tuple[int, Any, str]]  # to commands: their number, the answer, what was wrong
-    frame: tuple[int, int] | None  # stream and seq of the last message it was driven by
+    frames: list[tuple[int, int]]  # stream and seq of the last message of each stream that it was driven by
     trace: list[CallRecord]  # what it did, while that is asked for
 
 
@@ -62,7 +63,7 @@ class Profile:
         self._busy_since_ns = self._busy_ns = 0  # see _count_busy
         self.commands: list[str] = []
         self._answers: deque[tuple[int, Any, str]] = deque()
-        self._frame: tuple[int, int] | None = None
+        self._frames: dict[int, int] = {}  # seq of the last message, by stream; newest last
         self.trace: CallTrace | None = None  # for whoever wants one
         self.reported = threading.Event()
         self.urgent = threading.Event()  # the status is to be reported at once
@@ -104,7 +105,10 @@ class Profile:
         if driving is None:
             return
         self._in += 1
-        self._frame = driving.stream, driving.seq
+        self._frames.pop(driving.stream, None)
+        self._frames[driving.stream] = driving.seq
+        if len(self._frames) > MAX_STREAMS:
+            del self._frames[next(iter(self._frames))]
         ended_ns = time.monotonic_ns()
         self._work.append(ended_ns - self._began_ns)
         if self._sent_ns < self._began_ns:
@@ -133,7 +137,7 @@ class Profile:
             note=shown(self.note),
             fault=shown(self.fault),
             busy_s=round(self._count_busy(now, now - since) / 1e9, 3),
-            frame=self._frame,
+            frames=list(self._frames.items()),
             commands=self.commands,
             trace=self.trace.take(RECORDS) if self.trace is not None else [],
             answers=[showable(self._answers.popleft()) for _ in range(len(self._answers))],

@@ -1,5 +1,6 @@
 """The machines of a graph: their addresses, the tcp ports on which their nodes are read, how messages cross."""
 
+import hashlib
 import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,8 +9,9 @@ import msgspec
 
 # Quality: at 1280x720 about 100 kB a frame; below 70 the network begins to miss small hands (a guess).
 JPEG = 90
-_TOPIC = struct.Struct("<4sBHH")
+_TOPIC = struct.Struct("<4sBHH8s")
 TOPIC_BYTES = _TOPIC.size
+TAG_BYTES = 8
 
 
 class Machine(msgspec.Struct, frozen=True):
@@ -28,11 +30,18 @@ class Crossing:
     jpeg: int = JPEG
     size: tuple[int, int] | None = None  # frames bigger than this (width, height) are made to fit
     key: str = ""  # file; "": nothing is encrypted
+    stream: str = ""  # only the messages that came by this node; "": all
 
     @property
     def topic(self) -> bytes:
         """What the reader subscribes to, and each message for it begins with."""
-        return _TOPIC.pack(b"far ", self.jpeg, *(self.size or (0, 0)))
+        stream = stream_tag(self.stream) if self.stream else b""
+        return _TOPIC.pack(b"far2", self.jpeg, *(self.size or (0, 0)), stream)
+
+
+def stream_tag(node: str) -> bytes:
+    """What stands before the messages that came by a node, for readers to choose by: 8 bytes, not all 0."""
+    return hashlib.blake2b(node.encode(), digest_size=TAG_BYTES).digest()
 
 
 def ports(machines: Mapping[str, Machine], placed: Mapping[str, str], read: Iterable[str]) -> dict[str, int]:

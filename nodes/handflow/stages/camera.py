@@ -169,7 +169,7 @@ class Camera(Node):
         if self.pace == "max" or self.exact:
             self.max_age_s = math.inf
             # The clip's own steps in time, however fast it is read: speeds stay what they were.
-            start_ns = now_ns()
+            start_ns = self.began_ns() if self.exact else now_ns()
             self.feed = (captured._replace(captured_ns=start_ns + captured.captured_ns) for captured in frames)
         else:
             self.feed = self.player = Player(frames)
@@ -189,4 +189,5 @@ class Camera(Node):
         self.max_age_s = math.inf if self.exact else MAX_AGE_S
         scene, noise = Scene(size=self.size), CameraNoise(2.5, self.size)
         scene.paint()
-        yield from drawn_frames(scene, noise, ticks(self.fps, self.exact), self.empty, self.exact)
+        begin_ns = self.began_ns() if self.exact else None
+        yield from drawn_frames(scene, noise, ticks(self.fps, self.exact), self.empty, begin_ns)

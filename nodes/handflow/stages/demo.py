@@ -38,4 +38,5 @@ class Demo(Node):
         at_once = self.exact or self.pace == "max"
         self.max_age_s = math.inf if at_once else MAX_AGE_S
         times = itertools.islice(ticks(self.fps, at_once), self.frames or None)
-        yield from drawn_frames(self.scene, self.noise_field, times, self.empty, self.exact)
+        begin_ns = self.began_ns() if self.exact else None
+        yield from drawn_frames(self.scene, self.noise_field, times, self.empty, begin_ns)

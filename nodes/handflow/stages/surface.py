@@ -14,7 +14,8 @@ import numpy as np
 
 from handflow import Hands, Node, Range, State
 from handflow.messages import layout_of
-from handflow.vision.homography import PICTURE, Corners, Plane, corners_fault
+from handflow.vision.floor_points import FloorPoint, plane_of, point_arrays
+from handflow.vision.homography import PICTURE, Corners, corners_fault, points_fault
 from handflow.vision.polygons import Polygon, distances, polygon_fault
 
 Length = Annotated[float, Range(0.001, 100_000)]
@@ -50,6 +51,9 @@ class Surface(Node):
     corners: Annotated[
         Corners, "where the picture shows the surface's top left, top right, bottom right, bottom left corner, 0..1"
     ] = PICTURE
+    points: Annotated[
+        list[FloorPoint], "in place of corners, where the picture shows a part of the surface: at least 4 places of it"
+    ] = field(default_factory=list)
     size: Annotated[
         tuple[Length, Length] | None, "the surface's width and height in any unit; none: proportions of the picture"
     ] = None
@@ -69,6 +73,12 @@ class Surface(Node):
     def __post_init__(self) -> None:
         if wrong := corners_fault(self.corners):
             raise ValueError(f"corners: {wrong}")
+        if self.points and self.size is None:
+            raise ValueError("size: expected the surface's width and height, in which `points` are measured, got none")
+        if self.points and self.corners != PICTURE:
+            raise ValueError("points: expected corners or points, got both; leave one of them out")
+        if self.points and (wrong := points_fault(*point_arrays(self.points, self.size))):
+            raise ValueError(f"points: {wrong}")
         names = [zone.name for zone in self.zones]
         for zone in self.zones:
             if wrong := polygon_fault(zone.polygon):
@@ -77,14 +87,14 @@ class Surface(Node):
                 raise ValueError(f"zones: expected a different name for each, got {zone.name!r} twice")
 
     def start(self) -> None:
-        self.plane = Plane(self.corners, self.mirror)
+        self.plane = plane_of(self.corners, self.points, self.size, self.mirror)
         self.on_surface: dict[int, SurfaceHand] = {}  # by the tracker's id
         self.last = Hands()  # as last sent
 
     def changed(self, name: str) -> bool:
         """Hands keep their ids when somebody calibrates."""
-        if name in ("corners", "mirror"):
-            self.plane = Plane(self.corners, self.mirror)
+        if name in ("corners", "points", "size", "mirror"):
+            self.plane = plane_of(self.corners, self.points, self.size, self.mirror)
         elif name == "zones":
             for hand in self.on_surface.values():
                 hand.zone = -1

@@ -11,17 +11,26 @@ BID = 0.05  # least step of the auction: small beside the gain of a good pair, 5
 
 
 def pair(tracks: list[Track], peaks: list[Peak]) -> list[tuple[Track, Peak]]:
-    """Which peak is whose, so that the sum of the gains is largest: an auction (Bertsekas 1988), tracks bid for peaks.
+    """Which peak is whose, so that the sum of the gains is largest.
 
     Nearest first would let a hand in passing take its neighbour's peak: of 200 crossings it kept 197, this all.
     """
     gains = [[track.gain(peak) for peak in peaks] for track in tracks]
-    prices, owner = [0.0] * len(peaks), dict[int, int]()
-    bidding = list(range(len(tracks)))
-    while bidding and peaks:
+    return [(tracks[t], peaks[p]) for t, p in best_pairs(gains)]
+
+
+def best_pairs(gains: list[list[float]]) -> list[tuple[int, int]]:
+    """Row and column of the pairs with the largest sum of gains, none below 0: an auction (Bertsekas 1988).
+
+    Rows bid for columns.
+    """
+    columns = len(gains[0]) if gains else 0
+    prices, owner = [0.0] * columns, dict[int, int]()
+    bidding = list(range(len(gains)))
+    while bidding and columns:
         t = bidding.pop()
         values = [gain - price for gain, price in zip(gains[t], prices, strict=True)]
-        best = max(range(len(peaks)), key=values.__getitem__)
+        best = max(range(columns), key=values.__getitem__)
         if values[best] <= 0:
             continue  # rather unseen than this
         second = max((value for p, value in enumerate(values) if p != best), default=0.0)
@@ -29,7 +38,7 @@ def pair(tracks: list[Track], peaks: list[Peak]) -> list[tuple[Track, Peak]]:
         if best in owner:
             bidding.append(owner[best])
         owner[best] = t
-    return [(tracks[t], peaks[p]) for p, t in owner.items()]
+    return [(t, p) for p, t in owner.items()]
 
 
 def widen(peak: Peak, track: Track, others: list[Track]) -> Peak:

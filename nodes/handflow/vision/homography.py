@@ -1,6 +1,6 @@
 """A plane seen by a camera: from the picture to the plane and back. Plain functions on arrays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -62,16 +62,103 @@ def _corner(corners: Corners, index: int) -> str:
     return "corner {} at ({:g}, {:g})".format(index + 1, *corners[index])
 
 
+def fitted(picture: np.ndarray, plane: np.ndarray) -> np.ndarray:
+    """The 3x3 map from the picture to the plane that takes points `picture` (n, 2) nearest to `plane` (n, 2), n >= 4.
+
+    The normalised direct linear transform: Hartley and Zisserman, Multiple View Geometry (2003), algorithm 4.2. The
+    third coordinate is above 0 on the points' side of the horizon.
+    """
+    (a, from_), (b, to) = _normalised(picture), _normalised(plane)
+    ones, none = np.ones((len(a), 1)), np.zeros((len(a), 3))
+    a = np.hstack([a, ones])
+    rows = np.vstack([np.hstack([a, none, -b[:, :1] * a]), np.hstack([none, a, -b[:, 1:] * a])])
+    matrix = np.linalg.inv(to) @ np.linalg.svd(rows)[2][-1].reshape(3, 3) @ from_
+    return matrix if (picture @ matrix[2, :2] + matrix[2, 2]).sum() > 0 else -matrix
+
+
+def points_fault(picture: np.ndarray, plane: np.ndarray) -> str | None:
+    """Why points (n, 2) of the picture and of a plane do not say how it is seen, or None."""
+    if len(picture) < 4:
+        return f"expected at least 4, got {len(picture)}"
+    for points, where in ((picture, "in the picture"), (plane, "on the floor")):
+        spread = np.linalg.svd(points - points.mean(axis=0), compute_uv=False)
+        if spread[1] < 0.05 * spread[0] or spread[0] == 0:
+            return f"expected points of an area, got all of them on a line {where}, or nearly"
+    matrix = fitted(picture, plane)
+    # Three of four on a line, or a floor seen from below.
+    depth = picture @ matrix[2, :2] + matrix[2, 2]
+    singular = np.linalg.svd(_normalised(plane)[1] @ matrix @ np.linalg.inv(_normalised(picture)[1]), compute_uv=False)
+    if singular[-1] < 1e-3 * singular[0] or depth.min() <= 0:
+        return "expected points as a camera sees a floor, got three on a line, or some that have changed places"
+    return None
+
+
+def _normalised(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Points about 0, 1 from it on average; and the 3x3 map that makes them so."""
+    middle = points.mean(axis=0)
+    scale = 1 / max(np.hypot(*(points - middle).T).mean(), 1e-12)
+    matrix = np.array([[scale, 0, -scale * middle[0]], [0, scale, -scale * middle[1]], [0, 0, 1]])
+    return (points - middle) * scale, matrix
+
+
+def seen_part(matrix: np.ndarray) -> np.ndarray:
+    """The part of the picture, and of three times its size about it, that shows the rectangle 0..1 of a plane: (m, 2).
+
+    Each border of the rectangle, and the horizon, is a line in the picture: what lies beyond one is cut off.
+    """
+    polygon = np.array([(-1.0, -1.0), (2.0, -1.0), (2.0, 2.0), (-1.0, 2.0)])
+    horizon = matrix[2] - [0, 0, 1e-3 * np.abs(matrix[2]).max()]
+    for line in (matrix[0], matrix[2] - matrix[0], matrix[1], matrix[2] - matrix[1], horizon):
+        polygon = _cut(polygon, line)
+    return polygon
+
+
+def _cut(polygon: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """What of a convex polygon (m, 2) lies where `line` . (x, y, 1) is not below 0 (Sutherland and Hodgman 1974)."""
+    side = polygon @ line[:2] + line[2] if len(polygon) else np.empty(0)
+    kept = []
+    for here, there, a, b in zip(polygon, np.roll(polygon, -1, axis=0), side, np.roll(side, -1), strict=True):
+        if a >= 0:
+            kept.append(here)
+        if (a >= 0) != (b >= 0):
+            kept.append(here + (there - here) * a / (a - b))
+    return np.array(kept).reshape(-1, 2)
+
+
 @dataclass
 class Plane:
-    """A rectangle whose corners the picture shows. `mirror`: its left and right change places."""
+    """A rectangle that the picture shows: by its four corners, or by the map of `matrix` (then without corners).
 
-    corners: Corners
+    `mirror`: its left and right change places.
+    """
+
+    corners: Corners | None
     mirror: bool = False
+    matrix: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     def __post_init__(self) -> None:
-        matrix = homography(self.corners)
-        self.matrix = MIRROR @ matrix if self.mirror else matrix
+        if self.corners is not None:
+            self.border = np.array(self.corners)
+            self.matrix = homography(self.corners)
+        else:
+            self.border = seen_part(self.matrix)
+        if self.mirror:
+            self.matrix = MIRROR @ self.matrix
+
+    @staticmethod
+    def through(picture: np.ndarray, plane: np.ndarray, mirror: bool = False) -> "Plane":
+        """The one that points `picture` (n, 2) show nearest to `plane` (n, 2), 0..1 of the rectangle; n >= 4."""
+        return Plane(None, mirror, fitted(picture, plane))
+
+    def pixel_size(self, positions: np.ndarray, width: int) -> np.ndarray:
+        """How long a pixel of a picture of `width` is at positions (n, 2) of the rectangle, in its widths: (n,)."""
+        # Infinite for what lies behind the camera.
+        points = warp(np.linalg.inv(self.matrix), positions)
+        size = np.full(len(positions), np.inf)
+        there = np.isfinite(points).all(axis=1)
+        # The picture's height counts as its width does: cameras' pixels are square, and lenses differ by more.
+        size[there] = np.sqrt(np.abs(np.linalg.det(slopes(self.matrix, points[there])))) / width
+        return np.minimum(size, 1.0)
 
     def gaps(self, points: np.ndarray, aspect: float) -> np.ndarray:
         """How far points of the picture lie beside the rectangle, in its widths: (n,). `aspect`: its height / width."""
@@ -85,7 +172,7 @@ class Plane:
         Nearest in the picture, which is as near beyond the horizon as on this side of it.
         """
         scale = np.array([1, aspect])
-        near = closest(points * scale, np.array(self.corners) * scale)
+        near = closest(points * scale, self.border * scale)
         return near._replace(position=near.position / scale)
 
     def positions(self, nearest: Closest) -> np.ndarray:

@@ -13,7 +13,7 @@ import zmq
 from support.graphs import free_ports, until
 from support.pictures import smooth
 
-from handflow import Frame, Hands, Heatmap
+from handflow import Frame, Hands, Heatmap, Hop
 from handflow.errors import SetupError, WireError
 from handflow.messages import Clock
 from handflow.runtime import keys
@@ -89,6 +89,20 @@ def test_maps_and_hands_cross_exactly(ends: Callable[..., Ends]) -> None:
     assert isinstance(got.message, Heatmap)
     assert (got.message.values == maps).all()
     assert (got.message.open == maps / 2).all()
+
+
+def test_of_several_cameras_one_is_chosen(ends: Callable[..., Ends]) -> None:
+    """Another's messages do not cross for it, and are not counted as skipped."""
+    chosen = [Edge("hands", "both", Hands, crossing=crossing(ends, stream=camera), stream=camera) for camera in "ab"]
+    out, (a, b, both), profile = ends(*chosen, Edge("hands", "both", Hands, crossing=crossing(ends)))
+    for seq in range(1, 6):
+        for stream, camera in enumerate("ab"):
+            out.send(Hands(stream=stream, seq=seq, captured_ns=now(), hops=[Hop(camera, 0, 0)], sent=2 * seq + stream))
+            reader = (a, b)[stream]
+            for got in (reader.next(10), both.next(10)):
+                assert got is not None
+                assert (got.message.stream, got.message.seq) == (stream, seq)
+    assert profile.skipped == 0
 
 
 def test_a_slow_reader_reads_the_newest_and_counts_what_it_passed_over(ends: Callable[..., Ends]) -> None:

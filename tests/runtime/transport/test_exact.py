@@ -138,6 +138,32 @@ def busy() -> Iterator[Callable[[], None]]:
 
 
 @pytest.mark.slow
+def test_cameras_through_one_network_give_the_same_hands_each_time(run: Callable[..., Run], folder: Path) -> None:
+    """Two of different rates, one of which ends before the other, in one heatmap and one fusion."""
+    lines = [
+        "a: {run: demo, with: {seed: 1, frames: 12, size: [640, 360]}}",
+        "b: {run: demo, with: {seed: 2, frames: 5, fps: 20, size: [640, 360]}}",
+        "heatmap: {run: heatmap, in: {frame: [a, b], prior: [ta, tb]}, with: {prior_gain: 0.5}}",
+        "ta: {run: tracker, in: {from: heatmap, stream: a}}",
+        "tb: {run: tracker, in: {from: heatmap, stream: b}}",
+        "fusion: {run: fusion, in: [ta, tb], with: {place: {ta: [0, 0, 0.5, 1], tb: [0.5, 0, 0.5, 1]}}}",
+    ]
+    results = []
+    for out in ("first", "second"):
+        ends = [f"tap: {{run: tap.py, in: fusion, with: {{file: {out}}}}}",
+                f"tapb: {{run: tap.py, in: {{from: heatmap, stream: b}}, with: {{file: {out}b}}}}"]  # fmt: skip
+        started = run("run", graph(folder, *lines, *ends), "--exact", cwd=folder)
+        assert started.end(60) == 0
+        assert started.err == []
+        hands = told(folder / out)
+        assert len(hands) == 12
+        assert len({each.stream for each in hands}) == 1
+        assert [each.seq for each in hands] == list(range(1, 13))
+        results.append(([bits(each, hands[0]) for each in hands], (folder / f"{out}b").stat().st_size))
+    assert results[0] == results[1]
+
+
+@pytest.mark.slow
 def test_two_runs_give_the_same_hands_to_the_bit_also_on_a_busy_machine(
     run: Callable[..., Run], folder: Path, clip: Path, busy: Callable[[], None]
 ) -> None:

@@ -134,7 +134,7 @@ def test_one_that_takes_over_goes_on_after_the_last_frame_of_the_one_before(ends
         out["camera"].send(frame(seq))
     time.sleep(0.05)
     inputs.pass_by(0.05)
-    inputs.go_on_after((1, 2))
+    inputs.go_on_after({1: 2})
     out["camera"].send(frame(7))
     time.sleep(0.05)
     assert [next(iter(inputs)).driving.seq for _ in range(5)] == [3, 4, 5, 6, 7]

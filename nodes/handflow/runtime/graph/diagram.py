@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 
 from handflow.runtime.names import one_line
+from handflow.runtime.transport.wire import Edge
 
 from .stage import Stage
 
@@ -16,8 +17,8 @@ def mermaid(stages: Mapping[str, Stage]) -> str:
     lines = ["flowchart LR"]
     lines += [f"  {_id(name)}[{_quoted(_label(stage))}]" for name, stage in stages.items()]
     for name, stage in stages.items():
-        for number, edge in enumerate(stage.edges):
-            lines.append(f"  {_id(edge.node)} {'-.->' if number else '-->'}|{edge.kind.__name__}| {_id(name)}")
+        for edge in stage.edges:
+            lines.append(f"  {_id(edge.node)} {'-->' if edge.drives else '-.->'}|{_what(edge)}| {_id(name)}")
     return "\n".join(lines)
 
 
@@ -25,9 +26,9 @@ def dot(stages: Mapping[str, Stage]) -> str:
     lines = ["digraph handflow {", "  rankdir=LR; node [shape=box];"]
     lines += [f'  "{name}" [label={json.dumps(_label(stage), ensure_ascii=False)}];' for name, stage in stages.items()]
     for name, stage in stages.items():
-        for number, edge in enumerate(stage.edges):
-            style = ", style=dashed" if number else ""
-            lines.append(f'  "{edge.node}" -> "{name}" [label="{edge.kind.__name__}"{style}];')
+        for edge in stage.edges:
+            style = "" if edge.drives else ", style=dashed"
+            lines.append(f'  "{edge.node}" -> "{name}" [label="{_what(edge)}"{style}];')
     return "\n".join([*lines, "}"])
 
 
@@ -37,13 +38,13 @@ def svg(stages: Mapping[str, Stage]) -> str:
     width, height = max(x.values()) + WIDTH + 10, max(y.values()) + HEIGHT + 40
     arrows, kinds, boxes = [], [], []
     for name, stage in stages.items():
-        for number, edge in enumerate(stage.edges):
+        for edge in stage.edges:
             path, middle = _path(x, y, edge.node, name)
-            dash = ' stroke-dasharray="5 4"' if number else ""
+            dash = "" if edge.drives else ' stroke-dasharray="5 4"'
             arrows.append(f'<path d="{path}" fill="none" stroke="#555"{dash} marker-end="url(#tip)"/>')
             where = f'x="{middle[0]}" y="{middle[1]}" text-anchor="middle" fill="#555"'
             rim = 'stroke="#fff" stroke-width="5" paint-order="stroke"'
-            kinds.append(f"<text {where} {rim}>{edge.kind.__name__}</text>")
+            kinds.append(f"<text {where} {rim}>{_what(edge)}</text>")
         box = f'x="{x[name]}" y="{y[name]}" width="{WIDTH}" height="{HEIGHT}"'
         where = f'x="{x[name] + WIDTH // 2}" y="{y[name] + HEIGHT // 2 + 5}" text-anchor="middle"'
         boxes.append(f'<rect {box} rx="6" fill="#eef" stroke="#335"/><text {where}>{escape(_label(stage))}</text>')
@@ -78,6 +79,11 @@ def _path(x: Mapping[str, int], y: Mapping[str, int], producer: str, reader: str
     low = max(y.values()) + HEIGHT + 20  # back, below the boxes
     path = f"M{left - WIDTH // 2} {y[producer] + HEIGHT} V{low} H{right + WIDTH // 2} V{y[reader] + HEIGHT}"
     return path, ((left + right) // 2, low - 6)
+
+
+def _what(edge: Edge) -> str:
+    """What goes along an edge."""
+    return f"{edge.kind.__name__} of {edge.stream}" if edge.stream else edge.kind.__name__
 
 
 def _id(name: str) -> str:

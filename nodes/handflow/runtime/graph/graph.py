@@ -28,6 +28,7 @@ class Graph(msgspec.Struct, omit_defaults=True):
     machines: dict[str, Machine] = {}
     key: str = ""  # file of the key to what crosses; "": nothing is encrypted
     clock_offset_ns: int | None = None  # set in the copy that a running graph's processes read
+    began_ns: int | None = None  # likewise: stream clock of its start
     positions: dict[str, str] = {}  # "cam", "cam.run", "cam.in.prior", "cam.with.fps" -> file:line:column
 
     @staticmethod
@@ -38,7 +39,8 @@ class Graph(msgspec.Struct, omit_defaults=True):
     def plain(self) -> dict[str, Any]:
         """What `Node.graph` is, and what a recording has of it."""
         nodes = {name: {"run": n.run, "in": n.inputs, "with": n.settings} for name, n in self.nodes.items()}
-        return msgspec.to_builtins({"file": str(self.file), "on": self.on, "nodes": nodes})
+        values = {"file": str(self.file), "on": self.on, "nodes": nodes}
+        return msgspec.to_builtins(values if self.began_ns is None else values | {"began_ns": self.began_ns})
 
     @staticmethod
     def read_copy(file: Path) -> "Graph":
@@ -102,18 +104,26 @@ class Graph(msgspec.Struct, omit_defaults=True):
 
     def readers(self, producer: str) -> list[tuple[str, EdgeSpec]]:
         """Who reads a node, once for each edge."""
-        edges = [(name, edge) for name, node in self.nodes.items() for edge in node.inputs.values()]
+        edges = [(name, edge) for name, node in self.nodes.items() for _, edge in node.edges()]
         return [(name, edge) for name, edge in edges if edge.producer == producer]
 
     def drivers(self, name: str) -> set[str]:
         """The nodes that drive this one: its first input's; all of them where it takes any number."""
-        inputs = self.nodes[name].inputs
+        return {edge.producer for edge in self.driving(name)}
+
+    def driving(self, name: str) -> list[EdgeSpec]:
+        """The edges that drive a node."""
+        edges = self.nodes[name].edges()
         try:
             declaration = declaration_of(self.node_class(name))
         except StageError:
-            return {edge.producer for edge in inputs.values()}  # checking the graph says what is wrong with it
+            return [edge for _, edge in edges]  # checking the graph says what is wrong with it
         first = next(iter(declaration.inputs), "")
-        return {edge.producer for argument, edge in inputs.items() if declaration.rest or argument in ("", first)}
+        return [edge for argument, edge in edges if declaration.rest or argument in ("", first)]
+
+    def joins_streams(self) -> bool:
+        """Whether a node makes its messages of those of several others."""
+        return any(isinstance(given, list) for node in self.nodes.values() for given in node.inputs.values())
 
     def driven_by(self, names: Collection[str]) -> set[str]:
         """These nodes, and all that run for their messages."""
@@ -159,7 +169,7 @@ class Graph(msgspec.Struct, omit_defaults=True):
         order.insert(order.index(producer) + 1, name)
         self.nodes = {each: self.nodes.get(each, node) for each in order}
         for reader in readers:
-            for edge in self.nodes[reader].inputs.values():
+            for _, edge in self.nodes[reader].edges():
                 if edge.producer == producer:
                     edge.producer = name
 
@@ -169,7 +179,8 @@ class Graph(msgspec.Struct, omit_defaults=True):
             del self.nodes[name]
             self._forget_positions(name)
         for node in self.nodes.values():
-            node.inputs = {argument: edge for argument, edge in node.inputs.items() if edge.producer not in names}
+            left = {argument: _without(names, given) for argument, given in node.inputs.items()}
+            node.inputs = {argument: given for argument, given in left.items() if given}
 
     def set(self, name: str, key: str, value: Any, position: str) -> None:
         """What `--set` does: beats the file."""
@@ -192,7 +203,7 @@ class Graph(msgspec.Struct, omit_defaults=True):
         """Whatever ran on several machines runs on this one."""
         for node in self.nodes.values():
             node.on = ""
-            for edge in node.inputs.values():
+            for _, edge in node.edges():
                 edge.jpeg = edge.size = UNSET
         self.machines, self.on = {}, ""
 
@@ -205,3 +216,10 @@ class Graph(msgspec.Struct, omit_defaults=True):
 
     def _forget_positions(self, name: str) -> None:
         self.positions = {k: v for k, v in self.positions.items() if k != name and not k.startswith(f"{name}.")}
+
+
+def _without(names: Collection[str], given: EdgeSpec | list[EdgeSpec]) -> EdgeSpec | list[EdgeSpec] | None:
+    """What is left of an argument's edges when these nodes have gone."""
+    if isinstance(given, list):
+        return [edge for edge in given if edge.producer not in names]
+    return None if given.producer in names else given

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import YAMLError
 
 from handflow.errors import GraphError, SetupError
@@ -29,6 +29,7 @@ EDGE_VALUES = {  # of the long form of an edge, beside `from`
     "wait_ms": "a number from 0 to 1000",
     "jpeg": "a quality from 1 to 100",
     "size": "[width, height] from 16 to 8192",
+    "stream": "the name of a node",
 }
 MACHINE_KEYS = ("host", "port")
 HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
@@ -181,24 +182,34 @@ class _GraphText(YamlText):
             return NodeSpec(run, inputs, plain(with_), str(on))
         return None
 
-    def inputs(self, name: str, given: Any) -> dict[str, EdgeSpec]:
-        """A node's `in:`: a node, an edge in its long form, or a map of argument to one of these."""
+    def inputs(self, name: str, given: Any) -> dict[str, EdgeSpec | list[EdgeSpec]]:
+        """A node's `in:`: a node, an edge in its long form, a list of these, or a map of argument to any of that."""
         if given is None:
             return {}
-        if isinstance(given, str) or (isinstance(given, CommentedMap) and "from" in given):
+        if isinstance(given, str | CommentedSeq) or (isinstance(given, CommentedMap) and "from" in given):
             named = {"": given}
         elif isinstance(given, CommentedMap):
             named = dict(given)
             self.positions |= {f"{name}.in.{argument}": self.at(given, argument) for argument in given}
         else:
-            expected = "a node or a map of nodes"
+            expected = "a node, a list of nodes or a map of nodes"
             self.fault(self.positions[f"{name}.in"], f"{name}: in: expected {expected}, got {found(given)}")
             return {}
-        edges = {str(argument): self.edge(name, argument, edge) for argument, edge in named.items()}
-        return {argument: edge for argument, edge in edges.items() if edge is not None}
+        edges = {str(argument): self.edges(name, argument, each) for argument, each in named.items()}
+        return {argument: each for argument, each in edges.items() if each is not None}
 
-    def edge(self, name: str, argument: Any, given: Any) -> EdgeSpec | None:
+    def edges(self, name: str, argument: Any, given: Any) -> EdgeSpec | list[EdgeSpec] | None:
+        """What feeds one argument: a node, or several."""
         position = self.positions.get(f"{name}.in.{argument}", self.positions[f"{name}.in"])
+        if not isinstance(given, CommentedSeq):
+            return self.edge(name, position, given)
+        if not given:
+            self.fault(position, f"{name}: expected the names of nodes, got an empty list")
+            return None
+        edges = [self.edge(name, position, each) for each in given]
+        return [edge for edge in edges if edge is not None]
+
+    def edge(self, name: str, position: str, given: Any) -> EdgeSpec | None:
         if isinstance(given, str):
             return EdgeSpec(given)
         if not isinstance(given, CommentedMap) or not isinstance(given.get("from"), str):

@@ -4,7 +4,7 @@ Everything that can be seen to be wrong without a camera is seen here, all of it
 file:line:column, what was expected, what was found, the nearest right name.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from handflow.runtime.topology import Crossing
 from handflow.runtime.transport.wire import Edge, Packed
 
 from .graph import Graph
+from .origins import common_way, origins, streams
 from .spec import EdgeSpec
 from .stage import KEEPS_DRIVING, Declaration, Input, Stage, checked_settings, declaration_of, hint, load
 
@@ -33,13 +34,14 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
         faults += _connect(graph, stages, stage)
     for producer in stages.values():
         producer.crossings = _crossings(graph, producer.name)
+        producer.streams = sorted({edge.stream for _, edge in graph.readers(producer.name) if edge.stream})
     if not only:
         # A class may ask for every message where the graph does not.
         waited_for = [stage for stage in stages.values() if graph.exact or not stage.declaration.may_rest]
         edges = [(stage, edge) for stage in waited_for for edge in stage.edges if edge.keep == "all"]
         for producer in stages.values():
             producer.readers = [reader.name for reader, edge in edges if edge.node == producer.name]
-        faults = faults or [*_loops(graph, stages), *_ports_taken_twice(graph)]
+        faults = faults or [*_loops(graph, stages), *_ports_taken_twice(graph), *_streams_in_streams(graph, stages)]
     if faults:
         raise GraphError(faults)
     return stages
@@ -54,26 +56,34 @@ def explicit(graph: Graph, stages: Mapping[str, Stage]) -> Graph:
     for name, stage in stages.items():
         given = _given(graph, name, stage.declaration)
         copy.nodes[name].run = stage.run
-        copy.nodes[name].inputs = {edge.argument: _spec(edge) for edge in stage.edges}
+        copy.nodes[name].inputs = _specs(stage)
         # What is written out is waited for, by processes that do not load the classes of others.
         if graph.exact or stage.declaration.may_rest:
-            for argument, spec in copy.nodes[name].inputs.items():
-                spec.keep = given[argument].keep
+            for argument, specs in copy.nodes[name].inputs.items():
+                for spec, of_file in zip(specs if isinstance(specs, list) else [specs], given[argument], strict=True):
+                    spec.keep = of_file.keep
     return copy
 
 
 def shared_by_machines(graph: Graph, stages: Mapping[str, Stage]) -> dict[str, Any]:
     """What must be the same on all machines of a graph, as JSON has it: nodes, edges and machines, not settings."""
-    nodes = {
-        stage.name: {"run": stage.run, "on": stage.on, "in": {edge.argument: _spec(edge) for edge in stage.edges}}
-        for stage in stages.values()
-    }
+    nodes = {stage.name: {"run": stage.run, "on": stage.on, "in": _specs(stage)} for stage in stages.values()}
     machines = {machine.name: [machine.host, machine.port] for machine in graph.machines.values()}
     return msgspec.to_builtins({"machines": machines, "nodes": nodes})
 
 
+def _specs(stage: Stage) -> dict[str, EdgeSpec | list[EdgeSpec]]:
+    """A stage's edges as its node has them in a file, with all that is decided."""
+    found: dict[str, list[EdgeSpec]] = {}
+    for edge in stage.edges:
+        found.setdefault(edge.argument, []).append(_spec(edge))
+    return {argument: specs if len(specs) > 1 else specs[0] for argument, specs in found.items()}
+
+
 def _spec(edge: Edge) -> EdgeSpec:
     spec = EdgeSpec(edge.node, edge.keep, edge.wait_ms)
+    if edge.stream:
+        spec.stream = edge.stream
     if edge.crossing:
         spec.jpeg, spec.size = edge.crossing.jpeg, edge.crossing.size
     return spec
@@ -113,34 +123,47 @@ def _connect(graph: Graph, stages: Mapping[str, Stage], stage: Stage) -> list[st
     name, declaration = stage.name, stage.declaration
     given = _given(graph, name, declaration)
     inputs = dict.fromkeys(given, declaration.rest) if declaration.rest else declaration.inputs
-    faults = [line for argument in given for line in _misfit(graph, stages, name, argument, given[argument], inputs)]
+    faults = [
+        line
+        for argument, specs in given.items()
+        for spec in specs
+        for line in _misfit(graph, stages, name, argument, spec, inputs)
+    ]
+    faults += [line for argument, specs in given.items() for line in _given_twice(graph, name, argument, specs)]
     if declaration.rest and not given:
         kind = declaration.rest.kind.__name__
         faults.append(f"{graph.position(name)}: {name}: expected at least one input of type {kind}, got none")
     if inputs and not given and all(wanted.optional for wanted in inputs.values()):
         faults.append(f"{graph.position(name)}: {name}: expected at least one input of {', '.join(inputs)}, got none")
     for argument, wanted in inputs.items():
-        if argument in given:
-            edge, wrong = _edge(graph, stage, argument, wanted, given[argument])
+        drives = declaration.rest is not None or not stage.edges
+        for spec in given.get(argument, ()):
+            edge, wrong = _edge(graph, stage, argument, wanted, spec, drives)
             stage.edges.append(edge)
             faults += [f"{graph.position(name, 'in', argument)}: {name}: {line}" for line in wrong]
-        elif not wanted.optional:
+        if argument not in given and not wanted.optional:
             faults.append(
                 f"{graph.position(name, 'in')}: {name}: expected an input {argument!r} "
                 f"of type {wanted.kind.__name__}, got none"
             )
+    if len(stage.edges) > 1 and not faults and graph.joins_streams():
+        stage.edges = [replace(edge, origins=origins(graph, edge.node, edge.stream)) for edge in stage.edges]
     return faults
 
 
-def _given(graph: Graph, name: str, declaration: Declaration) -> dict[str, EdgeSpec]:
-    """The inputs that the file gives a node, by argument."""
+def _given(graph: Graph, name: str, declaration: Declaration) -> dict[str, list[EdgeSpec]]:
+    """The edges that the file gives a node, by argument."""
     first = next(iter(declaration.inputs), None)
-    return {argument or first or edge.producer: edge for argument, edge in graph.nodes[name].inputs.items()}
+    found: dict[str, list[EdgeSpec]] = {}
+    for argument, edge in graph.nodes[name].edges():
+        found.setdefault(argument or first or edge.producer, []).append(edge)
+    return found
 
 
-def _edge(graph: Graph, stage: Stage, argument: str, wanted: Input, spec: EdgeSpec) -> tuple[Edge, list[str]]:
+def _edge(
+    graph: Graph, stage: Stage, argument: str, wanted: Input, spec: EdgeSpec, drives: bool
+) -> tuple[Edge, list[str]]:
     """One edge of a stage, after those before it; what is wrong with it."""
-    drives = stage.declaration.rest is not None or not stage.edges
     loop = not drives and _feeds(graph, stage.name, spec.producer)
     allowed = ("all",) if graph.exact else KEEPS_DRIVING if drives else KEEPS_BESIDE
     crossing = _crossing(graph, stage.name, spec)
@@ -155,8 +178,9 @@ def _edge(graph: Graph, stage: Stage, argument: str, wanted: Input, spec: EdgeSp
     if crossing and keep == "all":
         faults.append("keep: all does not cross from one machine to another; put both nodes on one")
     wait_ms = Edge.wait_ms if spec.wait_ms is msgspec.UNSET else spec.wait_ms
+    stream = spec.stream or ""
     return (
-        Edge(argument, spec.producer, wanted.kind, wanted.optional, keep, drives, wait_ms, loop, crossing),
+        Edge(argument, spec.producer, wanted.kind, wanted.optional, keep, drives, wait_ms, loop, crossing, stream),
         faults,
     )
 
@@ -167,7 +191,7 @@ def _crossing(graph: Graph, reader: str, edge: EdgeSpec) -> Crossing | None:
     if producer is None or producer.on == graph.nodes[reader].on or producer.on not in graph.machines:
         return None
     endpoint = f"tcp://{graph.machines[producer.on].host}:{graph.ports()[edge.producer]}"
-    return Crossing(endpoint, edge.jpeg or Crossing.jpeg, edge.size or None, graph.key)
+    return Crossing(endpoint, edge.jpeg or Crossing.jpeg, edge.size or None, graph.key, edge.stream or "")
 
 
 def _crossings(graph: Graph, producer: str) -> list[Crossing]:
@@ -192,6 +216,33 @@ def _misfit(
     if producer and (output is None or not (kind is Packed or issubclass(output, kind))):
         given = output.__name__ if output else "nothing"
         return [f"{position}: {argument}: expected {kind.__name__}, got {given} from {edge.producer!r}"]
+    if edge.stream:
+        known = streams(graph, edge.producer)
+        if edge.stream not in known:
+            has = f"it makes its messages of those of {', '.join(known)}" if known else "it is a source"
+            near = hint(edge.stream, known)
+            return [f"{position}: stream: expected what feeds {edge.producer!r}, got {edge.stream!r}{near}; {has}"]
+    return []
+
+
+def _given_twice(graph: Graph, reader: str, argument: str, specs: list[EdgeSpec]) -> list[str]:
+    """What is wrong with a list as a whole."""
+    faults = []
+    for number, spec in enumerate(specs):
+        if any(same.producer == spec.producer and same.stream == spec.stream for same in specs[:number]):
+            position = f"{graph.position(reader, 'in', argument)}: {reader}"
+            faults.append(f"{position}: {argument}: expected each node once, got {spec.producer!r} twice")
+    return faults
+
+
+def _streams_in_streams(graph: Graph, stages: Mapping[str, Stage]) -> list[str]:
+    """A message counts to one of the streams that readers of a node choose from."""
+    for stage in stages.values():
+        if both := common_way(graph, stage.name, stage.streams):
+            reader = next(name for name, edge in graph.readers(stage.name) if edge.stream == both[0])
+            expected = f"expected one of {' and '.join(both)} for all readers of {stage.name!r}"
+            position = graph.position(reader, "in")
+            return [f"{position}: {reader}: stream: {expected}, got both, and the same messages came by both"]
     return []
 
 
@@ -208,13 +259,21 @@ def _feeds(graph: Graph, start: str, goal: str) -> bool:
 def _loops(graph: Graph, stages: Mapping[str, Stage]) -> list[str]:
     """A loop through driving inputs would wait for itself."""
     for stage in stages.values():
-        path = [stage.name]
-        while (edges := stages[path[-1]].edges) and edges[0].node not in path:
-            path.append(edges[0].node)
-        if edges and edges[0].node == stage.name:
-            loop = " <- ".join([*path, stage.name])
-            return [f"{graph.position(stage.name, 'in', edges[0].argument)}: loop through driving inputs: {loop}"]
+        for edge in stage.edges:
+            if edge.drives and (path := _driven_from(stages, edge.node, stage.name, ())):
+                loop = " <- ".join([stage.name, *path])
+                return [f"{graph.position(stage.name, 'in', edge.argument)}: loop through driving inputs: {loop}"]
     return []
+
+
+def _driven_from(stages: Mapping[str, Stage], name: str, goal: str, before: Collection[str]) -> tuple[str, ...]:
+    """A way from a node against its driving inputs to `goal`, both included; (): there is none."""
+    if name == goal:
+        return (name,)
+    for edge in stages[name].edges if name not in before else ():
+        if edge.drives and (path := _driven_from(stages, edge.node, goal, (*before, name))):
+            return (name, *path)
+    return ()
 
 
 def _ports_taken_twice(graph: Graph) -> list[str]:

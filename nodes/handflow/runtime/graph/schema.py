@@ -36,10 +36,11 @@ def _stage_rule(name: str, parts: dict[str, Any]) -> dict[str, Any]:
         settings[key], more = setting_schema(annotation)
         parts |= more
     edge = {"anyOf": [{"type": "string"}, {"$ref": "#/$defs/EdgeSpec"}]}
-    inputs = _map(dict.fromkeys(declaration.inputs, edge), [])
+    edges = {"anyOf": [*edge["anyOf"], {"type": "array", "items": edge, "minItems": 1}]}
+    inputs = _map(dict.fromkeys(declaration.inputs, edges), [])
     if declaration.rest:  # any number of inputs under any names
-        inputs["additionalProperties"] = edge
-    rule = {"with": _map(settings, sorted(declaration.required)), "in": {"anyOf": [edge, inputs]}}
+        inputs["additionalProperties"] = edges
+    rule = {"with": _map(settings, sorted(declaration.required)), "in": {"anyOf": [edges, inputs]}}
     return {"if": {"properties": {"run": {"const": name}}}, "then": {"properties": rule}}
 
 

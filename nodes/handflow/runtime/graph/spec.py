@@ -1,5 +1,6 @@
 """The form of a graph as data: its YAML, the copy that its processes read and a recording's metadata share it."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -19,6 +20,8 @@ class EdgeSpec(msgspec.Struct):
     # How pictures cross to another machine: quality, and (width, height) that bigger ones are made to fit.
     jpeg: Annotated[int, Meta(ge=1, le=100)] | UnsetType = UNSET
     size: tuple[Side, Side] | UnsetType | None = UNSET
+    # Of what a node makes of several inputs, only the messages that came by this one.
+    stream: str | UnsetType = UNSET
 
     def shortest(self) -> Any:
         """As people write it: the producer's name where nothing else is set."""
@@ -26,17 +29,31 @@ class EdgeSpec(msgspec.Struct):
         return form if len(form) > 1 else self.producer
 
 
+def shortest(edges: EdgeSpec | list[EdgeSpec]) -> Any:
+    """What feeds one argument, as people write it."""
+    return [edge.shortest() for edge in edges] if isinstance(edges, list) else edges.shortest()
+
+
 class NodeSpec(msgspec.Struct, omit_defaults=True):
     """One node."""
 
     run: str
-    inputs: dict[str, EdgeSpec] = msgspec.field(name="in")  # by argument; "": the first argument
+    # By argument; "": the first argument. A list: several nodes feed it.
+    inputs: Mapping[str, EdgeSpec | list[EdgeSpec]] = msgspec.field(name="in")
     settings: dict[str, Any] = msgspec.field(name="with")
     on: str = ""  # the machine; "" in a graph of one
 
+    def edges(self) -> list[tuple[str, EdgeSpec]]:
+        """Each edge with its argument, those of a list one after the other."""
+        return [
+            (argument, edge)
+            for argument, given in self.inputs.items()
+            for edge in (given if isinstance(given, list) else [given])
+        ]
+
     def shortest_inputs(self) -> Any:
         """`in:` as people write it."""
-        edges = {argument: edge.shortest() for argument, edge in self.inputs.items()}
+        edges = {argument: shortest(given) for argument, given in self.inputs.items()}
         return edges.get("", edges)
 
     def shortest(self) -> dict[str, Any]:

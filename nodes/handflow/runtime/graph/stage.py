@@ -67,6 +67,7 @@ class Stage:
     declaration: Declaration
     on: str = ""  # the machine
     crossings: list[Crossing] = field(default_factory=list)  # how it is read on other machines, each way once
+    streams: list[str] = field(default_factory=list)  # nodes by which some readers choose from its messages
 
 
 def load(run: str, folder: Path) -> type[Node]:

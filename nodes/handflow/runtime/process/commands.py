@@ -48,7 +48,7 @@ class WorkerCommands:
     waiting: deque[SettingChange | NodeCommand | TraceCommand] = field(default_factory=deque)
     leave: bool = False  # another process is to take over
     go: threading.Event = field(default_factory=threading.Event)  # this one takes over,
-    last: tuple[int, int] | None = None  # after this frame (stream and seq)
+    last: dict[int, int] = field(default_factory=dict)  # after these frames: seq by stream
 
     def read(self, lines: Iterable[str]) -> None:
         """Until the supervisor's end."""
@@ -67,7 +67,7 @@ class WorkerCommands:
             elif "leave" in command:
                 self.leave = True
             elif "go" in command:
-                self.last = tuple(command["go"]) if command["go"] else None
+                self.last = dict(command["go"])
                 self.go.set()
 
 

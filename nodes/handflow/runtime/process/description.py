@@ -27,11 +27,19 @@ def description(spec: NodeSpec, stage: Stage) -> dict[str, Any]:
     return {
         "run": spec.run,
         "help": _help(stage.node),
-        "in": {edge.argument: edge.node for edge in stage.edges},
+        "in": _inputs(stage),
         "out": output.__name__ if output else "",
         "settings": settings,
         "$defs": parts,
     }
+
+
+def _inputs(stage: Stage) -> dict[str, str | list[str]]:
+    """The node that feeds each argument, or the nodes."""
+    found: dict[str, list[str]] = {}
+    for edge in stage.edges:
+        found.setdefault(edge.argument, []).append(edge.node)
+    return {argument: nodes if len(nodes) > 1 else nodes[0] for argument, nodes in found.items()}
 
 
 def _help(node: type[Node]) -> str:

@@ -10,7 +10,7 @@ import msgspec
 import zmq
 
 from handflow.errors import RunError
-from handflow.messages import Clock
+from handflow.messages import Clock, now_ns
 from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.backoff import pause_s
 from handflow.runtime.graph.graph import Graph
@@ -81,7 +81,7 @@ class Supervisor:
         if lock is None:
             pid = running.directory.holder()
             raise RunError(f"{self.graph.file} already runs (process {pid}); stop that one first")
-        self.graph.clock_offset_ns = Clock.offset_ns
+        self.graph.clock_offset_ns, self.graph.began_ns = Clock.offset_ns, now_ns()
         running.write()
         context = zmq.Context()
         self.manager = ServiceManager()

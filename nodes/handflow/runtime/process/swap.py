@@ -76,7 +76,7 @@ class Swap:
                 old.kill()
                 break
             yield
-        self.new.send({"go": old.status["frame"] if old.status else None})
+        self.new.send({"go": old.status["frames"] if old.status else []})
         if old.process is not None:
             leaving = copy.copy(old)
             leaving.start_at = self.running.clock.now() + LEAVE_S

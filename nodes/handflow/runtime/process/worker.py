@@ -201,6 +201,7 @@ class Worker:
             self.profile,
             self.log.warning,
             self.graph.exact,
+            stage.streams,
         )
         self._open.callback(local.close)
         if not stage.crossings:
@@ -224,6 +225,7 @@ class Worker:
             self.commands.ended,
             self.log.warning,
             (lambda: False) if self.graph.exact else self.node.resting,
+            in_order=self.graph.exact and stage.declaration.rest is None,
         )
         self._open.callback(inputs.close)
         return inputs

@@ -29,7 +29,7 @@ from handflow.runtime.transport.endpoint import LOCATE_S, FixedAddress
 from handflow.runtime.transport.publisher import READABLE, Publisher
 from handflow.runtime.transport.shared_memory import Ref
 from handflow.runtime.transport.subscriber import MAX_MESSAGE_BYTES, Subscription
-from handflow.runtime.transport.wire import Edge, encode, message_in, unpack
+from handflow.runtime.transport.wire import Edge, encode, message_in, stream_of, unpack
 
 from .congestion import FORGET_DELAY, CongestionWindow
 from .sockets import bind, harden
@@ -165,6 +165,7 @@ class RemotePublisher:
         self._forms = {crossing.topic: crossing for crossing in crossings}
         self._wanted: dict[bytes, CongestionWindow] = {}  # the forms that somebody listens to: others are not made
         self._held: dict[bytes, tuple[int, bytes]] = {}  # the newest message in that form, not sent yet
+        self._nth: dict[bytes, int] = {}  # messages in that form so far
         self._clock = AwakeClock(AWAKE_STEP_S)
         self._socket = context.socket(zmq.XPUB)
         harden(self._socket)
@@ -199,7 +200,12 @@ class RemotePublisher:
         self._local.send(message)
         self._hear()
         for topic in self._wanted:
-            data = encode(message, None, partial(_jpeg, self._forms[topic]))
+            form = self._forms[topic]
+            if form.stream and form.stream != stream_of(message, [form.stream]):
+                continue
+            # Its own count in a stream: what other readers are sent is not skipped here.
+            self._nth[topic] = self._nth.get(topic, 0) + 1
+            data = encode(message, None, partial(_jpeg, form), nth=self._nth[topic])
             self._held[topic] = message.sent, data
         self._send_held()
 

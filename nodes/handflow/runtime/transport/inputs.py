@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 
 import zmq
 
@@ -13,7 +13,7 @@ from handflow.runtime.profile import Profile
 
 from .endpoint import LOCATE_S
 from .flow_control import ACKNOWLEDGE_MS
-from .policies import CATCH_UP, Driving, Exact, Key, Lossless, Matching, Newest, SameFrame, key_of
+from .policies import CATCH_UP, Driving, Exact, Lossless, Matching, Newest, SameFrame, key_of
 from .shared_memory import Ref, Rings
 from .subscriber import Received, Subscription
 from .wire import Edge, Nothing
@@ -31,6 +31,7 @@ class Inputs:
 
     They end when `ended` names all nodes that drive this one and everything that those sent has been read. `unwired`
     are the arguments that the graph leaves out. While `resting()`, nothing is subscribed to, and nothing comes.
+    `in_order`: what several send is read in the order of its capture, however it arrives.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Inputs:
         ended: Container[str],  # nodes
         say: Callable[[str], None] = lambda line: None,
         resting: Callable[[], bool] = lambda: False,
+        in_order: bool = False,
     ) -> None:
         self._node, self._edges, self._subscribe, self._say = node, edges, subscribe, say
         self._rings = rings
@@ -52,8 +54,11 @@ class Inputs:
         self._ended = ended
         self._resting = resting
         self._unwired: dict[str, Message | None] = dict.fromkeys(unwired)
-        self._passed: deque[tuple[Driving, Received | None]] = deque(maxlen=CATCH_UP)  # see pass_by
+        several = max(1, sum(edge.drives for edge in edges))
+        self._passed: deque[tuple[Driving, Received | None]] = deque(maxlen=CATCH_UP * several)  # see pass_by
         self._turn = 0  # whose message is looked for first, where several drive
+        self._in_order = in_order
+        self._heads: dict[Driving, Received] = {}  # in order: the next message of each
         self._open()
 
     def _open(self) -> None:
@@ -116,11 +121,13 @@ class Inputs:
         with contextlib.suppress(TimeoutError):
             self._passed.append(self._any(timeout_s))
 
-    def go_on_after(self, frame: Key | None) -> None:
-        """Of what was passed by, all that came after `frame` is given first, and then what comes meanwhile."""
+    def go_on_after(self, frames: Mapping[int, int]) -> None:
+        """Of what was passed by, all that came after these frames (seq by stream) is given first, and then what comes
+        meanwhile.
+        """
         for policy in self._driving:
             policy.read_in_turn()
-        after = [(each, first) for each, first in self._passed if first is not None and not _up_to(frame, first)]
+        after = [(each, first) for each, first in self._passed if first is not None and not _up_to(frames, first)]
         self._passed.clear()
         self._passed.extend(after)
 
@@ -150,6 +157,8 @@ class Inputs:
         """A message of any input that drives, each in its turn. TimeoutError."""
         if len(self._driving) == 1:
             return self._driving[0], self._driving[0].next(timeout_s)
+        if self._in_order:
+            return self._earliest(timeout_s)
         for wait_s in (0.0, timeout_s):
             if wait_s and not self._poller.poll(ACKNOWLEDGE_MS):
                 for policy in self._driving:
@@ -161,18 +170,40 @@ class Inputs:
                     return policy, policy.next(0)
         raise TimeoutError
 
+    def _earliest(self, timeout_s: float) -> tuple[Driving, Received]:
+        """What was captured first, once every input that drives has something or has ended. TimeoutError."""
+        for policy in self._driving:
+            while policy not in self._heads:
+                ended = policy.edge.node in self._ended
+                try:
+                    received = policy.next(LAST_MESSAGE_S if ended else timeout_s)
+                except TimeoutError:
+                    if ended:
+                        break
+                    raise
+                if received is not None:
+                    self._heads[policy] = received
+        if not self._heads:
+            raise TimeoutError
+        first = min(self._heads, key=lambda policy: self._heads[policy].message.captured_ns)
+        return first, self._heads.pop(first)
+
     def _joined(self, driving: Driving, first: Received) -> Call | None:
         """The driving message and the others' for its frame; None if one that is needed is missing."""
         values: dict[str, Message | None] = {**self._unwired, driving.edge.argument: first.message}
         refs = list(first.refs)
         nothing = isinstance(first.message, Nothing)
         for other in self._others:
-            received = other.match(first.message)
-            if received is None and not other.edge.optional:
-                self._profile.skipped += not nothing
-                nothing = True
-            values[other.edge.argument] = received.message if received else None
-            refs += received.refs if received else []
+            argument = other.edge.argument
+            received = other.match(first.message) if _may_match(other.edge, driving.edge) else None
+            if received is not None:
+                values[argument] = received.message
+                refs += received.refs
+            else:
+                values.setdefault(argument, None)
+        if any(values[other.edge.argument] is None and not other.edge.optional for other in self._others):
+            self._profile.skipped += not nothing
+            nothing = True
         if nothing:
             # Those who wait for this node in an exact graph must be told; in any other they do not wait for long.
             return Call(None, first.message) if first.last else None
@@ -186,7 +217,12 @@ class Inputs:
         return whole
 
 
-def _up_to(frame: Key | None, received: Received) -> bool:
-    """Whether a message is of this frame or of an earlier one of its stream."""
+def _may_match(other: Edge, driving: Edge) -> bool:
+    """Whether an input may have anything for the frames of the one that drives: of another camera it has not."""
+    return not (other.origins and driving.origins) or not set(other.origins).isdisjoint(driving.origins)
+
+
+def _up_to(frames: Mapping[int, int], received: Received) -> bool:
+    """Whether a message is of one of these frames or of an earlier one of its stream."""
     stream, seq = key_of(received.message)
-    return frame is not None and stream == frame[0] and seq <= frame[1]
+    return seq <= frames.get(stream, 0)

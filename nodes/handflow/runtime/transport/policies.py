@@ -17,7 +17,7 @@ from handflow.messages import Message
 
 from .flow_control import ACKNOWLEDGE_MS, Credit
 from .subscriber import NO_PRODUCER, Received, Subscription
-from .wire import Nothing, nothing_in
+from .wire import Edge, Nothing, copied, nothing_in, origin_of
 
 # Messages that are read one by one when another process has taken over, here or at the other end: what has been held up
 # then comes at once, and is not to be skipped.
@@ -48,7 +48,7 @@ class Newest:
         self._last_sent = 0
         self._waiting: deque[bytes] = deque()  # messages that have come and are not read yet
         self._in_turn = 0  # so many of them are to be read one by one
-        self._latest: Received | None = None
+        self._latest: dict[str, Received] = {}  # by source; where there is one, by ""
 
     def next(self, timeout_s: float) -> Received | None:
         """Waits for a message and takes the newest; None if that cannot be read. TimeoutError."""
@@ -74,14 +74,19 @@ class Newest:
     def match(self, driving: Message) -> Received | None:
         """The newest message there is, read before or not; None if it is so old that its sender must have stopped."""
         self.keep_up()
-        if self._latest and driving.captured_ns - self._latest.message.captured_ns > OLD_S * 1e9:
-            self._latest = None
-        return self._latest
+        source = _source_of(self.edge, driving)
+        latest = self._latest.get(source)
+        if latest and driving.captured_ns - latest.message.captured_ns > OLD_S * 1e9:
+            del self._latest[source]
+            return None
+        return latest
 
     def keep_up(self) -> None:
         """Takes in what has come, for `match` to find."""
         arrived = list(self.subscription.arrived())
-        self._latest = (self._read(arrived[-1]) if arrived else None) or self._latest
+        for data in arrived if len(self.edge.origins) > 1 else arrived[-1:]:
+            if (received := self._read(data)) is not None:
+                self._latest[_source_of(self.edge, received.message)] = received
 
     def read_in_turn(self, postponed: bool = False) -> None:
         """From now on the next CATCH_UP messages are read one by one. `postponed`: and worked on so much later that the
@@ -109,7 +114,7 @@ class Newest:
             if producer != NO_PRODUCER:
                 self.read_in_turn()
         if received is not None:
-            sent = received.message.sent
+            sent = subscription.nth or received.message.sent
             # A producer that does not say who it is may have been restarted, and counts from 1 again.
             subscription.profile.skipped += max(0, sent - self._last_sent - 1) if self._last_sent else 0
             self._last_sent = sent
@@ -147,7 +152,7 @@ class SameFrame:
             received = self.subscription.read(data)
             if received is not None:
                 self._held[key_of(received.message)] = received
-                while len(self._held) > HELD_MESSAGES:
+                while len(self._held) > HELD_MESSAGES * max(1, len(self.edge.origins)):
                     del self._held[next(iter(self._held))]
 
     def done(self) -> None:
@@ -201,6 +206,8 @@ class Lossless:
                 self._credit.begin(subscription.producer, subscription.number)
             else:
                 self._count_lost(subscription.missed)
+            if not subscription.wanted(data):
+                return None
             received = subscription.decode(packed, Nothing if nothing_in(packed) else self.edge.kind)
             return received._replace(last=bool(packed.get("last")))
         except WireError:
@@ -229,40 +236,42 @@ class Exact:
         self.subscription, self.edge = subscription, subscription.edge
         self._lossless = Lossless(subscription, node, say)
         self._ended = ended
-        self._ahead: Received | None = None  # of a later frame than was asked for
-        self._driving: Key | None = None  # frame of the last driving message
-        self._before: Key | None = None  # the frame before it
+        # By source; where there is one, by "". Of later frames than was asked for:
+        self._ahead: dict[str, deque[Received]] = {}
+        self._frames: dict[str, tuple[Key, Key | None]] = {}  # of the last driving message, and the one before
         self._frame: Key | None = None  # that was asked for last
         self._found: Received | None = None
 
     def match(self, driving: Message) -> Received | None:
         """The last message of the driving one's frame, in a loop of the frame before; None if there is none."""
-        if (frame := key_of(driving)) != self._driving:
-            self._driving, self._before = frame, self._driving
-        wanted = self._before if self.edge.loop else frame
-        return self._of(wanted) if wanted else None
+        source, frame = _source_of(self.edge, driving), key_of(driving)
+        last, before = self._frames.get(source, (None, None))
+        if frame != last:
+            before = last
+            self._frames[source] = frame, before
+        wanted = before if self.edge.loop else frame
+        return self._of(wanted, source) if wanted else None
 
     def keep_up(self) -> None:
         """What has come waits in the socket: nothing may be passed over."""
 
     def done(self) -> None:
-        """What was found is done with; what lies ahead is not."""
-        self._lossless.done(unfinished=self._ahead is not None)
+        """What was found is done with; what lies ahead is not, unless it was copied."""
+        self._lossless.done(unfinished=len(self.edge.origins) < 2 and any(self._ahead.values()))
 
     def rest(self) -> None:
         """There is time to acknowledge all that is done with."""
         self._lossless.rest()
 
-    def _of(self, frame: Key) -> Received | None:
-        """A frame's last message. Frames are asked for in the order in which they come."""
+    def _of(self, frame: Key, source: str) -> Received | None:
+        """A frame's last message. The frames of a source are asked for in the order in which they come."""
         if frame != self._frame:
             self._frame, self._found = frame, None
-            while (received := self._ahead or self._one()) is not None:
-                self._ahead = received
+            while (received := self._next(source)) is not None:
                 # Sources that stand in for others may leave frames out.
                 if key_of(received.message) > frame:
+                    self._ahead.setdefault(source, deque()).appendleft(received)
                     break
-                self._ahead = None
                 if key_of(received.message) < frame:
                     self.done()
                     continue
@@ -270,6 +279,21 @@ class Exact:
                 if received.last:
                     break
         return self._found
+
+    def _next(self, source: str) -> Received | None:
+        """The next message of a source, those of others put aside; None: the producer has ended."""
+        if ahead := self._ahead.get(source):
+            return ahead.popleft()
+        while (received := self._one()) is not None:
+            if len(self.edge.origins) < 2:
+                return received
+            # How far one source is ahead of another no credit bounds, so none may hang on what is put aside.
+            received = received._replace(message=copied(received.message), refs=[])
+            self.done()
+            if (of := _source_of(self.edge, received.message)) == source:
+                return received
+            self._ahead.setdefault(of, deque()).append(received)
+        return None
 
     def _one(self) -> Received | None:
         """The next message that can be read; None: the producer has ended."""
@@ -280,11 +304,19 @@ class Exact:
                 received = self._lossless.next(0)
                 if received is not None:
                     return received
+                if self._found is None:
+                    # Of another stream than is read here.
+                    self.done()
             elif last_look:
                 return None
             else:
                 self.rest()
                 last_look = self.edge.node in self._ended
+
+
+def _source_of(edge: Edge, message: Message) -> str:
+    """Under which of an edge's sources a message counts; "": there is but one."""
+    return origin_of(message) if len(edge.origins) > 1 else ""
 
 
 Driving = Newest | Lossless

@@ -12,7 +12,7 @@ from handflow.runtime.profile import Profile
 from .endpoint import LOCATE_S, Address
 from .flow_control import CREDIT, SILENT_S, Ledger
 from .shared_memory import Rings
-from .wire import Nothing, encode
+from .wire import Nothing, encode, head_of, stream_of
 
 # Messages a silent reader may leave waiting; small ones: frames lie in the ring. ZeroMQ's count of what waits lags by
 # half of it, and what has credit must fit in the rest.
@@ -31,7 +31,7 @@ class Publisher:
     """The sending end of a node: binds, so that listeners come and go as they like.
 
     `say` gets a line when a reader of every message loses its credit or has it back. In an `exact` graph none does, and
-    the last message of each frame says that it is.
+    the last message of each frame says that it is. `streams`: nodes by which some readers choose.
     """
 
     def __init__(
@@ -42,6 +42,7 @@ class Publisher:
         profile: Profile,
         say: Callable[[str], None] = lambda line: None,
         exact: bool = False,
+        streams: Sequence[str] = (),
     ) -> None:
         self._rings = rings
         self._profile = profile
@@ -50,6 +51,9 @@ class Publisher:
         self._pending: Message | None = None  # exact: held until it is known whether the frame has another
         self.address = address
         self._prefix = address.prefix
+        self._streams = {stream: head_of(stream) for stream in streams}
+        self._nth = dict.fromkeys(self._streams, 0)  # so many messages of each have been sent
+        self._wanted = {self._prefix, *(self._prefix + head for head in self._streams.values())}  # by listeners
         self._ledger = Ledger(secrets.randbits(31), address.prefix)
         self._listeners = 0
         self._clock = AwakeClock(AWAKE_STEP_S)
@@ -89,14 +93,19 @@ class Publisher:
         else:
             self._send(message)
 
-    def _send(self, message: Message, **marks: bool) -> None:
+    def _send(self, message: Message, **marks: int) -> None:
         ledger = self._ledger
         if ledger.accounts:
             self._wait()
         message.sent = ledger.sent + 1
         # Serialise before sending: a failed pack must not leave a gap in the counter's wake without a word.
+        head, stream = self._prefix, stream_of(message, self._streams)
+        if stream:
+            head += self._streams[stream]
+            self._nth[stream] += 1
+            marks |= {"nth": self._nth[stream]}
         data = encode(message, self._rings, by=ledger.by, **marks)
-        self._socket.send(self._prefix + data if self._prefix else data)
+        self._socket.send(head + data if head else data)
         ledger.count(self._clock.now())
         self._hear()
         self._heard = True
@@ -147,10 +156,8 @@ class Publisher:
         ledger = self._ledger
         while self._socket.get(zmq.EVENTS) & READABLE:
             data = self._socket.recv()
-            if data == b"\x01" + self._prefix:
-                self._listeners += 1
-            elif data == b"\x00" + self._prefix:
-                self._listeners -= 1
+            if data[:1] in (b"\x00", b"\x01") and data[1:] in self._wanted:
+                self._listeners += 1 if data[0] else -1
             else:
                 ledger.hear(data, self._clock.now())
             self._rings.keep(CREDIT if ledger.accounts else 0, alone=self._listeners <= ledger.credited())

@@ -15,7 +15,7 @@ from handflow.runtime.profile import Profile
 from .endpoint import Address
 from .publisher import QUEUED_MESSAGES, READABLE
 from .shared_memory import Ref, Rings
-from .wire import Edge, copied, message_in, numbers_in, unpack
+from .wire import HEAD_BYTES, TAGGED, Edge, copied, message_in, numbers_in, unpack
 
 # Nothing has come yet, or nothing that says which process sent it.
 NO_PRODUCER = -1
@@ -57,7 +57,10 @@ class LocalDecoder:
         self._prefix_bytes, self._rings = len(prefix), rings
 
     def unpack(self, data: bytes) -> dict[str, Any]:
-        return unpack(memoryview(data)[self._prefix_bytes :] if self._prefix_bytes else data)
+        start = self._prefix_bytes
+        if data[start : start + 1] == TAGGED:
+            start += HEAD_BYTES
+        return unpack(memoryview(data)[start:] if start else data)
 
     def message(self, packed: dict[str, Any], kind: type[Message]) -> tuple[Message, list[Ref]]:
         return message_in(packed, kind, self._rings)
@@ -84,6 +87,9 @@ class Subscription:
     ) -> None:
         self.edge, self.profile, self.prefix = edge, profile, address.prefix
         self.producer, self.number = NO_PRODUCER, 0
+        self.nth: int | None = None  # the how many-eth of the chosen stream the last message was
+        # Where every message is read, those of other streams are too, and passed over: credit is for all of them.
+        self.head = self.prefix + edge.head
         self.missed: int | None = None  # messages of the same producer right before the last; None: it was the first
         # Arrays are copied out of the ring: a slot was overwritten during the work on it, or the work is put off.
         self.torn = self.postponed = False
@@ -98,7 +104,7 @@ class Subscription:
         if edge.keep == "all":
             self.answer(b"\x01" + self.prefix)
         else:
-            self.socket.setsockopt(zmq.SUBSCRIBE, self.prefix)
+            self.socket.setsockopt(zmq.SUBSCRIBE, self.head)
         address.connect(self.socket)
 
     def locate(self) -> bool:
@@ -149,7 +155,13 @@ class Subscription:
         packed = self._decoder.unpack(data)
         if (numbers := numbers_in(packed)) is not None:
             self._follow(*numbers)
+        nth = packed.get("nth") if self.edge.stream else None
+        self.nth = nth if type(nth) is int else None
         return packed
+
+    def wanted(self, data: bytes) -> bool:
+        """Whether a message is of the stream that is read."""
+        return data.startswith(self.head)
 
     def decode(self, packed: dict[str, Any], kind: type[Message]) -> Received:
         """The message in an unpacked map. WireError, StaleSlot."""

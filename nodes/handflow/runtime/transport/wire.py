@@ -3,7 +3,7 @@
 Small arrays travel inside it; big ones lie in a ring (shared_memory.py), and the message names their slot.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypedDict, get_type_hints
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from handflow.errors import WireError
 from handflow.messages import Message, layout_of
-from handflow.runtime.topology import Crossing
+from handflow.runtime.topology import TAG_BYTES, Crossing, stream_tag
 
 from . import jpeg
 from .shared_memory import Ref, Rings
@@ -26,8 +26,12 @@ INLINE_BYTES = 64 * 1024
 JPEG = 1
 # What an array may consist of. Not objects: in memory that others write they would be addresses to follow.
 DTYPES = {np.dtype(code).str: np.dtype(code) for code in "?bBhHiIqQefdFD"}
-# Beside a message: the number of the process that sent it; in an exact graph whether it is the frame's last from there.
-MARKS = {"by", "last"}
+# Beside a message: the number of the process that sent it; in an exact graph whether it is the frame's last from there;
+# where readers choose a stream, the how many-eth of it that it is.
+MARKS = {"by", "last", "nth"}
+# No map begins with this byte: before a message of a stream that readers choose stands it, and the stream's tag.
+TAGGED = b"\xc1"
+HEAD_BYTES = len(TAGGED) + TAG_BYTES
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,29 @@ class Edge:
     wait_ms: float = 10.0  # `same`: how long to wait for the message of the driving one's frame
     loop: bool = False  # closes a loop: in an exact graph it brings the message of the frame before
     crossing: Crossing | None = None  # from another machine
+    stream: str = ""  # only what came by this node; "": all
+    # The sources of what it brings. Set where a node is driven by several: its other inputs may be one camera's alone.
+    origins: tuple[str, ...] = ()
+
+    @property
+    def head(self) -> bytes:
+        """What the messages that are wanted begin with; from another machine none but these come."""
+        return head_of(self.stream) if self.stream and self.crossing is None else b""
+
+
+def head_of(stream: str) -> bytes:
+    """What a message of a stream begins with, where readers choose."""
+    return TAGGED + stream_tag(stream)
+
+
+def stream_of(message: Message, streams: Container[str]) -> str:
+    """Which of the streams that readers choose from a message is of; "": of none."""
+    return next((hop.node for hop in message.hops if hop.node in streams), "") if streams else ""
+
+
+def origin_of(message: Message) -> str:
+    """The source that a message stems from."""
+    return message.hops[0].node if message.hops else ""
 
 
 class Nothing(Message):
@@ -50,7 +77,7 @@ class Nothing(Message):
 
     @classmethod
     def of(cls, frame: Message) -> "Nothing":
-        return cls(stream=frame.stream, seq=frame.seq, captured_ns=frame.captured_ns)
+        return cls(stream=frame.stream, seq=frame.seq, captured_ns=frame.captured_ns, hops=frame.hops)
 
 
 class Packed(Message):

@@ -20,7 +20,7 @@ function row([name, received, sent], stages, whole) {
 
 /** When the last of what it works on had been sent. */
 function waitedSince(name, received, stages) {
-  const inputs = Object.values(state.graph?.nodes[name]?.in ?? {});
+  const inputs = Object.values(state.graph?.nodes[name]?.in ?? {}).flat();
   const before = stages.filter(([other, , sent]) => other !== name && sent <= received && (!inputs.length || inputs.includes(other)));
   return before.length ? Math.max(...before.map(([, , sent]) => sent)) : received;
 }

@@ -1,0 +1,1 @@
+"""Hands of several cameras as one set: where each was seen, which are the same one, which cameras disagree."""
