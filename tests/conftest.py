@@ -21,6 +21,14 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # torch's threads wait for each other in busy loops: in several test processes at once that costs ten times the work.
 os.environ["OMP_NUM_THREADS"] = "1"
 
+SLOW_TIMEOUT_S = 600  # of a slow test that names none: a busy machine takes many times what an idle one takes
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(SLOW_TIMEOUT_S))
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_run_directories(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:

@@ -129,8 +129,16 @@ class Watched:
         self.page: Any = SimpleNamespace(port=int(line.rstrip("/\n").rpartition(":")[2]))
         self.wait_well()
 
-    def wait_well(self) -> None:
-        until(lambda: ask(self.page, "GET", "/healthz")[0] == 200, "it does not get well")
+    def wait_well(self, restarts: int = 0) -> None:
+        """Until all is well after as many restarts of flow; before that, the page may not know yet that it ended."""
+
+        def well() -> bool:
+            stats = self.stats()
+            flow = next(row for row in stats["nodes"] if row["node"] == "flow")
+            return stats["health"]["ok"] and (flow["state"], flow["restarts"]) == ("running", restarts)
+
+        until(well, "it does not get well", 120)
+        assert ask(self.page, "GET", "/healthz")[0] == 200
 
     def stats(self) -> dict[str, Any]:
         return json.loads(ask(self.page, "GET", "/stats.json")[1])
@@ -149,12 +157,12 @@ def test_what_goes_wrong_in_a_running_graph_stands_in_its_health(run: Callable[.
     graph.process("flow").kill()
     until(lambda: graph.ended(), "nobody notices the kill")
     assert "flow was killed by SIGKILL; restart 1 in 0.1 s" in graph.ended()
-    graph.wait_well()
+    graph.wait_well(restarts=1)
     assert 'handflow_restarts_total{node="flow"} 1.0' in ask(graph.page, "GET", "/metrics")[1]
 
     graph.process("flow").suspend()
     until(lambda: len(graph.ended()) == 2, "nobody notices that it hangs")
-    graph.wait_well()
+    graph.wait_well(restarts=2)
 
     view = graph.process("view")
     before = view.num_fds()
