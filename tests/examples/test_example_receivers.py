@@ -89,8 +89,8 @@ def test_pure_data(tmp_path: Path) -> None:
     need(shutil.which("pd"), "apt-get install puredata-core")
 
     def command(port: str) -> list[str | Path]:
-        patch = tmp_path / "osc_hands.pd"
-        patch.write_text((EXAMPLES / "osc_hands.pd").read_text().replace("-b 9000;", f"-b {port};"))
+        patch = tmp_path / "puredata.pd"
+        patch.write_text((EXAMPLES / "engines" / "puredata.pd").read_text().replace("-b 9000;", f"-b {port};"))
         return ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr", patch]
 
     lines = {
@@ -103,6 +103,7 @@ def test_pure_data(tmp_path: Path) -> None:
 
 
 def test_every_example_is_in_the_list() -> None:
-    listed = (EXAMPLES / "README.md").read_text("utf-8")
-    for file in EXAMPLES.iterdir():
-        assert file.name == "README.md" or file.name.startswith("__") or f"]({file.name}" in listed, file.name
+    for folder in (EXAMPLES, EXAMPLES / "engines"):
+        listed = (folder / "README.md").read_text("utf-8")
+        for file in folder.iterdir():
+            assert file.name == "README.md" or file.name.startswith("__") or f"]({file.name}" in listed, file.name

@@ -24,7 +24,7 @@ RECEIVERS = Path(__file__).parent / "receivers"
 NPM = Path(__file__).parents[2] / ".npm" / "node_modules"
 NPM_INSTALL = (
     "npm install --prefix .npm --no-save --no-package-lock --omit=optional "
-    "osc@2.4 tuio-client@0.1 axe-core@4 three@0.170"
+    "osc@2.4 tuio-client@0.1 axe-core@4 three@0.170 node-red@4 node-red-contrib-osc@1"
 )
 
 
