@@ -86,14 +86,14 @@ public class HandsReceiver : MonoBehaviour
             foreach (object id in values) alive.Add((int)id);
             Keep(alive);
         }
-        else if (address == "/hands/gesture" && hands.TryGetValue((int)values[1], out Hand hand))
+        else if (address == "/hands/gesture" && hands.TryGetValue((int)values[1], out Hand one))
         {
             // name id id2 phase progress confidence x y rate strength; a stage `gestures` has to be wired
             string name = (string)values[0];
             int phase = (int)values[3];
             // Whoever waves is twice as large.
-            if (name == "wave" && hand.body && phase != 1) hand.body.transform.localScale *= phase == 0 ? 2f : 0.5f;
-            Gesture?.Invoke(hand, name, phase);
+            if (name == "wave" && one.body && phase != 1) one.body.transform.localScale *= phase == 0 ? 2f : 0.5f;
+            Gesture?.Invoke(one, name, phase);
         }
     }
 

@@ -1,13 +1,15 @@
 # Godot 3: the hands that handflow sends in the layout `hands`. Put this on a Node2D; it draws each hand, and its signals tell
-# of those that come and go. A plain UDP socket and thirty lines of OSC: no addon is needed. For Godot 4 take godot4.gd.
+# of those that come, go and wave. A plain UDP socket and thirty lines of OSC: no addon is needed. For Godot 4 take godot4.gd.
 extends Node2D
 
 signal entered(id)
 signal left(id)
+signal gesture(id, gesture_name, phase)  # phase 0: it begins, 1: it goes on, 2: it ends
 
 export var port := 9000
 
 var hands := {}  # id -> {place, velocity, open, slot, zone}; an id is never used again
+var waving := {}  # ids
 var socket := PacketPeerUDP.new()
 
 
@@ -24,8 +26,10 @@ func _process(_delta: float) -> void:
 
 func _draw() -> void:
 	var size := get_viewport_rect().size
-	for hand in hands.values():
-		draw_circle(hand.place * size, 20.0, Color.gold if hand.open >= 0.5 else Color.white)
+	for id in hands:
+		var hand: Dictionary = hands[id]
+		var radius := 40.0 if waving.has(id) else 20.0
+		draw_circle(hand.place * size, radius, Color.gold if hand.open >= 0.5 else Color.white)
 
 
 func heard(address: String, values: Array) -> void:
@@ -43,7 +47,15 @@ func heard(address: String, values: Array) -> void:
 		for id in hands.keys():
 			if not values.has(id):
 				hands.erase(id)
+				waving.erase(id)
 				emit_signal("left", id)
+	elif address == "/hands/gesture":
+		# name id id2 phase progress confidence x y rate strength; a stage `gestures` has to be wired
+		emit_signal("gesture", values[1], values[0], values[3])
+		if values[0] == "wave" and values[3] == 2:
+			waving.erase(values[1])
+		elif values[0] == "wave":
+			waving[values[1]] = true
 
 
 # OSC 1.0: a bundle is "#bundle", a time, then elements with their sizes; a message is an address, tags and arguments.

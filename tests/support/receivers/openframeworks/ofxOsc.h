@@ -15,10 +15,12 @@ public:
     std::string getAddress() const { return address; }
     std::size_t getNumArgs() const { return numbers.size(); }
     std::int32_t getArgAsInt32(std::size_t n) const { return static_cast<std::int32_t>(numbers.at(n)); }
+    std::string getArgAsString(std::size_t n) const { return texts.at(n); }
     float getArgAsFloat(std::size_t n) const { return static_cast<float>(numbers.at(n)); }
 
     std::string address;
-    std::vector<double> numbers;  // texts are 0 here
+    std::vector<double> numbers;     // one for each argument; a text's is 0
+    std::vector<std::string> texts;  // likewise; a number's is empty
 };
 
 class ofxOscReceiver : public osc::OscPacketListener {
@@ -46,8 +48,10 @@ private:
     void ProcessMessage(const osc::ReceivedMessage& m, const IpEndpointName&) override {
         ofxOscMessage message;
         message.address = m.AddressPattern();
-        for (auto a = m.ArgumentsBegin(); a != m.ArgumentsEnd(); ++a)
+        for (auto a = m.ArgumentsBegin(); a != m.ArgumentsEnd(); ++a) {
             message.numbers.push_back(a->IsInt32() ? a->AsInt32() : a->IsFloat() ? a->AsFloat() : 0);
+            message.texts.push_back(a->IsString() ? a->AsString() : "");
+        }
         const std::lock_guard<std::mutex> hold(lock);
         waiting.push_back(message);
     }

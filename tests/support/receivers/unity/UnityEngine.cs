@@ -19,7 +19,7 @@ namespace UnityEngine
     public class MonoBehaviour : Component { }
     public class Transform : Object
     {
-        public Vector3 localPosition;
+        public Vector3 localPosition, localScale = new Vector3(1, 1, 1);
     }
     public class GameObject : Object
     {
@@ -34,6 +34,7 @@ namespace UnityEngine
     {
         public float x, y, z;
         public Vector3(float x, float y, float z) { this.x = x; this.y = y; this.z = z; }
+        public static Vector3 operator *(Vector3 v, float by) { return new Vector3(v.x * by, v.y * by, v.z * by); }
     }
     public static class Debug
     {
