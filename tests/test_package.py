@@ -9,35 +9,58 @@ from pathlib import Path
 import pytest
 
 TOP = Path(__file__).parents[1]
+WHEELS = TOP / ".wheels"  # what .ci/run has downloaded: what we need, and what those need
 
 
-@pytest.mark.slow
-def test_the_wheel_runs_from_any_directory(tmp_path: Path) -> None:
-    subprocess.run(
-        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", tmp_path, TOP],
-        check=True,
-        capture_output=True,
-    )
-    (wheel,) = tmp_path.glob("*.whl")
-    site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
-    elsewhere.mkdir()
-    with zipfile.ZipFile(wheel) as file:
-        file.extractall(site)
-    names = {path.name for path in (site / "handflow").rglob("*")}
-    assert {"pipeline.yaml", "hands.onnx", "hands-int8.onnx", "py.typed", "calibrate.js", "annotate.js"} <= names
+def built(kind: str, folder: Path) -> Path:
+    """The wheel or the source archive (sdist) of this checkout."""
+    command = [sys.executable, "-m", "build", f"--{kind}", "--no-isolation", "-o", folder, TOP]
+    subprocess.run(command, check=True, capture_output=True)
+    (made,) = folder.glob("handflow-*")
+    return made
+
+
+def runs(command: list[str | Path], folder: Path, path: str = "") -> None:
+    """Runs the demo in a folder that has nothing to do with us."""
+    folder.mkdir()
     done = subprocess.run(
-        [sys.executable, "-m", "handflow", "run", "--source", "demo", "--for", "4"],
-        cwd=elsewhere, env=os.environ | {"PYTHONPATH": str(site)}, capture_output=True, text=True,
+        [*command, "run", "--source", "demo", "--for", "4"],
+        cwd=folder, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     last = done.stdout.splitlines()[-1]
     assert "tracker" in last
     assert "hands" in last
+
+
+@pytest.mark.slow
+def test_the_wheel_runs_from_any_directory(tmp_path: Path) -> None:
+    wheel = built("wheel", tmp_path)
+    site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    with zipfile.ZipFile(wheel) as file:
+        file.extractall(site)
+    names = {path.name for path in (site / "handflow").rglob("*")}
+    assert {"pipeline.yaml", "hands.onnx", "hands-int8.onnx", "py.typed", "calibrate.js", "annotate.js"} <= names
+    runs([sys.executable, "-m", "handflow"], elsewhere, str(site))
     where = subprocess.run(
         [sys.executable, "-c", "import handflow; print(handflow.__file__)"],
         cwd=elsewhere, env=os.environ | {"PYTHONPATH": str(site)}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert str(site) in where.stdout  # and not the checkout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["wheel", "sdist"])
+def test_it_installs_where_there_is_nothing_but_python(kind: str, tmp_path: Path) -> None:
+    if not WHEELS.is_dir():
+        assert "CI" not in os.environ, ".ci/run has not brought .wheels"
+        pytest.skip("there are no wheels to install from in .wheels; .ci/run brings them")
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "empty"], check=True)
+    programs = tmp_path / "empty" / "bin"
+    install = [programs / "pip", "install", "-q", "--no-index", "--find-links", WHEELS, built(kind, tmp_path)]
+    done = subprocess.run(install, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    runs([programs / "handflow"], tmp_path / "elsewhere")
 
 
 @pytest.mark.parametrize("verb", ["run", "check", "detect"])

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
@@ -28,12 +28,20 @@ def hears_hangup() -> None:
 class Run:
     """A `handflow` command running in a process; its output gathers in `out` and `err`."""
 
-    def __init__(self, *arguments: str, cwd: Path | None = None, within: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        cwd: Path | None = None,
+        within: Iterable[str] = (),
+        python: str = sys.executable,
+        environment: Mapping[str, str] | None = None,
+        encoding: str = "utf-8",
+    ) -> None:
         """`within`: a program and its arguments, which becomes the command in the end (unshare, say)."""
         self.process = subprocess.Popen(
-            [*within, sys.executable, "-m", "handflow", *arguments],
-            cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            preexec_fn=hears_hangup,
+            [*within, python, "-m", "handflow", *arguments],
+            cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment,
+            encoding=encoding, errors="replace", preexec_fn=hears_hangup,
         )  # fmt: skip
         self.out: list[str] = []
         self.err: list[str] = []

@@ -15,7 +15,7 @@ from .media import readable
 
 # A setting of a camera: left to the camera, or held at a value in the driver's own units.
 CameraControl = Literal["auto"] | float
-LINUX = sys.platform == "linux"
+LINUX, WINDOWS = sys.platform == "linux", sys.platform == "win32"
 DEVICES = ("/dev/", "\\\\.\\")
 
 
@@ -63,11 +63,46 @@ CONTROLS = {
 }
 
 
+class WindowsCamera(NamedTuple):
+    """A camera as Windows lists it, in one of its two systems, which open it and count apart."""
+
+    name: str
+    number: int  # among the cameras of its system
+    backend: int  # that system, as OpenCV calls it
+
+
 def camera_indices() -> list[int]:
     """Indices of the cameras there may be; several of a webcam's devices on Linux never open."""
+    if WINDOWS:
+        return list(range(len(windows_cameras())))
     if not LINUX:
         return list(range(4))
     return sorted(int(path.name[5:]) for path in Path("/dev").glob("video*") if path.name[5:].isdigit())
+
+
+def windows_cameras() -> list[WindowsCamera]:
+    """All cameras, in the order of our numbers. OSError where Windows does not tell.
+
+    DirectShow's in its order, for it opens a camera at once and lets compressed pictures be asked for; behind them
+    those that only Media Foundation knows.
+    """
+    # Here, for other systems do not have it.
+    from cv2_enumerate_cameras import enumerate_cameras
+
+    found: dict[str, WindowsCamera] = {}
+    for backend in (cv2.CAP_DSHOW, cv2.CAP_MSMF):
+        try:
+            listed = enumerate_cameras(backend)
+        except (RuntimeError, OSError) as error:
+            if backend == cv2.CAP_DSHOW:
+                raise OSError(f"Windows does not list its cameras: {error}") from error
+            # Editions for servers and for some countries lack Media Foundation.
+            continue
+        for camera in listed:
+            # The same device has the same path up to the class of its driver; a virtual camera may have none.
+            device = (camera.path or camera.name).lower().partition("#{")[0]
+            found.setdefault(device, WindowsCamera(camera.name, camera.index, backend))
+    return list(found.values())
 
 
 def is_device(source: str) -> bool:
@@ -90,11 +125,21 @@ def open_source(source: str, request: CameraRequest) -> tuple[Capture, str] | No
 
 def open_camera(device: int | str, request: CameraRequest) -> tuple[cv2.VideoCapture, str] | None:
     """A camera by index or device path with what it gives, in words; None if it does not open."""
+    if WINDOWS and isinstance(device, int):
+        return _open_windows_camera(device, request)
     with readable(device) if isinstance(device, str) and LINUX else contextlib.nullcontext(device) as name:
         capture = cv2.VideoCapture(name, cv2.CAP_V4L2 if LINUX else cv2.CAP_ANY)
     if not capture.isOpened():
         return None
     return capture, f"camera {device}: {configure(capture, request)}"
+
+
+def _open_windows_camera(device: int, request: CameraRequest) -> tuple[cv2.VideoCapture, str] | None:
+    for camera in windows_cameras()[device : device + 1]:
+        capture = cv2.VideoCapture(camera.number, camera.backend)
+        if capture.isOpened():
+            return capture, f"camera {device} ({camera.name}): {configure(capture, request)}"
+    return None
 
 
 def configure(capture: Capture, request: CameraRequest) -> str:

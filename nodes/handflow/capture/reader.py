@@ -181,11 +181,11 @@ class CameraReader:
         So it may after a wait of seconds: this process may have been stopped, and the driver's buffer be full.
         """
         for _ in range(BUFFERED):
-            self._responded_s, begun_s = self._clock.now(), time.monotonic()
+            self._responded_s, begun_s = self._clock.now(), time.perf_counter()
             if not capture.grab():
                 return False
             self._grabbed_s = self._clock.now()
-            if self._closing.is_set() or WAITED_S < time.monotonic() - begun_s < LOST_S:
+            if self._closing.is_set() or WAITED_S < time.perf_counter() - begun_s < LOST_S:
                 break
         return True
 

@@ -4,6 +4,7 @@ What a full disk, a pipe without a reader or a terminal that is gone does not ta
 command whose standard output is its result ends then: with one line, or in silence where nobody reads on (`| head`).
 """
 
+import errno
 import io
 import os
 import select
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
+from typing import TextIO
 
 from handflow.errors import OutputError, ReaderGone
 from handflow.runtime.files import cannot_write, reason_of
@@ -43,11 +45,10 @@ class ResultStream(io.FileIO):
         try:
             while (written := super().write(data)) is None:
                 select.select([], [self], [])
-        except BrokenPipeError:
-            self._told = True
-            raise ReaderGone from None
         except OSError as error:
             self._told = True
+            if _reader_gone(error):
+                raise ReaderGone from None
             raise OutputError(cannot_write(Path("standard output"), error)) from error
         return written
 
@@ -64,8 +65,10 @@ class DroppingStream(io.FileIO):
         self.label, self.dropped, self.reason = name, 0, ""
         self._tell, self._ends_with_reader = tell, ends_with_reader
         self._mid_line = False
-        self._poll = select.poll()
-        self._poll.register(fd, select.POLLOUT)
+        # Windows cannot tell whether a pipe has room: a reader that hangs holds up whoever writes there.
+        self._poll = select.poll() if hasattr(select, "poll") else None
+        if self._poll is not None:
+            self._poll.register(fd, select.POLLOUT)
 
     def write(self, data) -> int:  # type: ignore[no-untyped-def]
         rest = memoryview(data).cast("B")
@@ -79,7 +82,7 @@ class DroppingStream(io.FileIO):
                 self._mid_line = rest[written - 1] != 0x0A
                 rest = rest[written:]
         except OSError as error:
-            if isinstance(error, BrokenPipeError) and self._ends_with_reader:
+            if self._ends_with_reader and _reader_gone(error):
                 raise ReaderGone from None
             self.dropped += max(1, bytes(rest).count(b"\n"))
             self.reason = reason_of(error)
@@ -95,7 +98,7 @@ class DroppingStream(io.FileIO):
 
     def _write(self, piece: memoryview) -> int:
         # Regular files are always ready; what has failed is as well, and tells why when it is written to.
-        if not self._poll.poll(0 if self.dropped else SLOW_S * 1000):
+        if self._poll is not None and not self._poll.poll(0 if self.dropped else SLOW_S * 1000):
             raise TimeoutError("nobody reads it")
         written = super().write(piece)
         if written is None:
@@ -107,13 +110,16 @@ def protect(use: Use) -> None:
     """Replaces `sys.stdout` and `sys.stderr`, and puts /dev/null where a descriptor is closed (`>&-`): else the next
     file or socket that is opened would get what is printed, here and in the processes that are started. Only to be
     read, so that whoever writes to it is told.
+
+    Windows' console stays as Python has it, which writes every character there without a code page.
     """
-    if os.name == "nt":
-        return
     for fd in (0, 1, 2):
         _fill(fd)
     error = DroppingStream(2, "standard error", lambda line: error.write(line))
-    sys.stderr = _text(error, sys.stderr)
+    if not _is_windows_console(sys.stderr):
+        sys.stderr = _text(error, sys.stderr)
+    if _is_windows_console(sys.stdout):
+        return
     if use is Use.RESULT:
         output: io.FileIO = ResultStream(1)
     else:
@@ -131,6 +137,15 @@ def finish() -> None:
     raw = getattr(buffer, "raw", buffer)
     if isinstance(raw, DroppingStream):
         raw.report()
+
+
+def _reader_gone(error: OSError) -> bool:
+    """Whether a pipe has lost its reader; EINVAL is Windows' word for it."""
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
+
+
+def _is_windows_console(stream: TextIO | None) -> bool:
+    return os.name == "nt" and stream is not None and stream.isatty()
 
 
 def _fill(fd: int) -> None:

@@ -9,6 +9,7 @@ import os
 import select
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ import msgspec
 
 from handflow.errors import SetupError
 from handflow.messages import now_ns
+from handflow.runtime.awake_clock import Countdown
 
 FOLLOW = "clock"  # the command that gives a replay the clock
 KEY_S = 0.1
@@ -158,6 +160,9 @@ class PlaybackControl:
 def pressed_keys() -> Iterator[Callable[[], str | None]]:
     """What reads the next key from standard input; "" at its end, None while there is none."""
     fd = sys.stdin.fileno()
+    if os.name == "nt":
+        yield _console_key if os.isatty(fd) else lambda: os.read(fd, 1).decode(errors="replace")
+        return
     before = None
     if hasattr(os, "tcgetpgrp") and os.isatty(fd) and os.tcgetpgrp(fd) == os.getpgrp():
         import termios
@@ -170,3 +175,15 @@ def pressed_keys() -> Iterator[Callable[[], str | None]]:
     finally:
         if before is not None:
             termios.tcsetattr(fd, termios.TCSADRAIN, before)
+
+
+def _console_key() -> str | None:
+    """The next key that was pressed in Windows' console, which is no file that could be waited for."""
+    import msvcrt
+
+    wait = Countdown(KEY_S)
+    while not wait.over():
+        if msvcrt.kbhit():  # type: ignore[attr-defined, unused-ignore]
+            return str(msvcrt.getwch())  # type: ignore[attr-defined, unused-ignore]
+        time.sleep(KEY_S / 10)
+    return None

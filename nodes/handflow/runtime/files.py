@@ -128,7 +128,8 @@ def private(path: str, flags: int) -> int:
 
 def sync(file: Path) -> None:
     """Waits until the disk has a file: some tell only then that they are full or broken. OSError."""
-    fd = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    # Windows forces nothing to disk through what may only be read.
+    fd = os.open(file, os.O_RDWR if os.name == "nt" else os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
     try:
         os.fsync(fd)
     except OSError as error:

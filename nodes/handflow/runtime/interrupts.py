@@ -1,4 +1,4 @@
-"""A signal that comes while modules are imported.
+"""Signals that stop: which there are, one sent by a thread of ours, and one that comes while modules are imported.
 
 A module of C that is torn out of its start says something else instead (ImportError), or loses the exception.
 """
@@ -6,8 +6,23 @@ A module of C that is torn out of its start says something else instead (ImportE
 import os
 import signal
 import sys
+import threading
 from pathlib import Path
 from types import FrameType
+
+# Of these each system has some. A closed terminal: SIGHUP, on Windows SIGBREAK (as Ctrl-Break does).
+STOP_SIGNALS = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
+
+
+def stop_this_process() -> None:
+    """From any thread: what a signal to stop from outside would do, also out of a wait of the main thread."""
+    if hasattr(signal, "pthread_kill"):
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)
+    else:
+        # Windows: the one signal that ends a sleep; its `os.kill` would end the process on the spot.
+        signal.raise_signal(signal.SIGINT)
 
 
 def importing(frame: FrameType | None) -> bool:

@@ -49,7 +49,7 @@ def named(text: str) -> str:
     try:
         # Bytes one by one may be UTF-8 together.
         return os.fsdecode(os.fsencode(name)) if name != text else text
-    except UnicodeEncodeError:
+    except UnicodeError:
         return text
 
 
@@ -73,7 +73,13 @@ def meant(text: str, folder: Path = Path()) -> str:
 def fitting(stem: str, ending: str) -> str:
     """A file's name of a stem and an ending; the stem is cut where both are longer than a name may be."""
     cut = len(os.fsencode(ending)) + len(os.fsencode(stem)) - LONGEST
-    return (os.fsdecode(os.fsencode(stem)[:-cut]) if cut > 0 else stem) + ending
+    if cut <= 0:
+        return stem + ending
+    kept = os.fsencode(stem)[:-cut]
+    try:
+        return os.fsdecode(kept) + ending
+    except UnicodeDecodeError:  # Windows, in the middle of a character
+        return kept.decode("utf-8", "ignore") + ending
 
 
 def dumps(value: Any) -> str:
@@ -118,7 +124,8 @@ def _escape(surrogate: re.Match[str]) -> str:
 def _from_latin_1(text: str) -> str:
     try:
         return os.fsdecode(text.encode("latin-1"))
-    except UnicodeEncodeError:
+    except UnicodeError:
+        # Windows has no names of other bytes than UTF-8.
         return text
 
 

@@ -253,11 +253,11 @@ def ticks(fps: float, exact: bool = False) -> Iterator[float]:
     """
     if exact:
         yield from (number / fps for number in itertools.count())
-    start = time.monotonic()
+    start = time.perf_counter()
     number = 0
     while True:
-        wait = start + number / fps - time.monotonic()
+        wait = start + number / fps - time.perf_counter()
         if wait > 0:
             time.sleep(wait)
         yield number / fps
-        number = max(number + 1, math.floor((time.monotonic() - start) * fps))
+        number = max(number + 1, math.floor((time.perf_counter() - start) * fps))

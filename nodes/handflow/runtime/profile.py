@@ -59,7 +59,7 @@ class Profile:
         self._age: deque[int] = deque(maxlen=SAMPLES)  # ns
         self._began_ns = 0
         self._sent_ns = 0
-        self._last_report = (time.monotonic_ns(), 0, 0)
+        self._last_report = (time.perf_counter_ns(), 0, 0)
         self._busy_since_ns = self._busy_ns = 0  # see _count_busy
         self.commands: list[str] = []
         self._answers: deque[tuple[int, Any, str]] = deque()
@@ -85,7 +85,7 @@ class Profile:
 
     def begin(self, received_ns: int, inputs: Iterable[Message | None] = ()) -> None:
         """`process` is called. A source is called once, so it is never busy by this measure."""
-        self._began_ns = time.monotonic_ns() if received_ns else 0
+        self._began_ns = time.perf_counter_ns() if received_ns else 0
         if self.trace is not None and received_ns:
             self.trace.begin(inputs)
 
@@ -96,7 +96,7 @@ class Profile:
         self._age.append(age)
         if not self._began_ns:
             self._work.append(age)
-        self._sent_ns = time.monotonic_ns()
+        self._sent_ns = time.perf_counter_ns()
         if self.trace is not None:
             self.trace.sent(message, self._sent_ns, self.skipped, self.lost)
 
@@ -109,7 +109,7 @@ class Profile:
         self._frames[driving.stream] = driving.seq
         if len(self._frames) > MAX_STREAMS:
             del self._frames[next(iter(self._frames))]
-        ended_ns = time.monotonic_ns()
+        ended_ns = time.perf_counter_ns()
         self._work.append(ended_ns - self._began_ns)
         if self._sent_ns < self._began_ns:
             self._age.append(now_ns() - driving.captured_ns)
@@ -119,7 +119,7 @@ class Profile:
         self._began_ns = 0
 
     def status(self) -> NodeStatus:
-        now, came, went = time.monotonic_ns(), self._in, self._out
+        now, came, went = time.perf_counter_ns(), self._in, self._out
         since, came_before, went_before = self._last_report
         self._last_report = (now, came, went)
         seconds = max(1e-3, (now - since) / 1e9)

@@ -11,10 +11,11 @@ import cv2
 import numpy as np
 
 from handflow import Frame, Hands, Heatmap, Node, Range, SetupError
-from handflow.vision.model import open_model
+from handflow.vision.model import model_path, open_model
 from handflow.vision.model_choice import choose_model, choose_profile
 from handflow.vision.model_input import input_size
 from handflow.vision.prior import expected_map
+from handflow.vision.providers import PROVIDERS, choose_provider
 
 
 class HeatmapNode(Node):
@@ -29,6 +30,10 @@ class HeatmapNode(Node):
         Literal["auto", "fp32", "int8"],
         "auto: the faster one, if int8 is right on this processor; fp32 in exact runs, `detect` and `evaluate`",
     ] = "auto"
+    provider: Annotated[
+        Literal["auto", "cpu", "cuda", "coreml", "directml", "openvino"],
+        "what runs it; auto: the quickest that is installed. One that is missing or slower than cpu is told, not taken",
+    ] = "cpu"
     threads: Annotated[int, Range(1, 64), "of the network; the other stages need processor cores too"] = 1
     fps: Annotated[float, Range(1, 240), "what profile auto must keep, with half the time left to other stages"] = 30.0
     # Unmeasured.
@@ -40,18 +45,22 @@ class HeatmapNode(Node):
             raise SetupError("profile: expected near, mid or far in an exact run, got auto, which depends on the clock")
         chosen = choose_model(self.model, self.precision, self.threads, self.exact, self.log)
         profile: str = choose_profile(chosen, self.fps) if self.profile == "auto" else self.profile
-        path, self.budget = chosen.path, chosen.sizes[profile]
+        path, self.budget, provider = chosen.path, chosen.sizes[profile], "cpu"
+        if self.provider != "cpu" and not self.exact:
+            plain = model_path(self.model, "int8" if self.precision == "int8" else "fp32")
+            path, provider = choose_provider(self.provider, plain, chosen, self.budget, self.threads, self.log)
         # 10-20 MB, before it is opened again.
         del chosen
         # A folder may hold pictures of a few shapes in turn: what was opened for one is kept, 10-20 MB each.
-        self.opened = lru_cache(maxsize=4)(partial(open_model, path, self.threads))
+        self.opened = lru_cache(maxsize=4)(lambda size: open_model(path, self.threads, size, PROVIDERS[provider].name))
         # A wide frame's, as most cameras give it.
         self.size = self.budget
         self.network = self.opened(self.size)
         self.frame_size = (0, 0)  # height and width of the last frame
         # The first runs take longer: they are none of the graph's.
         self.network.seconds_of(self.size)
-        self.note = f"{profile} {self.network.metadata.get('precision', '')}".strip()
+        where = "" if provider == "cpu" else provider
+        self.note = " ".join(filter(None, [profile, self.network.metadata.get("precision", ""), where]))
 
     def changed(self, name: str) -> bool:
         return name != "prior_gain"

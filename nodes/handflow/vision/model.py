@@ -18,6 +18,7 @@ from .prior import PriorMap
 
 PROFILES = ("near", "mid", "far")  # from fast to fine; how large each is stands in the model file
 OUTPUTS = ["any", "open", "radius", "offset"]
+CPU = "CPUExecutionProvider"  # onnxruntime's name
 INPUTS = [[("image", "tensor(uint8)")], [("image", "tensor(uint8)"), ("prior", "tensor(float)")]]
 METADATA = {"stride", "multiple", "profiles"}  # metadata that an ONNX file must have to be a model of ours
 
@@ -27,6 +28,7 @@ class NetworkSession(Protocol):
 
     def run(self, output_names: list[str], input_feed: dict[str, np.ndarray]) -> Any: ...
     def get_inputs(self) -> list[Any]: ...
+    def get_providers(self) -> list[str]: ...
 
 
 class Model:
@@ -116,13 +118,14 @@ def models_folder() -> Path:
     return packaged("models")
 
 
-def open_model(path: Path, threads: int = 1, size: tuple[int, int] | None = None) -> Model:
+def open_model(path: Path, threads: int = 1, size: tuple[int, int] | None = None, provider: str = CPU) -> Model:
     """The network in an ONNX file. Raises SetupError when there is none of ours in it.
 
     `size`: the only one (width, height) that it will be shown pictures at, which makes it 3 % quicker.
+    `provider`: onnxruntime's name of what it is to run on; what that cannot do, the processor does.
     """
     # By its bytes: a name that is no UTF-8 is more than onnxruntime takes.
-    session = open_session(path.read_bytes(), path, threads, size)
+    session = open_session(path.read_bytes(), path, threads, size, provider)
     metadata = session.get_modelmeta().custom_metadata_map
     outputs = [output.name for output in session.get_outputs()]
     inputs = [(i.name, i.type) for i in session.get_inputs()]
@@ -134,7 +137,16 @@ def open_model(path: Path, threads: int = 1, size: tuple[int, int] | None = None
     return Model(session, path, metadata)
 
 
-def open_session(content: bytes, path: Path, threads: int = 1, size: tuple[int, int] | None = None) -> Any:
+def available_providers() -> list[str]:
+    """onnxruntime's names of what it can run a network on here."""
+    import onnxruntime
+
+    return list(onnxruntime.get_available_providers())
+
+
+def open_session(
+    content: bytes, path: Path, threads: int = 1, size: tuple[int, int] | None = None, provider: str = CPU
+) -> Any:
     """The onnxruntime.InferenceSession of the `content` of an ONNX file, whosever network it is. Raises SetupError."""
     # Here, for it takes 0.1 s that `handflow check` need not spend.
     import onnxruntime
@@ -142,13 +154,14 @@ def open_session(content: bytes, path: Path, threads: int = 1, size: tuple[int, 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    # Errors; of another provider nothing, for whoever chooses it tells what goes wrong.
+    options.log_severity_level = 3 if provider == CPU else 4
     # Threads that spin between frames burn 34-38 ms of processor time per frame at 30 fps instead of 7.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for name, pixels in zip(("width", "height"), size or (), strict=False):
         options.add_free_dimension_override_by_name(name, pixels)
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=list(dict.fromkeys([provider, CPU])))
     except Exception as error:
         # onnxruntime's errors have no base of their own.
         reason = first_line(error).split(" : ")[-1][:120]

@@ -1,6 +1,6 @@
-"""The runtime where there is no fcntl, memfd, getuid, SIGHUP or pthread_kill, as on Windows: the portable path.
+"""The portable path: the runtime without what Windows lacks, and without what macOS lacks.
 
-That is as near as Linux comes to it: Windows and macOS themselves are not run here.
+That is as near as Linux comes to them. Windows itself is run by tests/test_windows.py; macOS is not.
 """
 
 import ast
@@ -15,12 +15,27 @@ from support.graphs import Run, until
 
 import handflow
 
-BARE = """
+WINDOWS = """
 import os, signal, sys, warnings
 
 warnings.filterwarnings("ignore", "only soft file lock")  # Windows has a better one
 sys.modules["fcntl"] = None  # importing it fails
 del os.memfd_create, os.getuid, signal.SIGHUP, signal.pthread_kill
+"""
+MACOS = """
+import os, sys
+import psutil  # has code of its own for each system, and asks /proc here
+
+sys.platform = "darwin"
+del os.memfd_create, os.posix_fallocate, os.sched_getaffinity
+os.path.exists = lambda path, real=os.path.exists: not os.fspath(path).startswith("/proc") and real(path)
+
+def without_proc(path, *rest, real=os.open, **more):
+    if str(path).startswith("/proc"):
+        raise FileNotFoundError(2, "No such file or directory", path)
+    return real(path, *rest, **more)
+
+os.open = without_proc
 """
 NODES = {
     "ticker.py": """
@@ -50,11 +65,11 @@ class Tap(Node):
 }
 
 
-@pytest.fixture
-def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a graph; Python processes started from now on lack what Windows lacks."""
+@pytest.fixture(params=[pytest.param(WINDOWS, id="windows"), pytest.param(MACOS, id="macos", marks=pytest.mark.slow)])
+def bare(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a graph; Python processes started from now on lack what the other system lacks."""
     (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "sitecustomize.py").write_text(BARE)
+    (tmp_path / "site" / "sitecustomize.py").write_text(request.param)
     path = [str(tmp_path / "site"), *filter(None, [os.environ.get("PYTHONPATH")])]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join(path))
     monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
@@ -96,7 +111,7 @@ def test_a_graph_runs_stops_and_starts_again(run: Callable[..., Run], bare: Path
         out.unlink(missing_ok=True)
         started = run("run", "graph.yaml", cwd=bare)
         until(lambda: out.exists() and len(out.read_text().split()) > 3, "nothing is delivered")
-        assert len(list(bare.glob("temporary/handflow/*/*.ring"))) == 1
+        assert len(list(bare.glob("temporary/handflow*/*/*.ring"))) == 1
         if time == "first":
             second = run("run", "graph.yaml", cwd=bare)
             top = run("top", "--once", "--json")
@@ -105,4 +120,4 @@ def test_a_graph_runs_stops_and_starts_again(run: Callable[..., Run], bare: Path
             assert top.end() == 0
         assert started.stop() == 0
         assert set(out.read_text().split()) == {"True", "stopped"}  # whole pictures; the sink could say goodbye
-        assert list(bare.glob("temporary/handflow/*/*.ring*")) == []
+        assert list(bare.glob("temporary/handflow*/*/*.ring*")) == []

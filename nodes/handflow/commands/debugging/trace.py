@@ -46,9 +46,9 @@ def run(args: argparse.Namespace) -> int:
         return len(inside)
 
     with trace_file(args.output, Graph.read_copy(directory.graph).file) as trace:
-        until_ns = time.monotonic_ns() + round(args.for_s * 1e9)
+        until_ns = time.perf_counter_ns() + round(args.for_s * 1e9)
         try:
-            while (left_ns := until_ns + round(LATE_S * 1e9) - time.monotonic_ns()) > 0:
+            while (left_ns := until_ns + round(LATE_S * 1e9) - time.perf_counter_ns()) > 0:
                 calls += fetch()
                 time.sleep(min(FETCH_S, left_ns / 1e9))
         except KeyboardInterrupt:

@@ -9,7 +9,15 @@ from typing import Any
 
 import cv2
 
-from handflow.capture.devices import LINUX, CameraRequest, Capture, camera_indices, open_camera
+from handflow.capture.devices import (
+    LINUX,
+    WINDOWS,
+    CameraRequest,
+    Capture,
+    camera_indices,
+    open_camera,
+    windows_cameras,
+)
 from handflow.capture.images import silence_opencv
 from handflow.commands._arguments import positive
 from handflow.runtime.names import dumps
@@ -68,12 +76,15 @@ def cameras(fps: float = 30.0, measure: bool = True) -> Iterator[FoundCamera]:
         camera = FoundCamera(index)
         if LINUX and not _described(camera):
             continue
+        if WINDOWS:
+            camera.name = windows_cameras()[index].name
         opened = open_camera(index, CameraRequest(fps=fps))
         if opened is None:
-            if not LINUX:
+            if not (LINUX or WINDOWS):
                 # Elsewhere indices are tried for want of a list.
                 continue
-            camera.fault = camera.fault or "it does not open; is another program using it? End that one"
+            asked = ", or Windows' settings keep desktop apps from cameras (Privacy > Camera)" if WINDOWS else ""
+            camera.fault = camera.fault or f"it does not open; is another program using it? End that one{asked}"
         else:
             capture, _ = opened
             camera.opens = _first(capture)

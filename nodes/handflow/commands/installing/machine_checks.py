@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from handflow.runtime.transport.rundir import portable
+
 from .checks import Finding
 
 CPUINFO = Path("/proc/cpuinfo")
@@ -56,13 +58,24 @@ def _processor() -> tuple[str, set[str]]:
 def memory() -> Finding:
     """What is free, and how busy the machine is."""
     free = psutil.virtual_memory().available / 2**20
-    load = psutil.getloadavg()[0] / (os.cpu_count() or 1)
-    found = f"{free:.0f} MB of memory are free, the processor is asked for {load:.0%} of what it has"
+    load = _load()
+    asked = "" if load is None else f", the processor is asked for {load:.0%} of what it has"
+    found = f"{free:.0f} MB of memory are free{asked}"
     if free < FREE_MB:
         return Finding("memory", "warning", found, f"expected {FREE_MB} MB: end other programs")
-    if load > 1:
+    if load is not None and load > 1:
         return Finding("memory", "warning", found, "frames will be late: end other programs (top shows which)")
     return Finding("memory", "ok", found)
+
+
+def _load() -> float | None:
+    """What the processor is asked for, of what it has; None where the system does not tell.
+
+    Windows counts only once somebody asked: what it says first is 0.
+    """
+    if sys.platform == "win32":
+        return None
+    return psutil.getloadavg()[0] / (os.cpu_count() or 1)
 
 
 def permissions() -> Iterator[Finding]:
@@ -71,7 +84,7 @@ def permissions() -> Iterator[Finding]:
     if not os.access(temporary, os.W_OK):
         advice = "set TMPDIR to a folder that you may write in"
         yield Finding("files", "fault", f"{temporary} cannot be written", advice)
-    elif len(os.fsencode(temporary)) > 60:
+    elif not portable() and len(os.fsencode(temporary)) > 60:
         yield Finding("files", "warning", f"{temporary} is a long name for sockets", "set TMPDIR to a shorter one")
     else:
         yield Finding("files", "ok", f"{temporary} can be written")

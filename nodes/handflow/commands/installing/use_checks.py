@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from handflow.capture.devices import is_device
+from handflow.capture.devices import LINUX, is_device
 from handflow.capture.images import silence_opencv
 from handflow.capture.network import is_stream, open_stream
 from handflow.errors import SetupError
@@ -101,10 +101,13 @@ def ports(stages: Sequence[Stage], runs: bool) -> Iterator[Finding]:
         try:
             family = socket.AF_INET6 if ":" in values["address"] else socket.AF_INET
             with socket.socket(family) as trial:
-                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                # On Windows it would let two programs have one port.
+                if os.name != "nt":
+                    trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 trial.bind((values["address"].replace("*", "0.0.0.0"), values["port"]))
         except OSError as error:
-            advice = f"end what has it (ss -ltnp), or --set {name}.port=…"
+            look = "ss -ltnp" if LINUX else "netstat -ano"
+            advice = f"end what has it ({look}), or --set {name}.port=…"
             yield Finding("ports", "fault", f"{name} cannot listen on {where}: {error.strerror}", advice)
         else:
             free.append(f"{where} ({name})")

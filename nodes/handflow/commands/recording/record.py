@@ -1,8 +1,6 @@
 """`handflow record`: a recorder beside a running graph, which reads its outputs, or in a graph that it runs itself."""
 
 import argparse
-import os
-import signal
 import threading
 import time
 from collections.abc import Collection, Sequence
@@ -18,6 +16,7 @@ from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.spec import EdgeSpec, NodeSpec
 from handflow.runtime.graph.stage import hint
+from handflow.runtime.interrupts import stop_this_process
 from handflow.runtime.process.control_client import only_running, request, runs
 from handflow.runtime.process.process import run_process
 from handflow.runtime.transport.rundir import RunDir
@@ -149,5 +148,5 @@ def _watch(directory: RunDir, name: str, for_s: float | None, done: threading.Ev
             complain("nothing has come yet that could be recorded; waiting for it")
             silence = None
         if not directory.running() or (left and left.over()) or "stopped" in noted:
-            os.kill(os.getpid(), signal.SIGTERM)
+            stop_this_process()
             return

@@ -2,9 +2,7 @@
 
 import argparse
 import contextlib
-import os
 import select
-import signal
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -23,6 +21,7 @@ from handflow.recording.reader import Recording
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.spec import EdgeSpec, NodeSpec
 from handflow.runtime.graph.stage import hint
+from handflow.runtime.interrupts import stop_this_process
 from handflow.runtime.process.control_client import request
 from handflow.runtime.transport.rundir import RunDir
 
@@ -200,8 +199,9 @@ def clocked(
     control = PlaybackControl(send, next_frame, complain, options.rate, options.begin_s, options.paused)
     ended = threading.Event()
     with pressed_keys() if options.paused or _at_terminal() else contextlib.nullcontext() as read:
-        threads = [threading.Thread(target=control.run, args=(read, _quit, ended), daemon=True)]
-        if options.json == "-":
+        threads = [threading.Thread(target=control.run, args=(read, stop_this_process, ended), daemon=True)]
+        # Windows tells of it only when something is written.
+        if options.json == "-" and hasattr(select, "poll"):
             threads.append(threading.Thread(target=_end_with_reader, args=(ended,), daemon=True))
 
         def start() -> None:
@@ -219,17 +219,13 @@ def clocked(
                     thread.join(JOIN_S)
 
 
-def _quit() -> None:
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
 def _end_with_reader(ended: threading.Event) -> None:
     """Ends the replay when nobody reads its lines any more: `| head`."""
     poller = select.poll()
     poller.register(sys.stdout.fileno(), 0)  # errors are reported unasked
     while not ended.wait(POLL_S):
         if poller.poll(0):
-            _quit()
+            stop_this_process()
             return
 
 

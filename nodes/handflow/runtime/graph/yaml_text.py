@@ -25,6 +25,8 @@ def yaml_fault(file: str, error: YAMLError) -> str:
     position = f"{file}:{mark.line + 1}:{mark.column + 1}" if mark else file
     problem = re.sub(r" with value .*", " is given twice", str(error.problem).replace("found duplicate ", ""))
     problem = re.sub(r'^(merge )?key "<<".*', "<< is given twice; merge several maps as <<: [*a, *b]", problem)
+    if "unknown escape character" in problem:
+        problem += r'; in "double quotes" write \\ for \, or leave the quotes out, or write / in names of files'
     return f"{position}: {problem}"
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import queue
 import subprocess
 import sys
@@ -76,12 +77,15 @@ class Child:
 
     def start(self, graph: Path, now: float, flags: Sequence[str] = ()) -> None:
         """Starts its process, which reads the graph from the copy in `graph`."""
-        command = [sys.executable, "-m", "handflow", "node", self.name, "--supervised", *flags]
+        python, environment = this_python()
+        command = [python, "-m", "handflow", "node", self.name, "--supervised", *flags]
         command += ["--graph", str(graph)] + ["--restarted"] * bool(self.restarts)
         # A session (Windows: a group) of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops
         # all in order.
         self.process = subprocess.Popen(
             command,
+            # Its lines are read as UTF-8, whatever the locale (Windows: the code page) is.
+            env=os.environ | environment | {"PYTHONIOENCODING": "utf-8"},
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -140,6 +144,18 @@ class Child:
                 break  # a process that it started holds the pipe; the thread ends with that
         yield from self.lines()
         self.process = None
+
+
+def this_python() -> tuple[str, dict[str, str]]:
+    """The Python that runs this process, and what it needs in its environment.
+
+    Windows' virtual environments have a launcher in its place, which runs it in a process of its own: a kill would hit
+    the launcher, and the process id that a node reports would be unknown here. (As `multiprocessing` does it.)
+    """
+    base = getattr(sys, "_base_executable", sys.executable)
+    if os.name == "nt" and os.path.normcase(base) != os.path.normcase(sys.executable):
+        return base, {"__PYVENV_LAUNCHER__": sys.executable}
+    return sys.executable, {}
 
 
 def _read(pipe: IO[bytes], lines: "queue.Queue[bytes]") -> None:

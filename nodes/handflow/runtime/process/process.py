@@ -1,6 +1,5 @@
 """One node in a process of its own: what `handflow node NAME` runs, by hand or under the supervisor."""
 
-import _thread
 import contextlib
 import json
 import logging
@@ -22,7 +21,7 @@ from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import resolve
 from handflow.runtime.graph.stage import Stage
-from handflow.runtime.interrupts import importing
+from handflow.runtime.interrupts import STOP_SIGNALS, importing, stop_this_process
 from handflow.runtime.names import one_line
 from handflow.runtime.node import Stopped
 from handflow.runtime.profile import Profile
@@ -35,6 +34,8 @@ from .worker import Worker, line_of
 STATUS_S = 1.0
 LAST_STATUS_MS = 200
 STOP_S = 2.0  # the supervisor has gone: what has not stopped by then is ended
+# A closed terminal ends the supervisor, which stops its nodes in order; under `nohup` nobody.
+NODE_STOP_SIGNALS = [each for each in STOP_SIGNALS if each != getattr(signal, "SIGHUP", None)]
 FAILED_TO_START = 3  # the exit status that tells the supervisor so
 
 
@@ -122,23 +123,20 @@ def _stop_by_signals() -> None:
             os._exit(0)
         raise Stopped
 
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in NODE_STOP_SIGNALS:
         signal.signal(each, stop)
 
 
 def _ignore_signals() -> None:
     """Once is enough: what stops must not be torn out of stopping."""
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in NODE_STOP_SIGNALS:
         signal.signal(each, signal.SIG_IGN)
 
 
 def _follow_supervisor(commands: WorkerCommands) -> None:
     """Reads the supervisor's lines. Its end, however it came, ends this process too: no orphan keeps a camera."""
     commands.read(sys.stdin)
-    if hasattr(signal, "pthread_kill"):
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGTERM)  # also out of a wait
-    else:
-        _thread.interrupt_main(signal.SIGINT)  # Windows: the one signal that ends a sleep
+    stop_this_process()
     wait = Countdown(STOP_S)
     while not wait.over():
         time.sleep(0.1)

@@ -15,6 +15,7 @@ from handflow.runtime.awake_clock import Countdown
 from handflow.runtime.backoff import pause_s
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.stage import Stage
+from handflow.runtime.interrupts import STOP_SIGNALS
 from handflow.runtime.node import Stopped
 from handflow.runtime.process.changes.graph_watch import GraphWatch
 from handflow.runtime.process.tracing.trace_file import TraceFile
@@ -286,9 +287,6 @@ class Supervisor:
             self.running.reap(child)
         # What they have told last, for a trace.
         self._receive_statuses()
-
-
-STOP_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 @contextlib.contextmanager

@@ -126,7 +126,7 @@ class RemoteDecoder:
 
     def message(self, packed: dict[str, Any], kind: type[Message]) -> tuple[Message, list[Ref]]:
         message, refs = message_in(packed, kind, None)
-        if self.late(message.stream, message.captured_ns, time.monotonic_ns()):
+        if self.late(message.stream, message.captured_ns, time.perf_counter_ns()):
             raise StaleSlot("late")
         return message, refs
 

@@ -52,7 +52,7 @@ class Peer:
         return self.awake.now() - self.heard < LOST_S
 
     def clock(self) -> ClockSample | None:
-        return self.offset.best(time.monotonic_ns())
+        return self.offset.best(time.perf_counter_ns())
 
 
 class PeerLink(threading.Thread):
@@ -130,7 +130,7 @@ class PeerLink(threading.Thread):
         if not peer.reachable():
             peer.answers = 0
         peer.due = now + (FIRST_ASK_S if peer.answers < FIRST_QUESTIONS else ASK_S)
-        peer.asked = time.monotonic_ns()
+        peer.asked = time.perf_counter_ns()
         try:
             socket.send(msgpack.packb([VERSION, self._here.name, peer.asked]), zmq.NOBLOCK)
         except zmq.Again:
@@ -154,7 +154,7 @@ class PeerLink(threading.Thread):
 
     def _hear(self, peer: Peer, socket: zmq.Socket) -> None:
         parts = socket.recv_multipart()
-        arrived = time.monotonic_ns()
+        arrived = time.perf_counter_ns()
         try:
             body, times = map(msgpack.unpackb, parts)
             asked, received, sent = map(int, times)

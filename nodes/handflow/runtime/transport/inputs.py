@@ -92,7 +92,7 @@ class Inputs:
         while True:
             if self._resting():
                 yield from self._rest()
-            ending, began_s = all(policy.edge.node in self._ended for policy in self._driving), time.monotonic()
+            ending, began_s = all(policy.edge.node in self._ended for policy in self._driving), time.perf_counter()
             try:
                 timeout_s = LAST_MESSAGE_S if ending else IDLE_S
                 driving, first = self._passed.popleft() if self._passed else self._next(timeout_s)
@@ -100,7 +100,7 @@ class Inputs:
                 for policy in (*self._driving, *self._others):
                     policy.rest()
                 # Who slept meanwhile has not looked for long enough.
-                if ending and time.monotonic() - began_s < SLEPT_S:
+                if ending and time.perf_counter() - began_s < SLEPT_S:
                     return
                 yield None
                 continue
@@ -144,13 +144,13 @@ class Inputs:
 
     def _next(self, timeout_s: float) -> tuple[Driving, Received | None]:
         """The next driving message; meanwhile looks for producers that have not been found or have moved."""
-        deadline = time.monotonic() + timeout_s
+        deadline = time.perf_counter() + timeout_s
         while True:
             located = [subscription.locate() for subscription in self._subscriptions]
             try:
                 return self._any(timeout_s if all(located) else min(LOCATE_S, timeout_s))
             except TimeoutError:
-                if time.monotonic() >= deadline - 0.001:  # ZeroMQ rounds to milliseconds
+                if time.perf_counter() >= deadline - 0.001:  # ZeroMQ rounds to milliseconds
                     raise
 
     def _any(self, timeout_s: float) -> tuple[Driving, Received | None]:

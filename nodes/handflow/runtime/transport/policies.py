@@ -52,13 +52,13 @@ class Newest:
 
     def next(self, timeout_s: float) -> Received | None:
         """Waits for a message and takes the newest; None if that cannot be read. TimeoutError."""
-        subscription, waiting, began = self.subscription, self._waiting, time.monotonic()
+        subscription, waiting, began = self.subscription, self._waiting, time.perf_counter()
         first = waiting.popleft() if waiting else subscription.receive(timeout_s)
         if self._in_turn:
             self._in_turn -= 1
             return self._read(first)
         # Asking ZeroMQ for more takes a twentieth of a hop, and what had to be waited for is the newest.
-        if not waiting and (time.monotonic() - began > FRESH_S or not subscription.readable()):
+        if not waiting and (time.perf_counter() - began > FRESH_S or not subscription.readable()):
             return self._read(first)
         waiting.appendleft(first)
         waiting.extend(subscription.arrived())
@@ -132,10 +132,10 @@ class SameFrame:
     def match(self, driving: Message) -> Received | None:
         """The message of the driving one's frame, waited for only while this input keeps up."""
         wanted = key_of(driving)
-        deadline = time.monotonic() + self.edge.wait_ms / 1000
+        deadline = time.perf_counter() + self.edge.wait_ms / 1000
         self.keep_up()
         while wanted not in self._held:
-            left = deadline - time.monotonic()
+            left = deadline - time.perf_counter()
             passed = any(stream == wanted[0] and seq > wanted[1] for stream, seq in self._held)
             # A dead input must not cost every frame its wait.
             if passed or left <= 0 or self._misses >= MISSES or not self.subscription.wait(left * 1000):

@@ -1,0 +1,99 @@
+"""Windows' own Python under wine, with our dependencies' wheels: what .ci/run puts into the folder .wine."""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from support.graphs import Run
+
+TOP = Path(__file__).parents[2]
+FOLDER = TOP / ".wine"
+# What Windows writes into pipes in.
+CODE_PAGE = "cp1252"
+PYTHON = FOLDER / "python" / "python.exe"
+
+
+def missing() -> str:
+    """What keeps Windows' Python from running here; "": nothing."""
+    if not all(map(shutil.which, ("wine", "wineserver"))):
+        return "wine is not installed"
+    if not PYTHON.exists():
+        return "there is no Python for Windows in .wine; .ci/run brings it"
+    return ""
+
+
+def windows_path(file: Path) -> str:
+    """A file's name there: wine's drive Z is the whole file system."""
+    return "Z:" + str(file).replace("/", "\\")
+
+
+class Wine:
+    """A Windows that is up until `close`."""
+
+    def __init__(self) -> None:
+        self._started: list[WindowsRun] = []
+        self.environment = os.environ | {
+            "WINEPREFIX": str(FOLDER / "prefix"),
+            "WINEARCH": "win64",
+            "WINEDEBUG": "-all",
+            # Neither .NET nor a browser, which wine would offer to download.
+            "WINEDLLOVERRIDES": "mscoree=;mshtml=",
+            "DISPLAY": "",
+            "PYTHONPATH": windows_path(TOP / "nodes"),
+        }
+        # Its services would keep the pipes of the first program that starts them open: that is one without.
+        self.close()
+        self._do("wineserver", "-p")
+        self._do("wine", "reg", "add", r"HKCU\Software\Wine", "/v", "Version", "/d", "win10", "/f")
+
+    def close(self) -> None:
+        """Shuts it down, with whatever still runs."""
+        self._do("wineserver", "-k", check=False)
+        self._do("wineserver", "-w", check=False)
+        self.end_commands()
+
+    def start(self, *arguments: object, cwd: Path) -> "WindowsRun":
+        self._started.append(WindowsRun(self, *map(str, arguments), cwd=cwd))
+        return self._started[-1]
+
+    def end_commands(self) -> None:
+        """Ends the commands that still run. Their stages notice and stop."""
+        while self._started:
+            run = self._started.pop()
+            if run.process.returncode is None:
+                run.process.kill()
+                run.end()
+
+    def end_process(self, pid: int) -> None:
+        """Ends a process of its own at once, as the task manager does."""
+        self._do("wine", "taskkill", "/F", "/PID", str(pid))
+
+    def _do(self, *command: str, check: bool = True) -> None:
+        subprocess.run(
+            command, env=self.environment, check=check,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+
+
+class WindowsRun(Run):
+    """A `handflow` command of Windows'."""
+
+    def __init__(self, wine: Wine, *arguments: str, cwd: Path) -> None:
+        super().__init__(
+            *arguments,
+            cwd=cwd,
+            within=["wine"],
+            python=str(PYTHON),
+            environment=wine.environment,
+            encoding=CODE_PAGE,
+        )
+
+    def end(self, timeout: float = 240) -> int:
+        return super().end(timeout)
+
+    def stop(self, how: int = signal.SIGINT) -> int:
+        """By Ctrl-C, which is what wine makes of this signal."""
+        self.process.send_signal(how)
+        return self.end()
