@@ -16,11 +16,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from handflow.bench import clips, peers, stages, transport, viewers, whole
+from handflow.bench import clips, gesture_delays, gestures, peers, stages, transport, viewers, whole
 from handflow.commands._arguments import positive
 from handflow.commands._arguments import whole as whole_number
 
-PARTS = ("transport", "stages", "graph", "viewers", "clip")
+PARTS = ("transport", "stages", "graph", "viewers", "clip", "gestures")
 TITLES = {
     "transport": "from one process to the next (processor: all processes together, a picture)",
     "ratios": "ours against the better of dora and ezmsg (below 1: less; fps above 1: more)",
@@ -28,6 +28,8 @@ TITLES = {
     "graph": "from the camera to a game, 1280x720",
     "viewers": "from the camera to a game while somebody looks, against nobody (processor: % of one core)",
     "clip": "a clip, every frame",
+    "gestures": "the stage gestures, hands that make them all the time",
+    "gesture_delays": "gestures behind the tracker's filter, against unfiltered places",
 }
 WIDTH = 120  # of tables in a file
 Figures = dict[str, Any]
@@ -85,7 +87,12 @@ def _measured(
         for rows in transport.measure(cases, commands, args.rounds, args.seconds, args.fps, say, warn):
             yield "transport", rows
         yield "ratios", transport.ratios(rows)
-    clip = whole.clip(args.source, args.fps, folder) if set(parts) - {"transport"} else Path()
+    if "gestures" in parts:
+        for rows in gestures.measure(args.rounds, say):
+            yield "gestures", rows
+        for rows in gesture_delays.measure(say):
+            yield "gesture_delays", rows
+    clip = whole.clip(args.source, args.fps, folder) if set(parts) - {"transport", "gestures"} else Path()
     source = args.source if args.source == "demo" else str(clip)
     if "stages" in parts:
         for rows in stages.measure(clip, args.rounds, say):

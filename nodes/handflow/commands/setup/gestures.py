@@ -70,7 +70,7 @@ def teach(args: argparse.Namespace) -> int:
     save_own(file, known)
     few = "" if len(examples) >= ENOUGH else f"; {ENOUGH} examples tell it more surely than {len(examples)}"
     print(f"{file} has {', '.join(known)}{few}. In the graph: gestures: {{run: gestures, in: tracker,")
-    print(f"  with: {{own: {file}}}}}")
+    print(f"  with: {{own: {file}}}}}; in a running one: handflow set gestures.own={file}")
     return 0
 
 

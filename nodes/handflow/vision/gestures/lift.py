@@ -49,15 +49,13 @@ class RaiseDetector:
 
     def step(self, motion: Motion, busy_until: Callable[[int], float]) -> list[Told]:
         """`busy_until`: when a slot's hand is back from what it did last, if that was a swipe or a circle."""
-        lines, told, needed = self.lines, [], self.settings.height
+        lines, told = self.lines, []
         lines.follow(motion)
         ticks = round(self.settings.longest_s * TICK_HZ)
-        # Seen from a single sample, so a little too high: a first look.
-        down = motion.history[Y, :, -ticks:]
-        heights = ((down.max(axis=1) - down[:, -1]) / motion.sizes).tolist()
+        heights = self._heights(motion, ticks) if motion.looks else None
         for slot in motion.slots:
             line, y = lines[slot], motion.place[slot].imag
-            if not line.on and heights[slot] >= FIRST_LOOK * needed:
+            if heights and not line.on and heights[slot] >= FIRST_LOOK * self.settings.height:
                 since = min(ticks, int((motion.now_s - busy_until(slot)) * TICK_HZ))
                 if since > 0 and motion.seen[slot] and motion.known(slot, 0.3):
                     self._judge(motion, slot, line, since)
@@ -67,6 +65,12 @@ class RaiseDetector:
             if line.on:
                 told.append(Told("raise", slot, 1.0, line.confidence))
         return told
+
+    def _heights(self, motion: Motion, ticks: int) -> list[float]:
+        """How high each hand is above where it was, seen from a single sample: a little too high."""
+        down = motion.history[Y, :, -ticks:]
+        heights: list[float] = ((np.maximum.reduce(down, axis=1) - down[:, -1]) / motion.sizes).tolist()
+        return heights
 
     def _judge(self, motion: Motion, slot: int, line: RaiseLine, ticks: int) -> None:
         path = motion.path(slot, TICKS)

@@ -73,9 +73,11 @@ class Paths:
         passed, self._ticked = ticked - self._ticked, ticked
         self._advance(slots, samples, passed, since_s)
         if len(ids) < len(self._slots):
-            for slot in np.flatnonzero((self.id != 0) & (elapsed_s - self.seen_s > KEEP_S)).tolist():
-                del self._slots[int(self.id[slot])]
-                self.id[slot], self.began[slot] = 0, True
+            for id_ in self._slots.keys() - ids:
+                slot = self._slots[id_]
+                if elapsed_s - self.seen_s[slot] > KEEP_S:
+                    del self._slots[id_]
+                    self.id[slot], self.began[slot] = 0, True
         return passed
 
     def _clear(self, hands: Hands) -> None:
@@ -145,7 +147,7 @@ class Paths:
         new[:, slots] = samples
         way, unseen_s = new - self.last, self.now_s - self.seen_s
         # Most frames none has: the sizes of all are asked for only where one went far.
-        if np.abs(way[:2]).max() > JUMP_SIZES / 2 * self.size.min():
+        if np.maximum.reduce(np.abs(way[:2]), axis=None) > JUMP_SIZES / 2 * min(self.size.tolist()):
             jumped = np.hypot(way[X], way[Y]) > self.size * (JUMP_SIZES + JUMP_SPEED * unseen_s)
             for slot in np.flatnonzero(jumped).tolist():
                 self._restart(slot, new[:, slot])
@@ -154,7 +156,7 @@ class Paths:
             self._move_on(min(passed, TICKS))
             self.ticks = np.minimum(self.ticks + passed, TICKS)
             # Also those ticks that passed while a hand was not seen.
-            longest_s = float(unseen_s[slots].max(initial=0.0))
+            longest_s = max(unseen_s[slots].tolist(), default=0.0)
             count = min(max(passed, math.ceil(longest_s * TICK_HZ)), TICKS - 2)
             self._write(count, way, unseen_s)
         self.last = new
@@ -192,7 +194,7 @@ def _samples(hands: Hands) -> tuple[list[int], np.ndarray]:
     samples[Y] *= aspect
     samples[RADIUS], samples[OPEN] = hands.radius, hands.open
     # One number tells that all are: nothing but finite ones has a finite sum.
-    finite = math.isfinite(samples.sum()) and samples[RADIUS].min(initial=1.0) > 0
+    finite = math.isfinite(np.add.reduce(samples, axis=None)) and min(hands.radius.tolist(), default=1.0) > 0
     if finite and _UNSEEN.isdisjoint(hands.state.tolist()):
         return ids, samples
     good = np.isfinite(samples).all(axis=0) & (samples[RADIUS] > 0) & ~np.isin(hands.state, list(_UNSEEN))

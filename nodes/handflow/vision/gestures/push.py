@@ -52,19 +52,24 @@ class PushDetector:
         self.lines = Lines(PushLine)
 
     def step(self, motion: Motion) -> list[Told]:
-        lines, now_s, growth, told = self.lines, motion.now_s, self.settings.growth, []
+        lines, now_s, told = self.lines, motion.now_s, []
         lines.follow(motion)
-        radii = motion.radii
-        # The sums are of 5 and of 6 ticks.
-        now, before = radii[:, NOW].sum(axis=1) / 5, radii[:, BEFORE].sum(axis=1) / 6
-        grown = (now / before).tolist()
+        if motion.looks:
+            self._look(motion)
         for slot in motion.slots:
             line = lines[slot]
-            if not 1 / growth < grown[slot] < growth and motion.known(slot, TOGETHER_S):
-                self._judge(motion, slot, line, math.log(grown[slot]))
             if now_s - line.told_s <= SHOWN_S:
                 told.append(Told(NAMES[line.way], slot, 1.0, line.confidence))
         return told
+
+    def _look(self, motion: Motion) -> None:
+        radii, growth = motion.radii, self.settings.growth
+        # The sums are of 5 and of 6 ticks.
+        now, before = np.add.reduce(radii[:, NOW], axis=1) / 5, np.add.reduce(radii[:, BEFORE], axis=1) / 6
+        grown = (now / before).tolist()
+        for slot in motion.slots:
+            if not 1 / growth < grown[slot] < growth and motion.known(slot, TOGETHER_S):
+                self._judge(motion, slot, self.lines[slot], math.log(grown[slot]))
 
     def _judge(self, motion: Motion, slot: int, line: PushLine, grown: float) -> None:
         change, way, since_s = abs(grown), int(grown < 0), motion.now_s - line.told_s

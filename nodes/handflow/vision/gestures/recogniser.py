@@ -26,6 +26,7 @@ from .two_hands import TwoHandDetector, TwoHandSettings, moving_together
 from .wave import WaveDetector, WaveSettings
 
 PLAYER = "player"  # told of a hand for as long as it may play
+LOOK_S = 0.05
 NAMES = (
     "wave", "raise", *SWIPES, *CIRCLES, "hold", *PUSHES, "grab", "release", "clap", "spread", "pinch", "both_up",
 )  # fmt: skip
@@ -76,6 +77,7 @@ class Recogniser:
         self.grab, self.pairs = GrabDetector(settings.grab), Pairs(settings.pairs)
         self.two_hands, self.attention = TwoHandDetector(settings.two_hands), Attention(settings.attention)
         self.told: dict[tuple[str, int], GestureRow] = {}  # by name and slot: what goes on
+        self._looked_s = -9.0
         self._began = np.zeros(0, bool)  # slots that are another hand's since the last step
 
     def step(self, hands: Hands) -> Gestures:
@@ -87,7 +89,10 @@ class Recogniser:
         began[: len(self._began)] |= self._began
         self._began = np.zeros(self.paths.capacity, bool)
         aspect = hands.height / hands.width if hands.width and hands.height else 1.0
-        motion = Motion(self.paths, max(passed, 1))
+        looks = not 0 <= self.paths.now_s - self._looked_s < LOOK_S
+        if looks:
+            self._looked_s = self.paths.now_s
+        motion = Motion(self.paths, max(passed, 1), looks)
         return _message(self._rows(self.detect(motion), motion, aspect))
 
     def detect(self, motion: Motion) -> list[Told]:
@@ -165,7 +170,7 @@ def _message(rows: list[GestureRow]) -> Gestures:
     return Gestures(
         name=list(names),
         hand=np.array(hands, np.int32),
-        phase=np.array(phases, np.int32),
+        phase=np.array([int(phase) for phase in phases], np.int32),
         progress=progress,
         confidence=confidence,
         rate=rate,

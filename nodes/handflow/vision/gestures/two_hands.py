@@ -62,21 +62,33 @@ class TwoHandDetector:
             if second <= first:
                 line.way = 0
                 continue
+            pairs.append((first, second))
             if first in raised and second in raised:
                 told.append(Told("both_up", first, other=second))
-            lately = line.way or motion.now_s - line.clap_s <= SHOWN_S
-            if lately or motion.speed[first] > RESTS or motion.speed[second] > RESTS:
-                pairs.append((first, second))
-        return told + self._moving(motion, pairs) if pairs else told
+        if motion.looks:
+            moving = [pair for pair in pairs if self._moves(motion, *pair)]
+            if moving:
+                self._look(motion, moving)
+        for first, second in pairs:
+            line = self.lines[first]
+            if motion.now_s - line.clap_s <= SHOWN_S:
+                told.append(Told("clap", first, 1.0, line.confidence, other=second))
+            if line.way:
+                name = "spread" if line.way > 0 else "pinch"
+                told.append(Told(name, first, line.progress, line.confidence, other=second))
+        return told
 
-    def _moving(self, motion: Motion, pairs: list[tuple[int, int]]) -> list[Told]:
-        told = []
+    def _moves(self, motion: Motion, first: int, second: int) -> bool:
+        return self.lines[first].way != 0 or max(motion.speed[first], motion.speed[second]) > RESTS
+
+    def _look(self, motion: Motion, pairs: list[tuple[int, int]]) -> None:
+        """What these pairs begin, and how far what they do is."""
         rows = np.array(pairs)
         a, b = motion.places[rows[:, 0], -SPREAD_TICKS:], motion.places[rows[:, 1], -SPREAD_TICKS:]
         gaps = np.abs(a - b) / np.sqrt(motion.sizes[rows[:, 0]] * motion.sizes[rows[:, 1]])[:, None]  # (pairs, ticks)
         now, before = gaps[:, -1].tolist(), gaps[:, -4].tolist()
-        least, most = gaps.min(axis=1).tolist(), gaps.max(axis=1).tolist()
-        touched = gaps[:, -CLAP_TICKS:].min(axis=1).tolist()
+        least, most = (reduce(gaps, axis=1).tolist() for reduce in (np.minimum.reduce, np.maximum.reduce))
+        touched = np.minimum.reduce(gaps[:, -CLAP_TICKS:], axis=1).tolist()
         for row, (first, second) in enumerate(pairs):
             line = self.lines[first]
             if touched[row] <= self.settings.touch and now[row] - touched[row] >= self.settings.rebound:
@@ -87,12 +99,6 @@ class TwoHandDetector:
                     self._spread(motion, line, first, second, 1 if opened > closed else -1, max(opened, closed))
             if line.way:
                 self._go_on(motion, line, now[row] - (least if line.way > 0 else most)[row], now[row] - before[row])
-            if motion.now_s - line.clap_s <= SHOWN_S:
-                told.append(Told("clap", first, 1.0, line.confidence, other=second))
-            if line.way:
-                name = "spread" if line.way > 0 else "pinch"
-                told.append(Told(name, first, line.progress, line.confidence, other=second))
-        return told
 
     def _go_on(self, motion: Motion, line: PairLine, change: float, moved: float) -> None:
         """A spread or a pinch goes on until the hands are slow; `moved`: by so much their gap grew in three ticks."""
