@@ -3,9 +3,11 @@
 The file is a secret: it goes from machine to machine by hand (scp, a stick), and lies beside the graph.
 """
 
+import contextlib
 import os
+import threading
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import zmq
 
@@ -22,10 +24,44 @@ class Key(NamedTuple):
     secret: bytes
 
 
-class Guard(Protocol):
-    """What keeps out those who have no key."""
+class Guard:
+    """A thread that lets in only who has the key, at all sockets of a context that `serve` it; until `stop`.
 
-    def stop(self) -> None: ...
+    pyzmq's own thread (ThreadAuthenticator) dies on Windows unless `tornado` is installed: nobody would get in.
+    """
+
+    def __init__(self, context: zmq.Context, key: Key) -> None:
+        from zmq.auth.base import Authenticator  # here, as asyncio below: they take 0.1 s
+
+        self._authenticator = Authenticator(context)
+        self._authenticator.start()
+        self._authenticator.configure_curve_callback("*", credentials_provider=_Only(key))
+        endpoint = f"inproc://guard-{id(self)}"
+        self._end, self._ended = context.socket(zmq.PAIR), context.socket(zmq.PAIR)
+        self._ended.bind(endpoint)
+        self._end.connect(endpoint)
+        self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._end.send(b"")
+        self._thread.join()
+        self._end.close()
+
+    def _run(self) -> None:
+        import asyncio
+
+        asked = self._authenticator.zap_socket
+        poller = zmq.Poller()
+        poller.register(asked, zmq.POLLIN)
+        poller.register(self._ended, zmq.POLLIN)
+        # The loop carries out what pyzmq has made a coroutine; it waits for nothing.
+        with contextlib.closing(asyncio.SelectorEventLoop()) as loop:
+            while self._ended not in (ready := dict(poller.poll())):
+                if asked in ready:
+                    loop.run_until_complete(self._authenticator.handle_zap_message(asked.recv_multipart()))
+        self._authenticator.stop()
+        self._ended.close()
 
 
 def make(file: Path) -> None:
@@ -59,16 +95,6 @@ def read(file: Path) -> Key:
             f"key {file}: expected a key, got a damaged one or none; make one with: handflow key"
         ) from error
     return key
-
-
-def guarded(context: zmq.Context, key: Key) -> Guard:
-    """Lets in only who has the key, at all sockets of the context that `serve` it; to be stopped in the end."""
-    from zmq.auth.thread import ThreadAuthenticator  # here: it takes 0.1 s
-
-    guard = ThreadAuthenticator(context)
-    guard.start()
-    guard.configure_curve_callback("*", credentials_provider=_Only(key))
-    return guard
 
 
 class _Only:

@@ -175,7 +175,7 @@ class RemotePublisher:
         self._guard = None
         if crossings[0].key:
             key = keys.read(Path(crossings[0].key))
-            self._guard = keys.guarded(context, key)
+            self._guard = keys.Guard(context, key)
             keys.serve(self._socket, key)
         try:
             bind(self._socket, crossings[0].endpoint)

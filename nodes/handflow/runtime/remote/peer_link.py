@@ -17,7 +17,7 @@ import zmq
 
 from handflow.messages import now_ns
 from handflow.runtime.awake_clock import AwakeClock
-from handflow.runtime.keys import Key, guarded, serve, visit
+from handflow.runtime.keys import Guard, Key, serve, visit
 from handflow.runtime.topology import Machine
 
 from .clock import ClockSample, Offset, exchanged
@@ -77,9 +77,8 @@ class PeerLink(threading.Thread):
         harden(self._server)
         self._server.setsockopt(zmq.MAXMSGSIZE, 1024)
         self._server.setsockopt(zmq.LINGER, 0)
-        self._key, self._guard = key, None
+        self._key, self._guard = key, Guard(self._context, key) if key else None
         if key:
-            self._guard = guarded(self._context, key)
             serve(self._server, key)
         try:
             bind(self._server, f"tcp://{here.host}:{here.port}")
