@@ -341,6 +341,8 @@ def test_a_running_graph_is_watched_and_set(browser: Any, run: Callable[..., Run
     page = browser.new_page(viewport={"width": 1280, "height": 800})
     page.goto(url)
     until(lambda: page.text_content("#hands") in ("1", "2", "3"), "no hands are shown", 60)
+    niceness = {name: process.nice() for name, process in started.children().items()}
+    assert niceness["view"] == min(19, niceness["tracker"] + 5)
 
     def is_the_same() -> bool:
         main(["top", "--json", "--graph", str(graph)])

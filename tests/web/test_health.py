@@ -16,6 +16,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.graphs import Run, until
+from support.osc_receivers import need
 from support.pages import ask
 from support.web_cameras import HEAD, Server, part, request
 
@@ -98,8 +99,8 @@ def test_metrics_say_what_the_table_says(web: WebServer, monkeypatch) -> None:
     assert samples["handflow_resident_memory_bytes", 'od"d\\n'] == 2**20
 
 
-@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool comes with Debian's prometheus")
 def test_promtool_finds_nothing_wrong_with_the_metrics() -> None:
+    need(shutil.which("promtool") is not None, "apt-get install prometheus")
     told = exposition(found("black: x"), "1").decode()
     done = subprocess.run(["promtool", "check", "metrics"], input=told, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

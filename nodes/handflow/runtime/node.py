@@ -54,6 +54,9 @@ class Node:
     # How the driving input is read where the graph does not say: `newest`, or `all` of it. By argument if it matters
     # which one drives: {"hands": "all"}; between machines that means the newest, since `all` does not cross.
     keep: str | dict[str, str] = "newest"
+    # Whether its process leaves the processor to the others' where there is not enough for all: who looks must not
+    # hold up who plays.
+    gives_way = False
 
     # Its messages belong to no one frame of its inputs: the runtime numbers them as a stream of their own, like a
     # source's. They keep the `captured_ns` that they are given, else have that of the driving message.

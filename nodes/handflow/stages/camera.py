@@ -33,7 +33,7 @@ Code = Annotated[str, msgspec.Meta(pattern="^[ -~]{4}$")]
 
 
 class Camera(Node):
-    """Sends the newest picture of a camera, a video file, a recording, a folder of pictures, or the demo's."""
+    """Sends the newest frame of a camera, a clip, a recording, a folder of pictures, or the demo."""
 
     source: Annotated[
         str | int,
@@ -48,14 +48,14 @@ class Camera(Node):
     mirror: Annotated[bool, "left to right, for a camera that looks out from the screen"] = False
     rotate: Annotated[Literal[0, 90, 180, 270], "degrees clockwise"] = 0
     crop: Annotated[
-        tuple[Share, Share, Share, Share], "left, top, width, height that is kept of the camera's picture, 0..1"
+        tuple[Share, Share, Share, Share], "left, top, width, height that is kept of the camera's frame, 0..1"
     ] = (0.0, 0.0, 1.0, 1.0)
     exposure: Annotated[CameraControl, "auto, or fixed in the driver's units (V4L2: 0.1 ms)"] = "auto"
     gain: Annotated[CameraControl, "auto (as the exposure has it), or fixed in the driver's units"] = "auto"
     white_balance: Annotated[CameraControl, "auto, or fixed (kelvin)"] = "auto"
     focus: Annotated[CameraControl, "auto, or fixed in the driver's units"] = "auto"
-    frozen_s: Annotated[float, Range(0, 60), "the same picture for this long: the camera is reopened; 0: never"] = 2.0
-    pace: Annotated[Literal["real", "max"], "of files: as a camera would give them, or every picture at once"] = "real"
+    frozen_s: Annotated[float, Range(0, 60), "the same image for this long: the camera is reopened; 0: never"] = 2.0
+    pace: Annotated[Literal["real", "max"], "of files: as a camera would give them, or every frame at once"] = "real"
     loop: Annotated[bool, "files start again at their end"] = False
     reference: Annotated[
         str, "a picture of this camera, beside the graph, of when it was calibrated: that it was moved is said; '': not"

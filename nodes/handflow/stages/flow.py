@@ -35,7 +35,7 @@ class OpticalFlow(Node):
     """Dense flow by inverse search (DIS, Kroeger et al. 2016) on a small grey picture."""
 
     longer_px: Annotated[
-        int, Range(64, 640), "longer side of the picture searched; the vectors' grid is half of it"
+        int, Range(64, 640), "longer side of the frame that is searched; the vectors' grid is half of it"
     ] = 160
     gap_s: Annotated[float, Range(0, 5), "no flow over a longer time than this: nothing is where it was"] = 0.5
 

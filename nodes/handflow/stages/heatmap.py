@@ -19,7 +19,7 @@ from handflow.vision.providers import PROVIDERS, choose_provider
 
 
 class HeatmapNode(Node):
-    """Shows where in the picture hands are, and which of them are open palms."""
+    """Shows where in the frame hands are, and which of them are open palms."""
 
     model: Annotated[str, "a model of ours by name, or the path of an ONNX file"] = "hands"
     profile: Annotated[

@@ -49,13 +49,13 @@ class Surface(Node):
     """Hands on a floor, a wall or a screen that the camera sees at an angle."""
 
     corners: Annotated[
-        Corners, "where the picture shows the surface's top left, top right, bottom right, bottom left corner, 0..1"
+        Corners, "where the frame shows the surface's top left, top right, bottom right, bottom left corner, 0..1"
     ] = PICTURE
     points: Annotated[
         list[FloorPoint], "in place of corners, where the picture shows a part of the surface: at least 4 places of it"
     ] = field(default_factory=list)
     size: Annotated[
-        tuple[Length, Length] | None, "the surface's width and height in any unit; none: proportions of the picture"
+        tuple[Length, Length] | None, "the surface's width and height in any unit; none: proportions of the frame"
     ] = None
     mirror: Annotated[bool, "left and right of the surface change places"] = False
     outside: Annotated[

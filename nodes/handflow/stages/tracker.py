@@ -43,8 +43,8 @@ class Tracker(Node):
     subpixel: Annotated[Literal["log", "offset", "mean"], "how peaks are refined within a cell"] = "log"
     # Here and not later: what is not followed costs no work, takes no id and is no prior to the network. Nor earlier: a
     # blob that is cut off in the map has its peak at the cut.
-    region: Annotated[Polygon | None, "of the picture, 0..1: hands outside it are left out; none: all of it"] = None
-    ignore: Annotated[list[Polygon], "parts of the picture, 0..1, whose hands are left out: posters, screens"] = field(
+    region: Annotated[Polygon | None, "of the frame, 0..1: hands outside it are left out; none: all of it"] = None
+    ignore: Annotated[list[Polygon], "parts of the frame, 0..1, whose hands are left out: posters, screens"] = field(
         default_factory=list
     )
 

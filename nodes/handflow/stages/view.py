@@ -39,9 +39,10 @@ Side = Annotated[int, Range(16, 8192)]
 
 
 class View(Node):
-    """Shows the picture with the heatmap and the hands on a page, to any number of viewers."""
+    """Shows the frames with the heatmap and the hands on a page, to any number of viewers."""
 
     keep = {"hands": "all"}
+    gives_way = True
 
     port: Annotated[
         int, Range(0, 65535), "the page is at http://127.0.0.1:PORT, or at the next port that is free; 0: any"
@@ -50,12 +51,10 @@ class View(Node):
         str, "where it listens; 0.0.0.0: phones and other machines too, with the token of the printed address"
     ] = "127.0.0.1"
     insecure: Annotated[bool, "no token: whoever reaches the address may see the page"] = False
-    cors: Annotated[
-        tuple[str, ...], "sites whose pages may read hands and pictures: https://game.example, null, *"
-    ] = ()
+    cors: Annotated[tuple[str, ...], "sites whose pages may read hands and images: https://game.example, null, *"] = ()
     certificate: Annotated[str, "PEM file, for https; beside the graph"] = ""
     certificate_key: Annotated[str, "its key, if that is in a file of its own"] = ""
-    size: Annotated[tuple[Side, Side], "largest width and height of the pictures sent; aspect kept"] = (960, 540)
+    size: Annotated[tuple[Side, Side], "largest width and height of the images sent; aspect kept"] = (960, 540)
     quality: Annotated[int, Range(1, 100), "of their JPEGs"] = 75
     name: Annotated[str, "what stands as `source` in each line"] = "live"
 

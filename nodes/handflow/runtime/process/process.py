@@ -36,6 +36,8 @@ LAST_STATUS_MS = 200
 STOP_S = 2.0  # the supervisor has gone: what has not stopped by then is ended
 # A closed terminal ends the supervisor, which stops its nodes in order; under `nohup` nobody.
 NODE_STOP_SIGNALS = [each for each in STOP_SIGNALS if each != getattr(signal, "SIGHUP", None)]
+# What a process that gives way adds to its niceness: a third of the others' share where all want the processor.
+NICENESS = 5
 FAILED_TO_START = 3  # the exit status that tells the supervisor so
 
 
@@ -74,6 +76,8 @@ def run_process(
             raise SetupError(f"node {name!r} of {graph.file} already runs (process {pid}); stop that one first")
         if not supervised and directory.running():
             threading.Thread(target=_attach, args=(context, directory, name, commands), daemon=True).start()
+        if stage.node.gives_way and hasattr(os, "nice"):
+            os.nice(NICENESS)
         worker = Worker(stage, graph, directory, context, rings, profile, commands)
         if standby:
             worker.take_over()
