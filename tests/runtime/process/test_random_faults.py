@@ -119,7 +119,10 @@ class Victim:
     def wait_well(self) -> None:
         def well() -> bool:
             assert self.run.process.poll() is None, self.run.err
-            return (self.ask("/healthz") or {}).get("ok", False)
+            told = self.ask("/stats.json") or {"health": {"ok": False}, "nodes": []}
+            running = {row["node"]: row["pid"] for row in told["nodes"] if row["state"] == "running"}
+            # What it says may be of a moment ago.
+            return told["health"]["ok"] and running == {name: each.pid for name, each in self.run.children().items()}
 
         until(well, "it does not get well", 90)
 
