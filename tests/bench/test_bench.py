@@ -13,6 +13,7 @@ from handflow.__main__ import main
 from handflow.bench import clips, peers, transport
 from handflow.bench.candidates.measure import Case, PictureFeed, ReaderNotes
 from handflow.bench.whole import clip, scaled
+from handflow.commands.debugging.bench import PARTS
 
 SMALL = transport.Kind("small", shape=transport.SMALL)
 
@@ -88,7 +89,7 @@ def test_a_peer_that_cannot_be_installed_is_one_line_and_is_tried_again(tmp_path
 
 def test_an_unknown_part_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "grahp"]) == 2
-    assert "expected parts of transport, stages, graph, viewers, clip, got 'grahp'" in capsys.readouterr().err
+    assert f"expected parts of {', '.join(PARTS)}, got 'grahp'" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("flags", [[], ["--json"]])
