@@ -54,6 +54,7 @@ VERBS = {
     "an installation": {
         "doctor": ("installing.doctor", "says what this machine has and lacks: cameras, ports, processor, clock, disk"),
         "cameras": ("installing.cameras", "which cameras open, the sizes and rates they really give, their controls"),
+        "deploy": ("installing.deploy", "writes what systemd, Compose or Kubernetes runs the graph's nodes by"),
         "service": ("installing.service", "install, status, remove: the graph starts with the machine, by systemd"),
     },
     "debugging": {

@@ -1,4 +1,4 @@
-"""The unit by which systemd runs a graph: started with the machine, again when it ends, and when it hangs."""
+"""The units by which systemd runs a graph, whole or node by node: started with the machine, and again when it fails."""
 
 import os
 import re
@@ -9,23 +9,28 @@ from handflow.errors import SetupError
 
 TEMPLATE = """\
 [Unit]
-Description=handflow {graph}
+Description=handflow {what}
 {after}StartLimitIntervalSec=0
 
 [Service]
-Type=notify
-NotifyAccess=main
-ExecStart={command}
+{kind}ExecStart={command}
 WorkingDirectory={folder}
-{user}Restart=always
-RestartSec=2
+{user}RestartSec=2
 # What a graph file is wrong about stays wrong until somebody has edited it.
 RestartPreventExitStatus=2
-# The supervisor says once a second that it lives; it looks after the other processes itself.
-WatchdogSec=30
-KillMode=mixed
 TimeoutStopSec=15
 SyslogIdentifier={name}
+
+[Install]
+WantedBy={target}
+"""
+# The supervisor says once a second that it lives; it looks after the other processes itself.
+SUPERVISOR = "Type=notify\nNotifyAccess=main\nWatchdogSec=30\nKillMode=mixed\nRestart=always\n"
+# A node whose clip has ended is done.
+NODE = "Type=exec\nRestart=on-failure\n"
+TARGET = """\
+[Unit]
+Description=handflow {graph}
 
 [Install]
 WantedBy={target}
@@ -42,15 +47,37 @@ def unit_name(graph: Path) -> str:
 
 def unit(name: str, graph: Path, arguments: Sequence[str], user: str | None) -> str:
     """The unit's text. `arguments`: the whole command; `user`: of the system's unit; None: a unit of the user's own."""
+    return _unit(name, graph, graph.name, arguments, user, SUPERVISOR, _boot(user))
+
+
+def node_unit(name: str, graph: Path, node: str, arguments: Sequence[str], user: str | None) -> str:
+    """The unit of one node, which belongs to the graph's target and stops with it; likewise."""
+    target = f"{unit_name(graph)}.target"
+    return _unit(name, graph, f"{graph.name}: {node}", arguments, user, NODE, target, f"PartOf={target}\n")
+
+
+def target_unit(graph: Path, user: str | None) -> str:
+    """What starts and stops the nodes of a graph together."""
+    return TARGET.format(graph=_words(graph.name), target=_boot(user))
+
+
+def _boot(user: str | None) -> str:
+    return "default.target" if user is None else "multi-user.target"
+
+
+def _unit(
+    name: str, graph: Path, what: str, arguments: Sequence[str], user: str | None, kind: str, target: str, of: str = ""
+) -> str:
     return TEMPLATE.format(
-        graph=_words(graph.name),
+        what=_words(what),
         name=name,
+        kind=kind,
         # systemd takes fewer signs in the name of a program than in what follows it.
         command=" ".join(["/usr/bin/env", *map(quoted, arguments)]),
         folder=_path(graph.parent),
-        after="" if user is None else AFTER_NETWORK,
+        after=of + ("" if user is None else AFTER_NETWORK),
         user="" if user is None else f"User={_words(user)}\nSupplementaryGroups=video\n",
-        target="default.target" if user is None else "multi-user.target",
+        target=target,
     )
 
 
@@ -73,4 +100,4 @@ def _path(folder: Path) -> str:
 
 
 def _words(text: str) -> str:
-    return re.sub(r"[^\w .,+@-]", "?", text)
+    return re.sub(r"[^\w .,:+@-]", "?", text)

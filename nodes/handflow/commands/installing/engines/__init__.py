@@ -1,0 +1,1 @@
+"""What `deploy` writes: a graph's nodes as what systemd, Compose or Kubernetes keeps running."""
