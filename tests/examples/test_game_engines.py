@@ -60,7 +60,7 @@ def test_the_script_for_godot_4_is_parsed() -> None:
     subprocess.run([gdparse, ENGINES / "godot4.gd"], check=True, timeout=110)
 
 
-BLENDER = Path(__file__).parents[3] / ".blender" / "bin" / "python"
+BLENDER = Path(__file__).parents[2] / ".blender" / "bin" / "python"
 # Blender's timer does not run without its window: step() is called as the timer would.
 BLENDER_HARNESS = """
 import sys, time
