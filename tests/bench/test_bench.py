@@ -10,10 +10,12 @@ import numpy as np
 import pytest
 
 from handflow.__main__ import main
-from handflow.bench import clips, peers, transport
+from handflow.bench import cameras, clips, peers, transport
 from handflow.bench.candidates.measure import Case, PictureFeed, ReaderNotes
 from handflow.bench.whole import clip, scaled
 from handflow.commands.debugging.bench import PARTS
+from handflow.runtime.graph.parse import read
+from handflow.runtime.graph.resolve import resolve
 
 SMALL = transport.Kind("small", shape=transport.SMALL)
 
@@ -34,6 +36,14 @@ def test_every_clip_is_scaled_to_fill_720p(tmp_path: Path) -> None:
     assert shapes == [(720, 1280, 3)] * 2
     assert read.get(cv2.CAP_PROP_FPS) == pytest.approx(30)
     assert not read.read()[0]
+
+
+def test_the_graph_of_several_cameras_has_one_network(tmp_path: Path) -> None:
+    file = tmp_path / "cameras.yaml"
+    file.write_text(json.dumps(cameras.graph_of(3, 10)))
+    stages = resolve(read(file))
+    assert [name for name, stage in stages.items() if stage.run == "heatmap"] == ["heatmap"]
+    assert [stages[f"hands{n}"].edges[0].stream for n in (1, 2, 3)] == ["camera1", "camera2", "camera3"]
 
 
 def test_what_comes_before_the_counting_is_left_out_and_wrong_pictures_are_counted(tmp_path: Path) -> None:

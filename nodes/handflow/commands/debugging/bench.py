@@ -16,11 +16,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from handflow.bench import clips, gesture_delays, gestures, peers, stages, transport, viewers, whole
+from handflow.bench import cameras, clips, gesture_delays, gestures, peers, stages, transport, viewers, whole
 from handflow.commands._arguments import positive
 from handflow.commands._arguments import whole as whole_number
 
-PARTS = ("transport", "stages", "graph", "viewers", "clip", "gestures")
+PARTS = ("transport", "stages", "graph", "viewers", "clip", "gestures", "cameras")
 TITLES = {
     "transport": "from one process to the next (processor: all processes together, a picture)",
     "ratios": "ours against the better of dora and ezmsg (below 1: less; fps above 1: more)",
@@ -28,6 +28,7 @@ TITLES = {
     "graph": "from the camera to a game, 1280x720",
     "viewers": "from the camera to a game while somebody looks, against nobody (processor: % of one core)",
     "clip": "a clip, every frame",
+    "cameras": "demo cameras of 854x480 in one network, near",
     "gestures": "the stage gestures, hands that make them all the time",
     "gesture_delays": "gestures behind the tracker's filter, against unfiltered places",
 }
@@ -50,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--peers",
         action="store_true",
         help=f"beside dora, ezmsg, zenoh, imagezmq and MediaPipe, installed for it into {peers.CACHE} (about 1.5 GB)",
+    )
+    parser.add_argument(
+        "--count", nargs="+", type=whole_number(1), default=[1, 2, 4, 8], metavar="N", help="of cameras: so many each"
     )
     parser.add_argument("--json", action="store_true")
 
@@ -92,7 +96,7 @@ def _measured(
             yield "gestures", rows
         for rows in gesture_delays.measure(say):
             yield "gesture_delays", rows
-    clip = whole.clip(args.source, args.fps, folder) if set(parts) - {"transport", "gestures"} else Path()
+    clip = whole.clip(args.source, args.fps, folder) if set(parts) - {"transport", "gestures", "cameras"} else Path()
     source = args.source if args.source == "demo" else str(clip)
     if "stages" in parts:
         for rows in stages.measure(clip, args.rounds, say):
@@ -109,6 +113,9 @@ def _measured(
     if "clip" in parts:
         for rows in clips.measure(clip, commands, args.rounds, say, warn):
             yield "clip", rows
+    if "cameras" in parts:
+        for rows in cameras.measure(args.count, args.fps, args.seconds, args.rounds, say):
+            yield "cameras", rows
 
 
 Say = Callable[[str], None]

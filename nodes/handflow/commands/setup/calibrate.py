@@ -38,6 +38,7 @@ from handflow.web.message_stream import MessageStream
 from handflow.web.server import STATIC, WebServer
 
 from .calibration_edits import CalibratedNodes, CalibrationEdits, Saved, calibrated_nodes, path_to_source
+from .calibration_errors import show_errors
 
 PAGE = STATIC / "calibrate"
 SIZE, QUALITY = (1280, 720), 85  # of the pictures sent: fine enough to see where a corner is
@@ -59,6 +60,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--address", default="127.0.0.1", help="where the page listens; 0.0.0.0: other machines may draw"
     )
     parser.add_argument("--insecure", action="store_true", help="needed for that: whoever reaches the page may save")
+    parser.add_argument(
+        "--errors", action="store_true", help="no page: how well the cameras' points fit the plan, and each other"
+    )
+    parser.add_argument("--json", action="store_true", help="of --errors")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -66,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     refuse_outside(args.address, args.insecure)
     cv2.setNumThreads(1)
     file = _file(args.graph or args.file)
+    if args.errors:
+        return show_errors(graph_of(str(file)), args.json)
     # The packaged graph is not the user's to write: a copy here is what all commands take from then on.
     saved_as = Path("pipeline.yaml").absolute() if file == packaged("pipeline.yaml").absolute() else file
     edits = CalibrationEdits(file, saved_as, args.node)

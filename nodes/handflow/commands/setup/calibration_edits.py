@@ -60,10 +60,12 @@ def calibrated_nodes(stages: Mapping[str, Stage], which: str | None = None) -> C
 
 
 def path_to_source(stages: Mapping[str, Stage], name: str) -> list[str]:
-    """From a node against the stream to its source, along driving edges."""
-    names = [name]
-    while driving := [edge.node for edge in stages[names[-1]].edges if edge.drives]:
-        names.append(driving[0])
+    """From a node against the stream to its source, along driving edges: where several drive, that which was chosen."""
+    names, chosen = [name], set[str]()
+    while driving := [edge for edge in stages[names[-1]].edges if edge.drives]:
+        edge = next((each for each in driving if each.node in chosen), driving[0])
+        chosen.add(edge.stream)
+        names.append(edge.node)
     return names
 
 

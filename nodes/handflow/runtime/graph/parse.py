@@ -18,12 +18,12 @@ from handflow.runtime.topology import Machine
 from handflow.runtime.transport.rundir import portable
 
 from .graph import Graph
-from .spec import EdgeSpec, NodeSpec, Transport
+from .spec import Core, EdgeSpec, Nice, NodeSpec, Transport
 from .stage import hint
 from .yaml_text import YamlText, found, plain
 
 GRAPH_KEYS = ("nodes", "transport", "machines", "key", "insecure")
-NODE_KEYS = ("run", "in", "with", "on")
+NODE_KEYS = ("run", "in", "with", "on", "cores", "nice")
 EDGE_VALUES = {  # of the long form of an edge, beside `from`
     "keep": "newest or same or all",
     "wait_ms": "a number from 0 to 1000",
@@ -179,8 +179,22 @@ class _GraphText(YamlText):
             self.fault(at[f"{name}.on"], f"{name}: on: expected the name of a machine, got {found(on)}")
         else:
             at |= {f"{name}.with.{key}": self.at(with_, key) for key in with_}
-            return NodeSpec(run, inputs, plain(with_), str(on))
+            return NodeSpec(run, inputs, plain(with_), str(on), *self.processor(name, body))
         return None
+
+    def processor(self, name: str, body: CommentedMap) -> tuple[list[int], int]:
+        """What a node says of the processor: the cores it may use, and how far it stands back."""
+        cores, nice = plain(body.get("cores", [])), plain(body.get("nice", 0))
+        for key, value, kind, expected in (
+            ("cores", cores, list[Core], "a list of numbers from 0"),
+            ("nice", nice, Nice, "a number from 0 to 19"),
+        ):
+            try:
+                msgspec.convert(value, kind)
+            except msgspec.ValidationError:
+                self.fault(self.positions[f"{name}.{key}"], f"{name}: {key}: expected {expected}, got {value!r}")
+                return [], 0
+        return cores, nice
 
     def inputs(self, name: str, given: Any) -> dict[str, EdgeSpec | list[EdgeSpec]]:
         """A node's `in:`: a node, an edge in its long form, a list of these, or a map of argument to any of that."""

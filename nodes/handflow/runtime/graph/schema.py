@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from .spec import EdgeSpec, Transport
+from .spec import Core, EdgeSpec, Nice, Transport
 from .stage import declaration_of, load, setting_schema, stage_names
 
 
@@ -14,7 +14,7 @@ def schema() -> dict[str, Any]:
     parts = {"EdgeSpec": _edge()}
     rules = [_stage_rule(name, parts) for name in stage_names()]
     run = {"anyOf": [{"enum": stage_names()}, {"type": "string", "pattern": r"\.py$|\."}]}
-    node = _map({"run": run, "in": {}, "with": {}, "on": {"type": "string"}}, ["run"]) | {"allOf": rules}
+    node = _map({"run": run, "in": {}, "with": {}, "on": {"type": "string"}} | _processor(), ["run"]) | {"allOf": rules}
     port = {"type": "integer", "minimum": 1024, "maximum": 65000}
     machine = _map({"host": {"type": "string"}, "port": port}, ["host", "port"])
     whole = {
@@ -42,6 +42,12 @@ def _stage_rule(name: str, parts: dict[str, Any]) -> dict[str, Any]:
         inputs["additionalProperties"] = edges
     rule = {"with": _map(settings, sorted(declaration.required)), "in": {"anyOf": [edges, inputs]}}
     return {"if": {"properties": {"run": {"const": name}}}, "then": {"properties": rule}}
+
+
+def _processor() -> dict[str, Any]:
+    """What a node may say of the processor."""
+    (cores, nice), _ = msgspec.json.schema_components([list[Core], Nice])
+    return {"cores": cores, "nice": nice}
 
 
 def _edge() -> dict[str, Any]:

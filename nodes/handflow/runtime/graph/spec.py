@@ -9,6 +9,8 @@ from msgspec import UNSET, Meta, UnsetType
 Keep = Literal["newest", "same", "all"]
 Transport = Literal["auto", "portable"]
 Side = Annotated[int, Meta(ge=16, le=8192)]
+Core = Annotated[int, Meta(ge=0, le=4095)]
+Nice = Annotated[int, Meta(ge=0, le=19)]
 
 
 class EdgeSpec(msgspec.Struct):
@@ -42,6 +44,8 @@ class NodeSpec(msgspec.Struct, omit_defaults=True):
     inputs: Mapping[str, EdgeSpec | list[EdgeSpec]] = msgspec.field(name="in")
     settings: dict[str, Any] = msgspec.field(name="with")
     on: str = ""  # the machine; "" in a graph of one
+    cores: list[Core] = []  # of the processor, that its process may run on; []: on any
+    nice: Nice = 0  # how far it stands back for other processes
 
     def edges(self) -> list[tuple[str, EdgeSpec]]:
         """Each edge with its argument, those of a list one after the other."""
@@ -59,4 +63,5 @@ class NodeSpec(msgspec.Struct, omit_defaults=True):
     def shortest(self) -> dict[str, Any]:
         """The node as people write it; what is empty is left out."""
         form = {"run": self.run, "in": self.shortest_inputs(), "on": self.on, "with": self.settings}
+        form |= {"cores": self.cores, "nice": self.nice}
         return {key: value for key, value in form.items() if value}

@@ -29,6 +29,7 @@ from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.shared_memory import Rings
 
 from .commands import WorkerCommands
+from .processor import confine
 from .worker import Worker, line_of
 
 STATUS_S = 1.0
@@ -69,6 +70,8 @@ def run_process(
         _stop_by_signals()
         if supervised:
             threading.Thread(target=_follow_supervisor, args=(commands,), daemon=True).start()
+        if name in graph.nodes:
+            confine(graph.nodes[name].cores, graph.nodes[name].nice)
         stage = _stage(graph, name, standby)
         Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
         if not standby and directory.lock(name, wait_s=3 if supervised else 0) is None:

@@ -132,7 +132,8 @@ class Swaps:
             graph.nodes[node].settings |= settings
         else:  # inputs as the file has them, for the arguments of another stage may be others
             inputs = running.graph.nodes[node].inputs
-            graph.replace(node, NodeSpec(run, inputs, settings, graph.nodes[node].on))
+            before = graph.nodes[node]
+            graph.replace(node, NodeSpec(run, inputs, settings, before.on, before.cores, before.nice))
         file = running.directory.path / f"{node}.swap.json"
         graph.write_copy(file)
         new = old.successor()
