@@ -207,6 +207,14 @@ class Clock:
         cls.offset_ns += max(step, -100_000) if -5_000_000 < step < 0 else step
 
 
+def move_times(message: Message, by_ns: int) -> None:
+    """Takes a message over to a stream clock that is ahead of its own by so much: every time in it."""
+    for name in layout_of(type(message)).plain:
+        if name.endswith("_ns"):
+            setattr(message, name, getattr(message, name) + by_ns)
+    message.hops = [Hop(hop.node, hop.received_ns + by_ns, hop.sent_ns + by_ns) for hop in message.hops]
+
+
 def now_ns() -> int:
     """The stream clock now, in nanoseconds."""
     return Clock.offset_ns + time.perf_counter_ns()

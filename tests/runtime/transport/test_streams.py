@@ -11,7 +11,7 @@ import pytest
 import zmq
 
 from handflow import Hands, Hop
-from handflow.messages import Frame, Message
+from handflow.messages import Clock, Frame, Message
 from handflow.runtime.profile import Profile
 from handflow.runtime.transport.endpoint import FixedAddress
 from handflow.runtime.transport.inputs import Inputs
@@ -29,7 +29,7 @@ class Ends:
     def __init__(
         self, close: ExitStack, context: zmq.Context, folder: Path, edges: tuple[Edge, ...], exact: bool
     ) -> None:
-        self.profile, self.ended = Profile("test", 1), set[str]()
+        self.profile, self.ended, self.clocks = Profile("test", 1), set[str](), dict[str, int]()
         rings = Rings()
         streams = {edge.node: sorted({e.stream for e in edges if e.node == edge.node and e.stream}) for edge in edges}
         self.out = {
@@ -39,7 +39,9 @@ class Ends:
             for node, chosen in streams.items()
         }
         connect = partial(subscribe, context, lambda node: FixedAddress(f"ipc://{folder}/{node}"), rings, self.profile)
-        self.inputs = Inputs("test", edges, (), connect, rings, self.profile, self.ended, in_order=exact)
+        self.inputs = Inputs(
+            "test", edges, (), connect, rings, self.profile, self.ended, in_order=exact, clocks=self.clocks
+        )
         for each in (self.inputs, *self.out.values()):
             close.callback(each.close)
         for publisher in self.out.values():
@@ -160,3 +162,14 @@ def test_a_picture_of_a_chosen_stream_lies_in_shared_memory_like_any_other(ends:
     call = next(read.calls)
     assert call.driving.image[0, 0, 0] == 7
     assert call.intact()
+
+
+def test_messages_of_another_machine_are_taken_over_to_this_ones_clock(ends: Callable[..., Ends]) -> None:
+    """Of two cameras on two machines, whose clocks are a second apart."""
+    read = ends(*(Edge("hands", camera, Hands, drives=True, origins=(camera,)) for camera in "ab"))
+    read.clocks["b"] = Clock.offset_ns - 1_000_000_000
+    for camera, captured_ns in (("a", 5_000_000_000), ("b", 4_000_000_000)):
+        read.send(camera, camera, 1, captured_ns)
+        call = next(call for call in read.calls if call is not None)
+        assert call.driving.captured_ns == 5_000_000_000
+        assert call.driving.hops == [Hop(camera, *[0 if camera == "a" else 1_000_000_000] * 2)]

@@ -48,6 +48,7 @@ class WorkerCommands:
     waiting: deque[SettingChange | NodeCommand | TraceCommand] = field(default_factory=deque)
     leave: bool = False  # another process is to take over
     go: threading.Event = field(default_factory=threading.Event)  # this one takes over,
+    clocks: dict[str, int] = field(default_factory=dict)  # of inputs whose messages have another clock: its offset_ns
     last: dict[int, int] = field(default_factory=dict)  # after these frames: seq by stream
 
     def read(self, lines: Iterable[str]) -> None:
@@ -58,6 +59,8 @@ class WorkerCommands:
                 self.ended.add(command["ended"])
             elif "clock" in command:
                 Clock.follow(command["clock"])
+            elif "clocks" in command:
+                self.clocks.update(command["clocks"])
             elif "set" in command:
                 self.waiting.append(SettingChange(*command["set"]))
             elif "call" in command:

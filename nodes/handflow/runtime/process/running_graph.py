@@ -81,6 +81,8 @@ class RunningGraph:
             return
         if (clock := self.peers.clock(child.stage.name)) is not None:
             child.send({"clock": clock})
+        if clocks := self.peers.clocks(child.stage.name):
+            child.send({"clocks": clocks})
         for name in self.peers.ended() & {edge.node for edge in child.stage.edges} - child.ended_inputs:
             child.ended_inputs.add(name)
             child.send({"ended": name})

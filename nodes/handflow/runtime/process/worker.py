@@ -226,6 +226,7 @@ class Worker:
             self.log.warning,
             (lambda: False) if self.graph.exact else self.node.resting,
             in_order=self.graph.exact and stage.declaration.rest is None,
+            clocks=self.commands.clocks,
         )
         self._open.callback(inputs.close)
         return inputs

@@ -100,12 +100,19 @@ class Peers:
         """What `Clock.offset_ns` must be in a node that is fed from another machine; None: nothing to be said."""
         source = self.stages[name]
         seen = {name}
-        while source.edges and source.edges[0].node not in seen:
+        # What merges several machines' messages has its own machine's clock.
+        while source.edges and not source.node.merges and source.edges[0].node not in seen:
             seen.add(source.edges[0].node)
             source = self.stages[source.edges[0].node]
         peer = self._link.peers.get(source.on)
         sample = peer.clock() if peer else None
         return sample.offset_ns if sample else None
+
+    def clocks(self, name: str) -> dict[str, int]:
+        """For a node that merges, the offset of the clock that each input's messages have, where that is another's."""
+        stage = self.stages[name]
+        found = {edge.node: self.clock(edge.node) for edge in stage.edges} if stage.node.merges else {}
+        return {node: offset for node, offset in found.items() if offset is not None}
 
     def rows(self, own: list[Row], like: Row) -> list[Row]:
         """A row for each node of the graph, with its machine and how far that one's clock is ahead of ours.

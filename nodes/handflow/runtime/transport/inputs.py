@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 
 import zmq
 
-from handflow.messages import Message
+from handflow.messages import Clock, Message, move_times
 from handflow.runtime.node import Call
 from handflow.runtime.profile import Profile
 
@@ -31,7 +31,8 @@ class Inputs:
 
     They end when `ended` names all nodes that drive this one and everything that those sent has been read. `unwired`
     are the arguments that the graph leaves out. While `resting()`, nothing is subscribed to, and nothing comes.
-    `in_order`: what several send is read in the order of its capture, however it arrives.
+    `in_order`: what several send is read in the order of its capture, however it arrives. `clocks`: by node, the
+    `Clock.offset_ns` of the messages that have another stream clock than this process.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class Inputs:
         say: Callable[[str], None] = lambda line: None,
         resting: Callable[[], bool] = lambda: False,
         in_order: bool = False,
+        clocks: Mapping[str, int] | None = None,
     ) -> None:
         self._node, self._edges, self._subscribe, self._say = node, edges, subscribe, say
         self._rings = rings
@@ -57,7 +59,7 @@ class Inputs:
         several = max(1, sum(edge.drives for edge in edges))
         self._passed: deque[tuple[Driving, Received | None]] = deque(maxlen=CATCH_UP * several)  # see pass_by
         self._turn = 0  # whose message is looked for first, where several drive
-        self._in_order = in_order
+        self._in_order, self._clocks = in_order, {} if clocks is None else clocks
         self._heads: dict[Driving, Received] = {}  # in order: the next message of each
         self._open()
 
@@ -190,6 +192,8 @@ class Inputs:
 
     def _joined(self, driving: Driving, first: Received) -> Call | None:
         """The driving message and the others' for its frame; None if one that is needed is missing."""
+        if (offset_ns := self._clocks.get(driving.edge.node)) is not None:
+            move_times(first.message, Clock.offset_ns - offset_ns)
         values: dict[str, Message | None] = {**self._unwired, driving.edge.argument: first.message}
         refs = list(first.refs)
         nothing = isinstance(first.message, Nothing)
