@@ -13,6 +13,7 @@ PORT = 9000
 SIZE = 16, 9  # of the picture in the scene, whose middle is the origin; it stands upright, on the x and z axes
 
 hands: dict[int, dict] = {}  # by id; an id is never used again
+waving: set[int] = set()  # ids: their balls are twice as large
 
 
 def heard(address: str, values: list) -> None:
@@ -21,13 +22,17 @@ def heard(address: str, values: list) -> None:
         hand = dict(zip(names, values, strict=True))
         ball = hands.get(hand["id"], {}).get("ball") or new_ball(hand["id"])
         ball.location = (hand["x"] - 0.5) * SIZE[0], 0, (0.5 - hand["y"]) * SIZE[1]
-        ball.scale = [hand["w"] / 2 * SIZE[0]] * 3
+        ball.scale = [hand["w"] / 2 * SIZE[0] * (2 if hand["id"] in waving else 1)] * 3
         ball["open"] = hand["open"]  # a custom property: drivers and geometry nodes can read it
         hands[hand["id"]] = {**hand, "ball": ball}
     elif address == "/hands/alive":
         # Ends a frame, or a part of a large one: whoever is not in it has left.
         for id_ in hands.keys() - set(values):
             bpy.data.objects.remove(hands.pop(id_)["ball"])
+            waving.discard(id_)
+    elif address == "/hands/gesture" and values[0] == "wave":
+        # name id id2 phase ..., if a stage `gestures` is wired; phase 0: it begins, 1: it goes on, 2: it ends
+        (waving.discard if values[3] == 2 else waving.add)(values[1])
 
 
 def new_ball(id_: int) -> bpy.types.Object:

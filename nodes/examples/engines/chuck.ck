@@ -1,4 +1,5 @@
-// ChucK: a tone for each hand that handflow sends in the layout `hands`. Up is high, an open palm is loud.
+// ChucK: a tone for each hand that handflow sends in the layout `hands`. Up is high, an open palm is loud, a waving
+// hand an octave higher.
 //
 // chuck chuck.ck, or with another port: chuck chuck.ck:9001
 9000 => int port;
@@ -7,6 +8,7 @@ if (me.args()) Std.atoi(me.arg(0)) => port;
 16 => int SLOTS; // a slot is somebody's until he leaves; then a new hand may get it
 int id[SLOTS];   // 0: nobody. An id is never used again
 float x[SLOTS], y[SLOTS], open[SLOTS];
+int waves[SLOTS]; // 1 while it does, if a stage `gestures` is wired
 
 TriOsc voice[SLOTS];
 Pan2 side[SLOTS];
@@ -20,12 +22,13 @@ OscMsg msg;
 port => in.port;
 in.addAddress("/hands/hand");
 in.addAddress("/hands/alive");
+in.addAddress("/hands/gesture");
 
 // Called after each frame: here you play.
 fun void frame() {
     for (0 => int i; i < SLOTS; i++) {
         if (id[i]) {
-            880 * Math.pow(2, -3 * y[i]) => voice[i].freq;
+            880 * Math.pow(2, waves[i] - 3 * y[i]) => voice[i].freq;
             2 * x[i] - 1 => side[i].pan;
             0.02 + 0.05 * open[i] => voice[i].gain;
         } else 0 => voice[i].gain;
@@ -48,9 +51,13 @@ while (true) {
             msg.getFloat(4) => x[slot];
             msg.getFloat(5) => y[slot];
             msg.getFloat(12) => open[slot];
+        } else if (msg.address == "/hands/gesture") {
+            // name id id2 phase ...; phase 0: it begins, 1: it goes on, 2: it ends
+            if (msg.getString(0) != "wave") continue;
+            for (0 => int i; i < SLOTS; i++) if (id[i] == msg.getInt(1)) msg.getInt(3) != 2 => waves[i];
         } else {
             // Ends a frame, or a part of a large one: whoever is not in it has left.
-            for (0 => int i; i < SLOTS; i++) if (id[i] && !alive(id[i])) 0 => id[i];
+            for (0 => int i; i < SLOTS; i++) if (id[i] && !alive(id[i])) 0 => id[i] => waves[i];
             frame();
         }
     }

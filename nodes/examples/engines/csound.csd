@@ -1,7 +1,7 @@
 <CsoundSynthesizer>
-; Csound: a tone for each slot of the layout `hands-split`. Up is high, an open palm is bright. In the graph:
+; Csound: a tone for each slot of the layout `hands-split`. Up is high, an open palm is bright, a waving hand an octave higher. In the graph:
 ;   osc: {run: osc, in: tracker, with: {targets: [{protocol: hands-split, slots: 8}]}}
-; Any instrument reads a hand from its channels: chnget:k("hands/0/x"), and y, open, id, active (1 while somebody is there).
+; Any instrument reads a hand from its channels: chnget:k("hands/0/x"), and y, open, id, waves, active (1 while somebody is there).
 <CsOptions>
 -odac
 </CsOptions>
@@ -40,12 +40,14 @@ instr Hand  ; p4: its slot
   kX Newest strcat(SAddress, "x"), "f"
   kY Newest strcat(SAddress, "y"), "f"
   kOpen Newest strcat(SAddress, "open"), "f"
+  kWaves Newest strcat(SAddress, "gesture/wave"), "i"  ; if a stage `gestures` is wired
   chnset kActive, strcat(SHand, "active")
   chnset kId, strcat(SHand, "id")
   chnset kX, strcat(SHand, "x")
   chnset kY, strcat(SHand, "y")
   chnset kOpen, strcat(SHand, "open")
-  aTone vco2 port(kActive, 0.1) * 0.1, 880 * 2 ^ (-3 * port(kY, 0.02)), 12
+  chnset kWaves, strcat(SHand, "waves")
+  aTone vco2 port(kActive, 0.1) * 0.1, 880 * 2 ^ (kWaves * kActive - 3 * port(kY, 0.02)), 12
   aTone tone aTone, 300 * 20 ^ port(kOpen, 0.05)
   aLeft, aRight pan2 aTone, port(kX, 0.02)
   outs aLeft, aRight

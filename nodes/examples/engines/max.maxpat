@@ -78,15 +78,16 @@
           "id": "obj-4",
           "maxclass": "newobj",
           "numinlets": 1,
-          "numoutlets": 7,
+          "numoutlets": 8,
           "patching_rect": [
             20,
             140,
             195,
             22
           ],
-          "text": "unpack 0 0 0. 0. 0. 0. 0.",
+          "text": "unpack 0 0 0. 0. 0. 0. 0. 0",
           "outlettype": [
+            "",
             "",
             "",
             "",
@@ -109,7 +110,7 @@
             629,
             22
           ],
-          "text": "slot id x y open vx vy, of each hand in each frame: a voice of poly~ for each slot, say"
+          "text": "slot id x y open vx vy waves, of each hand in each frame: a voice of poly~ for each slot, say"
         }
       },
       {

@@ -8,7 +8,7 @@ hands unseen for a moment and hands that come back with another id.
 from pathlib import Path
 from typing import Annotated
 
-from handflow import Gestures, Hands, Node, Phase
+from handflow import Gestures, Hands, Node, Phase, Range
 from handflow.vision.gestures.attention import AttentionSettings
 from handflow.vision.gestures.circle import CircleSettings
 from handflow.vision.gestures.grab import GrabSettings
@@ -39,6 +39,10 @@ class GestureStage(Node):
     pairs: Annotated[PairSettings, "which two hands are one person's"] = PairSettings()
     two_hands: Annotated[TwoHandSettings, "when two hands clap, spread and pinch"] = TwoHandSettings()
 
+    ahead_s: Annotated[
+        float, Range(0, 0.2), "what `ahead_s` of the tracker is: gestures are told from places of now"
+    ] = 0.0
+
     own: Annotated[str, "a file of your own gestures, written by handflow gestures teach"] = ""
 
     def start(self) -> None:
@@ -56,6 +60,7 @@ class GestureStage(Node):
                 attention=self.attention,
             ),
             load_own(Path(self.own)) if self.own else None,
+            self.ahead_s,
         )
         self.note = "none"
 

@@ -28,7 +28,8 @@ _STEPS = np.arange(1 - TICKS, 1)  # ticks from now
 class Paths:
     """The paths of the hands that are there."""
 
-    def __init__(self, capacity: int = 20) -> None:
+    def __init__(self, capacity: int = 20, ahead_s: float = 0.0) -> None:
+        self.ahead_s = ahead_s  # what places are predicted by: it is taken back
         self.id = np.zeros(capacity, np.int32)  # 0: the slot is free
         self.ticks = np.zeros(capacity, np.int64)  # that are known of each, at most TICKS
         self.size = np.ones(capacity)  # picture widths
@@ -66,7 +67,7 @@ class Paths:
             self._clear(hands)
             elapsed_s = self.now_s = 0.0
         since_s, self.now_s = elapsed_s - self.now_s, elapsed_s
-        ids, samples = _samples(hands)
+        ids, samples = _samples(hands, self.ahead_s)
         slots = np.array(self._slots_of(ids, samples), np.int64)
         # A camera at just this rate has its frames on the ticks, give or take their rounding.
         ticked = math.floor(elapsed_s * TICK_HZ + 0.05)
@@ -185,12 +186,14 @@ class Paths:
         self._history[:, :, self._end - passed : self._end] = self.last[:, :, None]
 
 
-def _samples(hands: Hands) -> tuple[list[int], np.ndarray]:
+def _samples(hands: Hands, ahead_s: float) -> tuple[list[int], np.ndarray]:
     """The ids of those hands that were seen, and (4, n) their x y radius in widths, and open."""
     aspect = hands.height / hands.width if hands.width and hands.height else 1.0
     ids: list[int] = hands.id.tolist()
     samples = np.empty((4, len(ids)))
     samples[:2] = hands.xy.T
+    if ahead_s:
+        samples[:2] -= hands.velocity.T * ahead_s
     samples[Y] *= aspect
     samples[RADIUS], samples[OPEN] = hands.radius, hands.open
     # One number tells that all are: nothing but finite ones has a finite sum.

@@ -61,16 +61,20 @@ class GestureRow(NamedTuple):
 
 
 class Recogniser:
-    """Tells gestures. The same hands give the same gestures, to the bit."""
+    """Tells gestures. The same hands give the same gestures, to the bit.
+
+    `ahead_s`: so far places are predicted, by their velocity. It is taken back: what is guessed shakes hands at rest.
+    """
 
     def __init__(
         self,
         settings: GestureSettings = GestureSettings(),  # noqa: B008 (immutable)
         own: dict[str, OwnGesture] | None = None,
+        ahead_s: float = 0.0,
     ) -> None:
         self.own = OwnDetector(own or {})
         self.settings = settings
-        self.paths = Paths()
+        self.paths = Paths(ahead_s=ahead_s)
         self.wave, self.raised = WaveDetector(settings.wave), RaiseDetector(settings.raised)
         self.swipe, self.circle = SwipeDetector(settings.swipe), CircleDetector(settings.circle)
         self.hold, self.push = HoldDetector(settings.hold), PushDetector(settings.push)
