@@ -1,5 +1,6 @@
 """A gesture of the user's own, from examples."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 
 from handflow import Hands, Phase
 from handflow.errors import SetupError
+from handflow.stages.gestures import GestureStage
+from handflow.vision.gestures.lesson import EXAMPLES
 from handflow.vision.gestures.recogniser import Recogniser
 from handflow.vision.gestures.templates import OwnGesture, example_of, load_own, save_own
 
@@ -29,15 +32,18 @@ def taught(file: Path) -> dict[str, OwnGesture]:
     return load_own(file)
 
 
+def seen(path: np.ndarray) -> Iterator[Hands]:
+    for number, (x, y) in enumerate(path * 0.04 + 0.4):
+        yield Hands(
+            id=[1], state=[1], xy=[[x, y]], velocity=[[0, 0]], radius=[0.02], score=[1], open=[0.3],
+            is_open=[False], age=[1], width=100, height=100, stream=1, captured_ns=round(number / 30 * 1e9),
+        )  # fmt: skip
+
+
 def begun(own: dict[str, OwnGesture], path: np.ndarray) -> list[str]:
     recogniser, names = Recogniser(own=own), []
-    for number, (x, y) in enumerate(path * 0.04 + 0.4):
-        gestures = recogniser.step(
-            Hands(
-                id=[1], state=[1], xy=[[x, y]], velocity=[[0, 0]], radius=[0.02], score=[1], open=[0.3],
-                is_open=[False], age=[1], width=100, height=100, stream=1, captured_ns=round(number / 30 * 1e9),
-            )
-        )  # fmt: skip
+    for hands in seen(path):
+        gestures = recogniser.step(hands)
         names += [name for name, phase in zip(gestures.name, gestures.phase, strict=True) if phase == Phase.START]
     return names
 
@@ -46,6 +52,34 @@ def test_it_is_told_where_it_is_made_and_not_where_its_mirror_image_is(tmp_path:
     own, rng = taught(tmp_path / "own.json"), np.random.default_rng(2)
     assert [begun(own, zigzag(rng)).count("zorro") for _ in range(5)] == [1] * 5
     assert [begun(own, zigzag(rng, mirrored=True)).count("zorro") for _ in range(5)] == [0] * 5
+
+
+def test_a_gesture_that_is_made_five_times_is_learnt_and_told_from_then_on(tmp_path: Path) -> None:
+    rng, file = np.random.default_rng(3), tmp_path / "own.json"
+    stage = GestureStage(own=str(file), teach="zorro")
+    stage.start()
+    assert stage.fault.startswith("no file")
+    path = np.concatenate([zigzag(rng) for _ in range(5)])
+    # Something else in between is no example.
+    path = np.concatenate([path[:90], zigzag(rng, mirrored=True), path[90:]])
+    notes = [stage.note for hands in seen(path) if stage.process(hands) is not None]
+    assert f"zorro: {EXAMPLES} of {EXAMPLES}" not in notes
+    assert "zorro: that was another movement than the first; 1 of 5" in notes
+    assert "zorro: 4 of 5" in notes
+    # The fifth one is told as well.
+    assert (notes[-1], stage.fault) == ("zorro", "")
+    learnt = load_own(file)
+    assert len(learnt["zorro"].paths) == EXAMPLES
+    assert begun(learnt, zigzag(rng)).count("zorro") == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "line"),
+    [({"teach": "wave", "own": "a"}, "no gesture of ours"), ({"teach": "a"}, "a file for it in own")],
+)
+def test_what_cannot_be_taught_is_refused(settings: dict, line: str) -> None:
+    with pytest.raises(ValueError, match=line):
+        GestureStage(**settings)
 
 
 def test_a_file_of_something_else_is_refused_in_a_line(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from handflow.stages.heatmap import HeatmapNode
 from handflow.synthetic.gesture_pictures import picture
 from handflow.synthetic.gestures import GESTURES
 from handflow.vision.gestures.recogniser import NAMES, PLAYER
-from handflow.vision.gestures.templates import OwnGesture, example_of, load_own, save_own
+from handflow.vision.gestures.templates import NAME, OwnGesture, example_of, load_own, save_own
 
 ENOUGH = 5  # examples
 
@@ -52,7 +52,7 @@ def draw(folder: Path) -> int:
 
 def teach(args: argparse.Namespace) -> int:
     """Learns a gesture from clips."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]{0,39}", args.name) or args.name in (*NAMES, PLAYER):
+    if not re.fullmatch(NAME, args.name) or args.name in (*NAMES, PLAYER):
         raise SetupError(f"NAME: expected small letters, digits and _, and no gesture of ours, got {args.name!r}")
     file = Path(args.out)
     known = load_own(file) if file.exists() else {}

@@ -11,6 +11,7 @@ from .circle import NAMES as CIRCLES
 from .circle import CircleDetector, CircleSettings
 from .grab import GrabDetector, GrabSettings
 from .hold import HoldDetector, HoldSettings
+from .lesson import Lesson
 from .lift import RaiseDetector, RaiseSettings
 from .motion import Motion
 from .own import OwnDetector
@@ -73,6 +74,7 @@ class Recogniser:
         ahead_s: float = 0.0,
     ) -> None:
         self.own = OwnDetector(own or {})
+        self.lesson: Lesson | None = None  # what is being learnt
         self.settings = settings
         self.paths = Paths(ahead_s=ahead_s)
         self.wave, self.raised = WaveDetector(settings.wave), RaiseDetector(settings.raised)
@@ -97,6 +99,9 @@ class Recogniser:
         if looks:
             self._looked_s = self.paths.now_s
         motion = Motion(self.paths, max(passed, 1), looks)
+        if self.lesson is not None and (learnt := self.lesson.step(motion)):
+            self.own = OwnDetector({**self.own.gestures, self.lesson.name: learnt})
+            self.lesson = None
         return _message(self._rows(self.detect(motion), motion, aspect))
 
     def detect(self, motion: Motion) -> list[Told]:

@@ -15,6 +15,7 @@ from handflow.errors import SetupError
 from handflow.runtime.files import replacing
 from handflow.runtime.node import Range
 
+NAME = r"[a-z][a-z0-9_]{0,39}"
 POINTS = 24
 SHORTEST = 1.5  # sizes: a path shorter than this is a hand at rest
 ALIKE = 0.85  # the cosine from which on two paths are the same gesture, unless examples differ more
