@@ -4,6 +4,11 @@ import contextlib
 import os
 from pathlib import Path
 
+from handflow.runtime.files import BINARY
+
+# Windows has no such flag: there nothing is inherited that is not asked to be.
+CLOSED_IN_CHILDREN = getattr(os, "O_CLOEXEC", 0)
+
 
 class Disk:
     """What the MCAP library writes to: each byte goes to the system at once; nothing is left to fail at the end.
@@ -13,8 +18,9 @@ class Disk:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        self._fd = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | CLOSED_IN_CHILDREN | BINARY, 0o644)
         self.count = self._whole = 0
+        self._unwanted = False
 
     def write(self, data: bytes) -> int:
         rest = memoryview(data)
@@ -39,14 +45,16 @@ class Disk:
         self._whole = self.count
 
     def back(self) -> None:
-        """Back to what was forced to the disk; where that is nothing, no file is left."""
+        """Back to what was forced to the disk; where that is nothing, `close` leaves no file."""
         try:
             os.ftruncate(self._fd, self._whole)
         except OSError:  # not a file
             return
-        if not self._whole:
-            with contextlib.suppress(OSError):
-                self._file.unlink()
+        self._unwanted = not self._whole
 
     def close(self) -> None:
         os.close(self._fd)
+        # Not before: Windows removes no file that is open.
+        if self._unwanted:
+            with contextlib.suppress(OSError):
+                self._file.unlink()

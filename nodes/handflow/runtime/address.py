@@ -1,15 +1,20 @@
 """Who can reach what a stage listens on (this machine alone, unless the graph says otherwise); URLs without secrets."""
 
+import ctypes
 import ipaddress
 import os
 import re
 import socket
+import sys
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
+
+import zmq
 
 from handflow.errors import SetupError
 
 LAST_PORT = 65535
+WINSOCK = 10_000  # numbers of errors from here on are those of Windows' sockets, which C does not know
 SERVER = re.compile(r"(?:\[(?P<ipv6>[^\[\]]*)\]|(?P<name>[\w.-]+))(?::(?P<port>[0-9]{1,9}))?")
 CONTROL_OR_BLANK = re.compile(r"[\s\x00-\x1f\x7f\ud800-\udfff]")
 ENCODED = (
@@ -43,8 +48,18 @@ def cannot_listen(address: str, port: int, error: Exception) -> SetupError:
         )
     number = getattr(error, "errno", None)
     # Errors of a look-up have numbers below 0, and words of their own.
-    why = os.strerror(number) if number and number > 0 else getattr(error, "strerror", None) or str(error)
+    why = _words(number, error) if number and number > 0 else getattr(error, "strerror", None) or str(error)
     return SetupError(f"cannot listen on {address}:{port}: {why}; choose another port or address")
+
+
+def _words(number: int, error: Exception) -> str:
+    """The system's words for the number of an error."""
+    # ZeroMQ's numbers are not the system's everywhere.
+    if isinstance(error, zmq.ZMQError):
+        return zmq.strerror(number)
+    if sys.platform == "win32" and number > WINSOCK:
+        return ctypes.FormatError(number)
+    return os.strerror(number)
 
 
 def checked_url(url: str) -> SplitResult:

@@ -17,6 +17,8 @@ from .names import fitting, text_of
 PACKAGE = Path(__file__).parent.parent
 # Folders that systems put beside people's files: macOS into archives, others for thumbnails and what was deleted.
 SYSTEM_FOLDERS = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information"})
+# A flag of os.open: else Windows writes each line end as two bytes.
+BINARY = getattr(os, "O_BINARY", 0)
 MAX_ENDING = 16  # characters that tell a format
 
 

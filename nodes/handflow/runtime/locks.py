@@ -30,7 +30,8 @@ def take(path: Path, wait_s: float = 0, shared: bool = False) -> Lock | None:
     `shared`: several may hold it so at once, none while one holds it alone (where the system knows that).
     """
     if fcntl is None:
-        return _filelock(path, wait_s)
+        # Two who look at the same moment shall not take each other for one who holds it.
+        return _filelock(path, max(wait_s, 2 * RETRY_S) if shared else wait_s)
     kind = os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT
     fd = os.open(path, kind | os.O_CLOEXEC, 0o600)
     wait = Countdown(wait_s)

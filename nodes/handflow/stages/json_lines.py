@@ -12,7 +12,7 @@ from typing import Annotated
 from handflow import Hands, Node
 from handflow.errors import OutputError
 from handflow.outputs.json_line import line_of
-from handflow.runtime.files import cannot_write
+from handflow.runtime.files import BINARY, cannot_write
 from handflow.runtime.names import fitting
 
 WRITE_S = 0.01  # lines that come faster are written together
@@ -29,7 +29,8 @@ class JsonLines(Node):
 
     def start(self) -> None:
         try:
-            self.fd = STDOUT if self.file == "-" else os.open(self.file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY
+            self.fd = STDOUT if self.file == "-" else os.open(self.file, flags, 0o666)
         except OSError as error:
             raise OutputError(cannot_write(Path(self.file), error)) from error
         self.first_ns: int | None = None

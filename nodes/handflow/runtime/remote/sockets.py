@@ -44,7 +44,8 @@ def bind(bound: zmq.Socket, endpoint: str) -> None:
             bound.bind(f"tcp://{address}:{port}")
             return
         except (OSError, zmq.ZMQError) as error:
-            taken = error.errno == errno.EADDRINUSE
+            # On Windows ZeroMQ has a number of its own for it.
+            taken = error.errno in (errno.EADDRINUSE, zmq.EADDRINUSE)
             if taken and not released.over():
                 time.sleep(0.005)
                 continue

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from handflow.errors import SetupError, StaleSlot
 from handflow.runtime import locks
-from handflow.runtime.files import private
+from handflow.runtime.files import BINARY, private
 
 from .shared_memory import Ref
 
 SUFFIX = ".ring"
-O_BINARY = getattr(os, "O_BINARY", 0)  # Windows
 
 
 class MappedFiles:
@@ -35,7 +34,7 @@ class MappedFiles:
         if lock is None:
             raise RuntimeError(f"{self._lock(ring)} is somebody else's")
         self._own[ring] = lock
-        fd = self._fds[ring] = private(str(self._file(ring)), os.O_RDWR | os.O_CREAT | os.O_EXCL | O_BINARY)
+        fd = self._fds[ring] = private(str(self._file(ring)), os.O_RDWR | os.O_CREAT | os.O_EXCL | BINARY)
         os.ftruncate(fd, nbytes)
         return -1, mmap.mmap(fd, nbytes)
 

@@ -20,7 +20,7 @@ import zmq
 
 from handflow.errors import SetupError
 from handflow.runtime import locks
-from handflow.runtime.files import private, replacing
+from handflow.runtime.files import BINARY, private, replacing
 
 from .endpoint import Address, FixedAddress, LoopbackAddress
 from .mapped_files import MappedFiles, sweep
@@ -202,7 +202,7 @@ def running(file: Path | None = None) -> list[RunDir]:
 
 
 def _overwrite(file: Path, data: bytes) -> None:
-    fd = os.open(file, os.O_WRONLY)
+    fd = os.open(file, os.O_WRONLY | BINARY)
     try:
         if os.write(fd, data) < len(data):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
