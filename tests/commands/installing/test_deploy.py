@@ -167,6 +167,7 @@ def test_nodes_that_run_apart_send_hands_and_one_that_is_killed_comes_back(
     until(lambda: game.ids(), "no hands arrive")
     nodes["tracker"].process.kill()
     nodes["tracker"].end()
+    until(lambda: game.frames()[-1].values[1] == 0, "the game is not told that nobody is there")
     game.heard.clear()
     nodes["tracker"] = start("tracker")
     until(lambda: game.ids(), "no hands arrive after the restart")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 from support.graphs import until
 
+from handflow.runtime.process.process import HUNG_S, tell
 from handflow.runtime.process.service_manager import SOCKET, ServiceManager
+from handflow.runtime.profile import Profile
 
 
 @pytest.fixture
@@ -47,6 +49,27 @@ def test_nobody_who_listens_is_no_fault(address: str, monkeypatch) -> None:
     manager = ServiceManager()
     manager.ready()
     manager.close()
+
+
+def test_a_node_of_its_own_unit_that_hangs_is_silent(heard) -> None:
+    manager, profile = ServiceManager(), Profile("camera", 1)
+    status = profile.status()
+    tell(manager, status | {"note": "30 fps"})
+    tell(manager, status | {"note": "30 fps", "fault": "black"})
+    tell(manager, status | {"busy_s": HUNG_S + 1})
+    manager.close()
+    assert heard() == ["WATCHDOG=1\nSTATUS=starting: 30 fps", "WATCHDOG=1\nSTATUS=starting: black"]
+
+
+@pytest.mark.slow
+def test_a_node_of_its_own_unit_is_ready_lives_and_ends(heard, run: Callable, tmp_path: Path) -> None:
+    (tmp_path / "g.yaml").write_text("nodes:\n  camera: {run: demo}\n  flow: {run: flow, in: camera}\n")
+    started = run("node", "camera", "--graph", tmp_path / "g.yaml")
+    until(lambda: any("STATUS=running" in each for each in heard()), "it says nothing")
+    assert started.stop() == 0
+    assert heard()[0] in ("READY=1", "WATCHDOG=1\nSTATUS=starting")
+    assert "READY=1" in heard()
+    assert heard()[-1] == "STOPPING=1"
 
 
 @pytest.mark.slow

@@ -24,10 +24,11 @@ SyslogIdentifier={name}
 [Install]
 WantedBy={target}
 """
-# The supervisor says once a second that it lives; it looks after the other processes itself.
-SUPERVISOR = "Type=notify\nNotifyAccess=main\nWatchdogSec=30\nKillMode=mixed\nRestart=always\n"
+# Who is started says once a second that he lives. The supervisor looks after the other processes itself.
+WATCHED = "Type=notify\nNotifyAccess=main\nWatchdogSec=30\n"
+SUPERVISOR = WATCHED + "KillMode=mixed\nRestart=always\n"
 # A node whose clip has ended is done.
-NODE = "Type=exec\nRestart=on-failure\n"
+NODE = WATCHED + "Restart=on-failure\n"
 TARGET = """\
 [Unit]
 Description=handflow {graph}

@@ -24,12 +24,13 @@ from handflow.runtime.graph.stage import Stage
 from handflow.runtime.interrupts import STOP_SIGNALS, importing, stop_this_process
 from handflow.runtime.names import one_line
 from handflow.runtime.node import Stopped
-from handflow.runtime.profile import Profile
+from handflow.runtime.profile import NodeStatus, Profile
 from handflow.runtime.transport.rundir import RunDir
 from handflow.runtime.transport.shared_memory import Rings
 
 from .commands import WorkerCommands
 from .processor import confine
+from .service_manager import ServiceManager
 from .worker import Worker, line_of
 
 STATUS_S = 1.0
@@ -39,6 +40,7 @@ STOP_S = 2.0  # the supervisor has gone: what has not stopped by then is ended
 NODE_STOP_SIGNALS = [each for each in STOP_SIGNALS if each != getattr(signal, "SIGHUP", None)]
 # What a process that gives way adds to its niceness: a third of the others' share where all want the processor.
 NICENESS = 5
+HUNG_S = 10  # silent, or at one message, for so long
 FAILED_TO_START = 3  # the exit status that tells the supervisor so
 
 
@@ -59,8 +61,8 @@ def run_process(
     directory = RunDir(graph.file, graph.portable, graph.on)
     profile = Profile(name, os.getpid())
     context, rings = zmq.Context(), Rings(memory=directory.memory())
-    commands, done = WorkerCommands(), threading.Event()
-    reporter = threading.Thread(target=_send_status, args=(context, directory, profile, done), daemon=True)
+    commands, done, manager = WorkerCommands(), threading.Event(), ServiceManager()
+    reporter = threading.Thread(target=_send_status, args=(context, directory, profile, done, manager), daemon=True)
     reporter.start()
     lines = logging.StreamHandler()
     lines.setFormatter(LineFormatter(f"{name}: %(message)s"))
@@ -77,6 +79,7 @@ def run_process(
         if not standby and directory.lock(name, wait_s=3 if supervised else 0) is None:
             pid = directory.holder(name)
             raise SetupError(f"node {name!r} of {graph.file} already runs (process {pid}); stop that one first")
+        manager.ready()
         if not supervised and directory.running():
             threading.Thread(target=_attach, args=(context, directory, name, commands), daemon=True).start()
         if stage.node.gives_way and hasattr(os, "nice"):
@@ -101,9 +104,11 @@ def run_process(
         return 1
     finally:
         _ignore_signals()
+        manager.stopping()
         done.set()
         profile.urgent.set()
         reporter.join(0.5)
+        manager.close()
         context.term()
         rings.close()  # what was sent last has been sent by now
     return 0
@@ -160,7 +165,15 @@ def _attach(context: zmq.Context, directory: RunDir, name: str, commands: Worker
         commands.read(iter(socket.recv_string, ""))
 
 
-def _send_status(context: zmq.Context, directory: RunDir, profile: Profile, done: threading.Event) -> None:
+def tell(manager: ServiceManager, status: NodeStatus) -> None:
+    """What started this node hears that it lives, unless it hangs; only where a unit of its own did."""
+    if status["busy_s"] <= HUNG_S:
+        manager.alive(": ".join(filter(None, (status["state"], status["fault"] or status["note"]))))
+
+
+def _send_status(
+    context: zmq.Context, directory: RunDir, profile: Profile, done: threading.Event, manager: ServiceManager
+) -> None:
     """Sends the status once a second, also while the node starts or hangs."""
     socket = context.socket(zmq.PUSH)
     socket.setsockopt(zmq.LINGER, 0)
@@ -184,7 +197,9 @@ def _send_status(context: zmq.Context, directory: RunDir, profile: Profile, done
         if time.monotonic() >= due or profile.urgent.is_set():
             profile.urgent.clear()
             due = time.monotonic() + STATUS_S
+            status = profile.status()
+            tell(manager, status)
             with contextlib.suppress(zmq.Again):
-                socket.send(msgpack.packb(profile.status()), zmq.NOBLOCK)
+                socket.send(msgpack.packb(status), zmq.NOBLOCK)
             profile.reported.set()
     socket.close()

@@ -27,7 +27,7 @@ from .child import Child
 from .control_server import MAX_BYTES, ControlServer
 from .health import NodeFault
 from .line_log import LineLog
-from .process import FAILED_TO_START
+from .process import FAILED_TO_START, HUNG_S
 from .running_graph import UNANSWERED, RunningGraph
 from .service_manager import ServiceManager
 from .status_table import EMPTY_ROW, Row, line, row
@@ -35,7 +35,6 @@ from .swap import Swaps
 
 PAUSES_S = (0.1, 0.5, 1, 2, 5, 10)  # before a restart, growing while the node keeps dying
 HEALTHY_S = 30  # a node that ran so long starts again with the shortest pause
-HUNG_S = 10  # silent, or at one message, for so long
 LOADING_S = 90  # silent since its process began: a slow or busy machine loads libraries and a network for a minute
 KILL_S = 2  # what has not stopped by then is killed
 LOOP_MS = 100
