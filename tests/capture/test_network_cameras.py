@@ -77,23 +77,27 @@ def test_what_servers_disagree_on_is_read(serving, reading_url, head: bytes, wra
 
 def test_what_was_held_up_in_the_network_is_thrown_away(serving, reading_url) -> None:
     """After a pause a whole burst of old pictures comes at once, and only then live ones."""
-    pause = threading.Event()
 
-    def serve(connection: socket.socket, before: int) -> None:
-        request(connection)
-        connection.sendall(HEAD)
-        paced(connection, itertools.takewhile(lambda _: not pause.is_set(), itertools.cycle([1, 2])))
-        time.sleep(0.5)
-        connection.sendall(b"".join(part(9) for _ in range(40)))
-        time.sleep(0.1)
-        paced(connection, itertools.cycle([12, 13]))
+    def observe() -> None:
+        pause = threading.Event()
 
-    reader = reading_url(serving(serve).url)
-    arrived(reader, 3)
-    pause.set()
-    after = [number(picture.image) for picture in arrived(reader, 12)]
-    assert 12 in after
-    assert after.count(9) <= 1  # its first one had to be waited for
+        def serve(connection: socket.socket, before: int) -> None:
+            request(connection)
+            connection.sendall(HEAD)
+            paced(connection, itertools.takewhile(lambda _: not pause.is_set(), itertools.cycle([1, 2])))
+            time.sleep(0.5)
+            connection.sendall(b"".join(part(9) for _ in range(40)))
+            time.sleep(0.1)
+            paced(connection, itertools.cycle([12, 13]))
+
+        reader = reading_url(serving(serve).url)
+        arrived(reader, 3)
+        pause.set()
+        after = [number(picture.image) for picture in arrived(reader, 12)]
+        assert 12 in after
+        assert after.count(9) <= 1  # its first one had to be waited for
+
+    in_a_quiet_moment(observe)
 
 
 def test_what_the_server_says_of_the_time_tells_old_pictures_in_a_slow_network(serving, reading_url) -> None:

@@ -215,6 +215,15 @@ def test_a_long_recording_is_split_into_files_that_follow_each_other(tmp_path: P
     assert said[0] == f"records into {tmp_path / 'a-2.mcap'}"
 
 
+def test_a_recording_that_is_full_when_it_ends_has_no_empty_file_after_it(tmp_path: Path) -> None:
+    writer = BackgroundWriter(RecordingPlan(tmp_path / "a.mcap", RecordingMetadata(), split_s=0.001), print)
+    writer.put(frame(1))
+    # By the first flush it is full.
+    until(lambda: b"camera" in (tmp_path / "a.mcap").read_bytes(), "nothing is written")
+    writer.close()
+    assert [file.name for file in tmp_path.iterdir()] == ["a.mcap"]
+
+
 @pytest.mark.slow
 def test_a_stage_of_a_graph_keeps_what_was_recorded_before(run: Callable[..., Run], tmp_path: Path) -> None:
     """Also what it has recorded itself before it was killed."""

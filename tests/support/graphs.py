@@ -53,14 +53,17 @@ class Run:
 
     def children(self) -> dict[str, psutil.Process]:
         """The stages' processes by name."""
-        found = {}
+        found: dict[str, psutil.Process] = {}
         try:
-            for child in psutil.Process(self.process.pid).children(recursive=True):
+            children = psutil.Process(self.process.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return found
+        for child in children:
+            # One may end meanwhile; that hides none of the others.
+            with contextlib.suppress(psutil.NoSuchProcess):
                 command = child.cmdline()
                 if "node" in command:
                     found[command[command.index("node") + 1]] = child
-        except psutil.NoSuchProcess:
-            pass
         self.seen |= {child.pid for child in found.values()}
         return found
 

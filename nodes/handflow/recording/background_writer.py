@@ -153,12 +153,18 @@ class BackgroundWriter:
     def _write(self) -> None:
         """Writes all that comes, until it is closed or stopped."""
         assert self._recorder is not None
-        recorder, began = self._recorder, time.monotonic()
+        recorder, began, full = self._recorder, time.monotonic(), False
         due = began + FLUSH_S
         while (entry := self._entry(due)) is not None or not self._ended():
-            if entry is not None:
-                self._add(recorder, entry)
             now = time.monotonic()
+            if entry is not None:
+                # Not before there is something for it: the last file is never an empty one.
+                if full:
+                    recorder.close()
+                    self._recorder = None
+                    self._recorder = recorder = self._next()
+                    began, full = now, False
+                self._add(recorder, entry)
             if now < due:
                 continue
             due = now + FLUSH_S
@@ -167,13 +173,8 @@ class BackgroundWriter:
             plan = self.plan
             if self.stopped:
                 break
-            if (plan.split_s and now - began >= plan.split_s) or (
-                plan.split_mb and recorder.size >= plan.split_mb * 1e6
-            ):
-                recorder.close()
-                self._recorder = None
-                self._recorder = recorder = self._next()
-                began = now
+            too_long = plan.split_s and now - began >= plan.split_s
+            full = bool(too_long or (plan.split_mb and recorder.size >= plan.split_mb * 1e6))
         recorder.close()
         self._recorder = None
 
