@@ -135,6 +135,9 @@ class Heatmap(Message):
     shift: Annotated[np.ndarray, Array("float64", (2,))]  # where the map's corner lies in the picture (letterbox: < 0)
     width: int  # of the picture, pixels
     height: int
+    seen_ns: int = 0  # stream clock of the picture that the maps show, where nothing has moved since; 0: this one
+    # How much a look speaks for a hand, as the model's calibration has it (vision/evidence.py); none: it has none.
+    calibration: Annotated[np.ndarray, Array("float32", ("k",))] = _none()
 
 
 class State(IntEnum):
@@ -165,6 +168,7 @@ class Hands(Message):
     zones: list[str] = field(default_factory=list)  # names of all zones there are
     width: int = 0  # of the picture, pixels
     height: int = 0
+    doubtful: int = 0  # how many more may be hands, or hands no more: what looks should go on for
 
 
 class Phase(IntEnum):

@@ -136,3 +136,14 @@ def test_the_picture_may_be_overwritten_after_process() -> None:
     flow = node.process(frame(slot, 1033))
     assert flow is not None
     assert np.median(flow.vectors[..., 0]) == pytest.approx(0.025, abs=0.001)
+
+
+def test_where_nothing_moves_nothing_is_searched_and_the_first_motion_is() -> None:
+    node = started()
+    still, moved = shifted(32, 0)
+    said = [node.process(frame(still, 1000 + 33 * k)) for k in range(10)]
+    assert all(flow is not None and not flow.vectors.any() for flow in said[1:])
+    flow = node.process(frame(moved, 1330))
+    assert flow is not None
+    assert np.median(flow.vectors[6:-6, 8:-8, 0]) == pytest.approx(0.025, abs=0.001)
+    assert flow.since_ns == round(1297 * MS)

@@ -259,3 +259,70 @@ def test_opencv_works_in_one_thread(model):
     node = HeatmapNode(model=model)
     node.start()
     assert cv2.getNumThreads() == 1
+
+
+# Settled scenes
+
+
+def frames(pictures, fps=30, first=0):
+    """Frames of a clip."""
+    return [
+        Frame(image=picture, captured_ns=round(k / fps * 1e9) + 1, seq=k + 1, stream=1)
+        for k, picture in enumerate(pictures, start=first)
+    ]
+
+
+def fresh(heatmaps):
+    """Which of them the network was asked for."""
+    return [not heatmap.seen_ns for heatmap in heatmaps]
+
+
+def test_while_nothing_moves_only_some_pictures_are_looked_at_and_motion_is_in_the_same_frame(model):
+    still, moved = spot(640, 360, 320, 180), spot(640, 360, 340, 180)
+    node = HeatmapNode(model=model, idle_fps=5)
+    node.start()
+    looked = fresh([node.process(frame, None) for frame in frames([still] * 90)])
+    assert all(looked[:30])
+    assert sum(looked[30:]) == 10
+    gaps = np.diff(np.flatnonzero(looked[29:]))
+    assert gaps.max() <= 6
+    (woken,) = [node.process(frame, None) for frame in frames([moved], first=90)]
+    assert not woken.seen_ns
+    assert find_peaks(woken, 0.2).xy[0, 0] == pytest.approx(340 / 640, abs=0.01)
+    # It goes on for a while.
+    assert all(fresh([node.process(frame, None) for frame in frames([moved] * 25, first=91)]))
+
+
+def test_maps_that_are_sent_again_say_from_when_they_are(model):
+    node = HeatmapNode(model=model, idle_fps=5)
+    node.start()
+    said = [node.process(frame, None) for frame in frames([spot(640, 360, 320, 180)] * 60)]
+    looked_ns = 0
+    for number, heatmap in enumerate(said):
+        captured_ns = round(number / 30 * 1e9) + 1
+        looked_ns = looked_ns if heatmap.seen_ns else captured_ns
+        assert heatmap.seen_ns in (0, looked_ns)
+        np.testing.assert_array_equal(heatmap.values, said[0].values)
+
+
+def test_a_tracker_in_doubt_has_every_picture_looked_at(model):
+    node = HeatmapNode(model=model, idle_fps=5)
+    node.start()
+    said = [node.process(frame, Hands(doubtful=1)) for frame in frames([spot(640, 360, 320, 180)] * 60)]
+    assert all(fresh(said))
+    later = [node.process(frame, Hands()) for frame in frames([spot(640, 360, 320, 180)] * 60, first=60)]
+    assert sum(fresh(later[30:])) == 5
+
+
+def test_every_picture_is_looked_at_if_that_is_wanted_or_after_a_new_start_of_the_source(model):
+    still = spot(640, 360, 320, 180)
+    node = HeatmapNode(model=model, idle_fps=30)
+    node.start()
+    assert all(fresh([node.process(frame, None) for frame in frames([still] * 60)]))
+    node = HeatmapNode(model=model, idle_fps=5)
+    node.start()
+    for frame in frames([still] * 60):
+        node.process(frame, None)
+    (again,) = frames([still])
+    again.stream = 2
+    assert not node.process(again, None).seen_ns

@@ -23,7 +23,7 @@ def peaks(*found: tuple[float, ...]) -> Peaks:
     return Peaks(xy=rows[:, :2], score=rows[:, 2], open=rows[:, 3], radius=rows[:, 4])
 
 
-def tracker(**settings: float) -> Tracker:
+def tracker(**settings: float | bool) -> Tracker:
     made = Tracker(**settings)  # type: ignore[arg-type]
     made.start()
     return made
@@ -53,20 +53,21 @@ def test_a_sure_peak_is_a_new_hand_at_once_and_keeps_its_id() -> None:
     assert (ids(second), second.state.tolist()) == ([1], [State.TRACKED])
 
 
-def test_a_peak_that_is_not_sure_needs_a_second_frame() -> None:
-    said = feed(tracker(sure_score=0.8), [peaks((0.5, 0.5, 0.6))] * 2)
+def test_without_evidence_a_peak_that_is_not_sure_needs_a_second_frame() -> None:
+    said = feed(tracker(evidence=False, sure_score=0.8), [peaks((0.5, 0.5, 0.6))] * 2)
     assert [ids(hands) for hands in said] == [[], [1]]
     assert said[1].age[0] == pytest.approx(1 / 30)
 
 
-def test_flicker_gets_no_id_and_wastes_none() -> None:
-    node = tracker()
-    assert [ids(h) for h in feed(node, [peaks((0.5, 0.5, 0.6)), peaks()] * 4)] == [[]] * 8
+@pytest.mark.parametrize(("evidence", "score"), [(False, 0.6), (True, 0.45)])
+def test_flicker_gets_no_id_and_wastes_none(evidence: bool, score: float) -> None:
+    node = tracker(evidence=evidence)
+    assert [ids(h) for h in feed(node, [peaks((0.5, 0.5, score)), peaks()] * 4)] == [[]] * 8
     assert ids(feed(node, [sure(0.2)], since_s=1)[0]) == [1]
 
 
 def test_a_weak_peak_carries_a_hand_on_but_starts_none() -> None:
-    node = tracker(start_score=0.4, keep_score=0.2)
+    node = tracker(evidence=False, start_score=0.4, keep_score=0.2)
     weak = peaks((0.5, 0.5, 0.25), (0.9, 0.9, 0.25))
     said = feed(node, [sure(), *[weak] * 30])
     assert ids(said[-1]) == [1]
@@ -124,8 +125,10 @@ def test_an_unseen_hand_that_goes_out_of_the_picture_leaves_at_once() -> None:
 
 
 @pytest.mark.parametrize(("x", "state"), [(0.52, State.TRACKED), (0.56, State.PREDICTED)])
-def test_a_hand_out_of_sight_is_found_again_in_a_weak_peak_only_if_that_lies_on_it(x: float, state: State) -> None:
-    said = feed(tracker(), [sure(), peaks(), peaks((x, 0.5, 0.3, 0.9, 0.05))])
+def test_without_evidence_a_lost_hand_is_found_again_in_a_weak_peak_only_if_that_lies_on_it(
+    x: float, state: State
+) -> None:
+    said = feed(tracker(evidence=False), [sure(), peaks(), peaks((x, 0.5, 0.3, 0.9, 0.05))])
     assert (ids(said[-1]), said[-1].state.tolist()) == ([1], [state])
 
 
@@ -169,6 +172,120 @@ def test_a_hand_whose_size_the_network_gives_as_nothing_is_followed() -> None:
 def test_nothing_in_nothing_out() -> None:
     said = feed(tracker(), [peaks()])[0]
     assert (len(said.id), said.xy.shape, said.width, said.height) == (0, (0, 2), 1600, 800)
+
+
+# Evidence over time
+
+
+def waving(score: float, seconds: float, fps: float = 30, x: float = 0.5, stroke: float = 0.03) -> list[Peaks]:
+    """Peaks of a far hand, 2 % of the width, that goes to and fro 1.5 times a second."""
+    return [
+        peaks((x + stroke * np.sin(3 * np.pi * k / fps), 0.5, score, 0.9, 0.01)) for k in range(round(seconds * fps))
+    ]
+
+
+def first_told_s(said: list[Hands], fps: float) -> float:
+    """When a hand was told first; inf: never."""
+    return next((k / fps for k, hands in enumerate(said) if ids(hands)), np.inf)
+
+
+def resting(score: float, seconds: float, fps: float = 30, open_: float = 0.1) -> list[Peaks]:
+    return [peaks((0.5, 0.5, score, open_, 0.01))] * round(seconds * fps)
+
+
+def test_a_weak_peak_that_waves_is_told_within_a_second_and_one_that_rests_never() -> None:
+    assert 0.2 < first_told_s(feed(tracker(), waving(0.3, 2)), 30) < 1
+    assert first_told_s(feed(tracker(), resting(0.3, 10)), 30) == np.inf
+    assert first_told_s(feed(tracker(evidence=False), waving(0.3, 2)), 30) == np.inf
+
+
+def test_evidence_counts_in_seconds_not_in_frames() -> None:
+    times = [first_told_s(feed(tracker(), waving(0.3, 3, fps), fps=fps), fps) for fps in (15, 30, 60)]
+    assert max(times) - min(times) < 0.2
+
+
+@pytest.mark.parametrize("score", [0.6, 0.7, 0.9])
+def test_what_one_frame_shows_clearly_is_told_at_once(score: float) -> None:
+    assert ids(feed(tracker(), [peaks((0.5, 0.5, score))])[0]) == [1]
+
+
+def test_a_score_is_how_likely_it_is_a_hand_and_a_look_without_it_speaks_against_it() -> None:
+    node = tracker(keep_s=5)
+    said = [float(h.score[0]) for h in feed(node, [*waving(0.4, 3), *[peaks()] * 30]) if len(h.id)]
+    assert said[0] >= node.start_probability
+    assert said[-1] < max(said)
+    assert all(0 <= score <= 1 for score in said)
+
+
+def test_a_hand_that_is_told_may_rest_and_be_weak() -> None:
+    said = feed(tracker(), [*waving(0.5, 1), *resting(0.35, 10)])
+    assert ids(said[-1]) == [1]
+
+
+def test_a_hand_leaves_when_the_evidence_for_it_is_gone() -> None:
+    said = feed(tracker(end_probability=0.5, keep_s=5), [sure(), *[peaks()] * 90])
+    assert State.LEAVING in [state for hands in said for state in hands.state.tolist()]
+    assert ids(said[-1]) == []
+
+
+def test_a_place_that_always_fires_is_quietened_and_a_hand_that_comes_there_is_told() -> None:
+    node = tracker(quiet_s=2)
+    said = feed(node, resting(0.65, 15))
+    assert ids(said[0]) == [1]
+    assert ids(said[-1]) == []
+    # Where nothing was learnt the same peak is a hand.
+    assert len(ids(feed(node, [peaks((0.2, 0.2, 0.65, 0.1, 0.01))], since_s=15)[0])) == 1
+    arm = [peaks((0.7 - 0.2 * k / 15, 0.5, 0.65, 0.9, 0.01)) for k in range(16)]
+    came = feed(node, [*arm, *resting(0.65, 3, open_=0.9)], since_s=15.1)
+    assert len(ids(came[-1])) == 1
+    assert came[-1].xy[0] == pytest.approx([0.5, 0.5], abs=0.01)
+
+
+def test_a_place_that_fires_no_more_is_a_place_as_any_other_again() -> None:
+    node = tracker(quiet_s=2)
+    feed(node, resting(0.65, 15))
+    feed(node, [peaks()] * 300, since_s=15)
+    assert len(ids(feed(node, resting(0.65, 0.5), since_s=25)[-1])) == 1
+
+
+def test_no_place_is_quietened_if_none_is_to_be() -> None:
+    assert ids(feed(tracker(quiet_s=0), resting(0.65, 15))[-1]) == [1]
+
+
+def test_a_hand_that_turns_sharply_keeps_its_id_and_an_elbow_keeps_its_own_peak() -> None:
+    node = tracker()
+    elbow = (0.53, 0.5, 0.3, 0.1, 0.01)
+    feed(node, [peaks((0.5, 0.5, 0.7, 0.9, 0.01), elbow)] * 15)
+    # 1.6 radii in a frame: more than the filter takes for likely.
+    jumped = feed(node, [peaks((0.484, 0.5, 0.3, 0.9, 0.01), elbow)] * 5, since_s=0.5)[-1]
+    assert (ids(jumped), jumped.state.tolist()) == ([1], [State.TRACKED])
+    assert jumped.xy[0, 0] < 0.5
+    gone = feed(node, [peaks(elbow)] * 3, since_s=0.7)[-1]
+    assert gone.state.tolist() == [State.PREDICTED]
+
+
+def test_a_picture_that_was_not_looked_at_again_is_no_evidence() -> None:
+    looked, held = tracker(), tracker()
+    for node, is_new in ((looked, True), (held, False)):
+        for k, found in enumerate(waving(0.3, 2)):
+            said = node.update(found, START_NS + round(k / 30 * 1e9), None, SIZE, is_new=is_new or k == 0)
+        assert bool(ids(said)) == is_new
+
+
+def test_what_may_become_a_hand_is_doubtful_and_a_sure_hand_is_not() -> None:
+    assert feed(tracker(), [sure()] * 10)[-1].doubtful == 0
+    assert feed(tracker(), waving(0.3, 0.4))[-1].doubtful == 1
+    assert feed(tracker(), [sure(), peaks()])[-1].doubtful == 1
+    assert feed(tracker(), resting(0.3, 10))[-1].doubtful == 0
+
+
+def test_evidence_may_be_switched_on_and_off_while_hands_are_followed() -> None:
+    node = tracker(evidence=False)
+    feed(node, [sure()] * 5)
+    node.evidence = True
+    assert ids(feed(node, [sure()] * 5, since_s=0.2)[-1]) == [1]
+    node.evidence = False
+    assert ids(feed(node, [sure()] * 5, since_s=0.4)[-1]) == [1]
 
 
 # What is told of a hand

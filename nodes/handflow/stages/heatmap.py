@@ -1,9 +1,13 @@
 """Frame -> Heatmap: the network's maps of where hands are. One thread, 720p, `near`: 3.3 ms in int8, 6.9 in fp32.
 
+While nothing moves and the tracker is in no doubt, only `idle_fps` pictures a second are shown to the network; for the
+others the last maps are sent again, which say from when they are. What moves is looked at in the same frame.
+
 A profile says how many pixels the network is shown; their shape is the frame's own, so that one on end or a square one
 is searched as finely as a wide one. What is left to the multiples the network needs gets black bars.
 """
 
+from dataclasses import replace
 from functools import lru_cache, partial
 from typing import Annotated, Literal
 
@@ -16,6 +20,10 @@ from handflow.vision.model_choice import choose_model, choose_profile
 from handflow.vision.model_input import input_size
 from handflow.vision.prior import expected_map
 from handflow.vision.providers import PROVIDERS, choose_provider
+from handflow.vision.stillness import Stillness, cells_of
+
+# A hand that stops is looked at for so long before the scene counts as settled.
+SETTLE_S = 1.0
 
 
 class HeatmapNode(Node):
@@ -36,6 +44,9 @@ class HeatmapNode(Node):
     ] = "cpu"
     threads: Annotated[int, Range(1, 64), "of the network; the other stages need processor cores too"] = 1
     fps: Annotated[float, Range(1, 240), "what profile auto must keep, with half the time left to other stages"] = 30.0
+    idle_fps: Annotated[
+        float, Range(0.5, 240), "pictures a second that are looked at while nothing moves; `fps` or more: all of them"
+    ] = 5.0
     # Unmeasured.
     prior_gain: Annotated[float, Range(0, 4), "how much the map is raised where hands are expected"] = 0.0
 
@@ -57,15 +68,41 @@ class HeatmapNode(Node):
         self.size = self.budget
         self.network = self.opened(self.size)
         self.frame_size = (0, 0)  # height and width of the last frame
+        self.stillness = Stillness()
+        # Of the last look, and when it was; stream clock.
+        self.last: Heatmap | None = None
+        self.looked_ns = self.moved_ns = self.stream = 0
         # The first runs take longer: they are none of the graph's.
         self.network.seconds_of(self.size)
         where = "" if provider == "cpu" else provider
         self.note = " ".join(filter(None, [profile, self.network.metadata.get("precision", ""), where]))
 
     def changed(self, name: str) -> bool:
-        return name != "prior_gain"
+        return name not in ("prior_gain", "idle_fps")
 
     def process(self, frame: Frame, prior: Hands | None) -> Heatmap:
+        if self.last is not None and self.may_rest(frame, prior):
+            return replace(self.last, seen_ns=self.looked_ns)
+        self.last = self.look(frame, prior)
+        self.looked_ns, self.stream = frame.captured_ns, frame.stream
+        return self.last
+
+    def may_rest(self, frame: Frame, prior: Hands | None) -> bool:
+        """Whether this frame need not be looked at: nothing has moved for a while and the tracker is in no doubt."""
+        if self.idle_fps >= self.fps:
+            return False
+        moved = self.stillness.moved(cells_of(frame.image), frame.captured_ns)
+        if moved or frame.stream != self.stream or (prior is not None and prior.doubtful):
+            self.moved_ns = frame.captured_ns
+        since_s = (frame.captured_ns - self.looked_ns) / 1e9
+        # A clock that went back is a new beginning.
+        rests = 0 <= since_s < 1 / self.idle_fps and frame.captured_ns - self.moved_ns >= SETTLE_S * 1e9
+        if not rests:
+            self.stillness.looked()
+        return rests
+
+    def look(self, frame: Frame, prior: Hands | None) -> Heatmap:
+        """What the network says of a frame."""
         if frame.image.shape[:2] != self.frame_size:
             self.frame_size = height, width = frame.image.shape[:2]
             size = input_size(width, height, self.budget, self.network.multiple)

@@ -10,23 +10,43 @@ from typing import Annotated, Literal
 import numpy as np
 
 from handflow import Flow, Hands, Heatmap, Node, Range, State
-from handflow.vision.assignment import is_touching, pair, widen
+from handflow.vision.assignment import is_touching, is_within, lies_on, nearest, pair, unclaimed, widen
+from handflow.vision.clutter import ClutterMap
+from handflow.vision.evidence import SHIPPED, Evidence, calibration_of
 from handflow.vision.peaks import Peaks, find_peaks
 from handflow.vision.polygons import Polygon, allowed, polygon_fault
 from handflow.vision.thresholds import KEEP_SCORE, OPEN_AT, START_SCORE
 from handflow.vision.tracks import Peak, Track, flow_at, peak_list
 
 GAP_S = 1.0  # after this long without any frame, nobody knows which hand is which
+# Tracks that may become hands, strongest peaks first: each costs time, and of more none did.
+MOST_DOUBTFUL = 32
+# What may become a hand and is less likely one than this is forgotten.
+HOPELESS = 0.005
+# What is likelier a hand than this and not told yet, and moves or is as new as this, is worth every look.
+DOUBTFUL, NEW_S = 0.2, 2.0
 
 
 class Tracker(Node):
     """Follows hands from frame to frame."""
 
+    evidence: Annotated[bool, "weak peaks that persist and move like a hand add up; else each frame is for itself"] = (
+        True
+    )
+    # Of .5 to .98, tried on rendered clips of people waving far away: the most found at under one false hand a minute.
+    start_probability: Annotated[float, Range(0.5, 1), "evidence: what is a hand by this probability is told"] = 0.8
+    end_probability: Annotated[float, Range(0, 0.5), "evidence: a hand that is one by less than this is gone"] = 0.1
+    # Of the peaks on far palms 1 % are lower, of the others 60 %.
+    weak_score: Annotated[float, Range(0.02, 1), "evidence: a peak this low counts"] = 0.16
+    quiet_s: Annotated[
+        float, Range(0, 3600), "evidence: a place that fires this long and nothing moves is quietened; 0: none is"
+    ] = 20.0
     # No peak in 29 validation pictures without hands is this high: .51 is the highest. F1 is best at .35 to .42.
-    start_score: Annotated[float, Range(0, 1), "a peak this high may start a hand"] = START_SCORE
+    start_score: Annotated[float, Range(0, 1), "without evidence: a peak this high may start a hand"] = START_SCORE
     keep_score: Annotated[float, Range(0, 1), "a hand that is followed goes on with a peak this low"] = KEEP_SCORE
-    sure_score: Annotated[float, Range(0, 1), "a peak this high is a hand at once"] = 0.8  # a guess
-    confirm_s: Annotated[float, Range(0, 1), "a weaker peak must last this long"] = 0.025  # two frames at 30 fps
+    sure_score: Annotated[float, Range(0, 1), "without evidence: a peak this high is a hand at once"] = 0.8  # a guess
+    # Two frames at 30 fps.
+    confirm_s: Annotated[float, Range(0, 1), "without evidence: a weaker peak must last this long"] = 0.025
     keep_s: Annotated[float, Range(0, 5), "a hand unseen for longer than this is gone"] = 0.3  # two cross in 0.2 s
     merge: Annotated[float, Range(0, 2), "of a hand's radius: peaks closer than this are one hand"] = (
         0.5  # 1 cost crossings
@@ -55,6 +75,8 @@ class Tracker(Node):
 
     def start(self) -> None:
         self.tracks: list[Track] = []
+        self.calibration, self.clutter = SHIPPED, ClutterMap(9 / 16)
+        self.looked_ns: int | None = None
         self.last_ns: int | None = None
         self._set_areas()
 
@@ -68,20 +90,32 @@ class Tracker(Node):
         return False
 
     def process(self, heatmap: Heatmap, flow: Flow | None) -> Hands:
-        peaks = find_peaks(heatmap, self.keep_score, self.subpixel, self.merge)
+        least = min(self.weak_score, self.keep_score) if self.evidence else self.keep_score
+        peaks = find_peaks(heatmap, least, self.subpixel, self.merge)
+        self.calibration = calibration_of(heatmap.calibration)
         if self.inside is not None or self.ignored:
             inside = allowed(peaks.xy, self.inside, self.ignored)
             peaks = Peaks(*(column[inside] for column in peaks))
         size = (heatmap.width, heatmap.height)
-        hands = self.update(peaks, heatmap.captured_ns, flow, size, float(heatmap.scale[0]))
+        cell, is_new = float(heatmap.scale[0]), not heatmap.seen_ns
+        hands = self.update(peaks, heatmap.captured_ns, flow, size, cell, is_new)
         there = np.count_nonzero(hands.state != State.LEAVING)
         self.note = f"{there} hand{'' if there == 1 else 's'}"
         return hands
 
     def update(
-        self, peaks: Peaks, captured_ns: int, flow: Flow | None, size: tuple[int, int], cell: float = 1 / 80
+        self,
+        peaks: Peaks,
+        captured_ns: int,
+        flow: Flow | None,
+        size: tuple[int, int],
+        cell: float = 1 / 80,
+        is_new: bool = True,
     ) -> Hands:
-        """The hands at `captured_ns`. `size` of the picture in pixels, `cell` of the map in widths."""
+        """The hands at `captured_ns`. `size` of the picture in pixels, `cell` of the map in widths.
+
+        `is_new`: the peaks are of this picture, and not those of an earlier one since which nothing moved.
+        """
         aspect = size[1] / size[0]
         dt = 0.0 if self.last_ns is None else max(captured_ns - self.last_ns, 0) / 1e9
         self.last_ns = captured_ns
@@ -91,49 +125,131 @@ class Tracker(Node):
             moved = None if flow is None or touches else flow_at(flow, track, aspect)
             track.predict(dt, self.acceleration, moved, touches)
         spare = self.assign(peak_list(peaks, aspect, cell), dt)
+        if self.evidence and is_new:
+            self.look(captured_ns, aspect)
         lost += self.forget([track for track in self.tracks if self.is_lost(track, aspect)])
-        self.tracks += [Track(peak, self.rest_hz, self.rise) for peak in spare]
+        self.tracks += [self.new_track(peak) for peak in spare]
         for track in self.tracks:
             self.confirm(track)
             track.finish(dt, self.open_at, self.close_at)
         return self.to_hands(self.tracks, lost, aspect, size)
 
     def assign(self, peaks: list[Peak], dt: float) -> list[Peak]:
-        """Gives each track its peak, strong peaks first; returns the strong ones that are nobody's."""
+        """Gives each track its peak; returns those that are nobody's and may be a new hand's."""
+        if not self.evidence:
+            left = self.share_out(self.tracks, peaks, dt)
+            return [peak for peak in left if peak.score >= self.start_score]
+        # Those that are told choose first: what is doubtful must not take their peaks.
+        told = [track for track in self.tracks if track.id]
+        left = self.share_out(told, peaks, dt)
+        doubtful = [track for track in self.tracks if not track.id]
+        pairs = [(track, peak) for track, peak in pair(doubtful, left) if is_within(track, peak, dt)]
+        # A hand turns more sharply than any filter expects: a peak that nobody else claims is the hand's that was there
+        # just now. An elbow claims its own.
+        again = nearest([track for track in told if not track.seen], unclaimed(left, pairs), dt)
+        for track, peak in pairs + again:
+            track.update(peak, dt)
+        seen = {id(track) for track, _ in pairs}
+        for track in doubtful:
+            if id(track) not in seen:
+                track.miss(dt, self.keep_s)
+        left = unclaimed(left, pairs + again)
+        # What lies on a hand that is told is part of it.
+        self.tracks = [track for track in self.tracks if track.id or not lies_on(track.path.position, told, self.merge)]
+        left = [peak for peak in left if not lies_on(peak.position, told, self.merge)]
+        return left[: max(MOST_DOUBTFUL - len(doubtful), 0)]
+
+    def share_out(self, tracks: list[Track], peaks: list[Peak], dt: float) -> list[Peak]:
+        """Gives each of `tracks` its peak, strong peaks first; returns those that are nobody's."""
         strong = [peak for peak in peaks if peak.score >= self.start_score]
         weak = [peak for peak in peaks if peak.score < self.start_score]
-        pairs = pair(self.tracks, strong)
+        pairs = pair(tracks, strong)
         seen = {id(track) for track, _ in pairs}
-        pairs += pair([track for track in self.tracks if track.seen and id(track) not in seen], weak)
+        pairs += pair([track for track in tracks if track.seen and id(track) not in seen], weak)
         # A hand out of sight goes on with a weak peak only if that lies on it: beside it there is often an elbow.
         seen, taken = {id(track) for track, _ in pairs}, {id(peak) for _, peak in pairs}
-        lost = [track for track in self.tracks if id(track) not in seen]
+        lost = [track for track in tracks if id(track) not in seen]
         left = [peak for peak in weak if id(peak) not in taken]
         pairs += [
             (track, peak) for track, peak in pair(lost, left) if abs(peak.position - track.path.position) < track.radius
         ]
         seen = {id(track) for track, _ in pairs}
-        unseen = [track for track in self.tracks if id(track) not in seen]
+        unseen = [track for track in tracks if id(track) not in seen]
         for track, peak in pairs:
             track.update(widen(peak, track, unseen), dt)
         for track in unseen:
             track.miss(dt, self.keep_s)
         taken = {id(peak) for _, peak in pairs}
-        return [peak for peak in strong if id(peak) not in taken]
+        return [peak for peak in peaks if id(peak) not in taken]
+
+    def new_track(self, peak: Peak) -> Track:
+        track = Track(peak, self.rest_hz, self.rise)
+        if self.evidence:
+            track.evidence = Evidence(track, self.calibration, self.habit(track))
+        return track
+
+    def look(self, captured_ns: int, aspect: float) -> None:
+        """Takes what was seen of each track, or was not, as evidence; and learns what is usual where."""
+        dt = 0.0 if self.looked_ns is None else max(captured_ns - self.looked_ns, 0) / 1e9
+        self.looked_ns = captured_ns
+        if self.clutter.aspect != aspect:
+            self.clutter = ClutterMap(aspect)
+        still = []
+        for track in self.tracks:
+            if track.evidence is None:
+                # Evidence was switched on while it was followed.
+                track.evidence = Evidence(track, self.calibration, 0.0)
+            track.evidence.look(track, self.habit(track), dt, self.calibration)
+            if track.seen and track.evidence.has_stayed:
+                still.append(track.path.position)
+        if self.quiet_s:
+            self.clutter.learn(still, dt, self.quiet_s)
+
+    def habit(self, track: Track) -> float:
+        """How usual it is that something fires where a track is, 0..1."""
+        return self.clutter.at(track.path.position) if self.quiet_s else 0.0
+
+    def doubtful(self) -> int:
+        """How many tracks are worth every look."""
+        count = 0
+        for track in self.tracks:
+            evidence = track.evidence if self.evidence else None
+            if track.id:
+                count += not track.seen
+            elif evidence is None:
+                count += 1
+            elif evidence.probability >= DOUBTFUL:
+                count += track.age_s < NEW_S or not evidence.rests
+        return count
 
     def is_lost(self, track: Track, aspect: float) -> bool:
         """Whether an unseen track has gone: for too long, out of the picture, or before it was confirmed."""
+        least = self.end_probability if track.id else HOPELESS
+        if self.evidence and track.evidence is not None and track.evidence.probability < least:
+            return True
         if track.seen:
             return False
         x, y, r = track.path.position.real, track.path.position.imag, track.radius
-        return not track.id or track.unseen_s > self.keep_s or not (-r < x < 1 + r and -r < y < aspect + r)
+        return (
+            not (track.id or self.evidence)
+            or track.unseen_s > self.keep_s
+            or not (-r < x < 1 + r and -r < y < aspect + r)
+        )
 
     def confirm(self, track: Track) -> None:
         """Gives an id to a track that has lasted; ids go on after a crash, so that none is used twice."""
         if track.id:
             track.state = State.TRACKED if track.seen else State.PREDICTED
-        elif track.score >= self.sure_score or track.age_s >= self.confirm_s:
+        elif self.is_sure(track):
             track.id = self.persistent["last_id"] = self.persistent.get("last_id", 0) + 1
+            if track.evidence is not None:
+                track.evidence.told = True
+
+    def is_sure(self, track: Track) -> bool:
+        """Whether a track may be told."""
+        if self.evidence and track.evidence is not None:
+            return track.seen and track.evidence.probability >= self.start_probability
+        return track.score >= self.sure_score or track.age_s >= self.confirm_s
 
     def forget(self, tracks: list[Track]) -> list[Track]:
         """Follows `tracks` no longer; they are sent once more, as leaving."""
@@ -152,13 +268,18 @@ class Tracker(Node):
             xy=rows(positions, aspect),
             velocity=rows([track.velocity.value for track in hands], aspect),
             radius=np.array([track.radius for track in hands]),
-            score=np.array([track.score for track in hands]),
+            score=np.array([self.score(track) for track in hands]),
             open=np.array([track.open for track in hands]),
             is_open=np.array([track.is_open for track in hands]),
             age=np.array([track.age_s for track in hands]),
             width=size[0],
             height=size[1],
+            doubtful=self.doubtful(),
         )
+
+    def score(self, track: Track) -> float:
+        """That it is a hand, 0..1."""
+        return track.evidence.probability if self.evidence and track.evidence is not None else track.score
 
 
 def rows(positions: list[complex], aspect: float) -> np.ndarray:

@@ -7,6 +7,8 @@ from .tracks import Peak, Track
 TOUCH = 1.5  # sums of two hands' radii: nearer than this, the flow at one may be the other's
 
 
+# Radii/s that a hand goes at most (2 m/s), and radii from where it was expected that it is looked for.
+FAST, FARTHEST = 20.0, 4.0
 BID = 0.05  # least step of the auction: small beside the gain of a good pair, 5 to 15
 
 
@@ -59,3 +61,39 @@ def is_touching(track: Track, others: list[Track]) -> bool:
     return any(
         abs(track.path.position - o.path.position) < TOUCH * (track.radius + o.radius) for o in others if o is not track
     )
+
+
+def is_within(track: Track, peak: Peak, dt: float) -> bool:
+    """Whether a hand may have gone to `peak` in `dt` seconds, or in those that it is out of sight."""
+    reach = min(1.5 + FAST * max(dt, track.unseen_s), FARTHEST) * track.radius
+    return abs(peak.position - track.path.position) < reach
+
+
+def nearest(tracks: list[Track], peaks: list[Peak], dt: float) -> list[tuple[Track, Peak]]:
+    """Pairs of what `is_within` reach of each other, nearest first: for the few that `pair` finds unlikely."""
+    possible = sorted(
+        (abs(peak.position - track.path.position), t, p)
+        for t, track in enumerate(tracks)
+        for p, peak in enumerate(peaks)
+        if is_within(track, peak, dt)
+    )
+    found: list[tuple[Track, Peak]] = []
+    given: set[int] = set()
+    taken: set[int] = set()
+    for _, t, p in possible:
+        if t not in given and p not in taken:
+            given.add(t)
+            taken.add(p)
+            found.append((tracks[t], peaks[p]))
+    return found
+
+
+def unclaimed(peaks: list[Peak], pairs: list[tuple[Track, Peak]]) -> list[Peak]:
+    """The peaks that are in none of `pairs`."""
+    taken = {id(peak) for _, peak in pairs}
+    return [peak for peak in peaks if id(peak) not in taken]
+
+
+def lies_on(position: complex, tracks: list[Track], share: float) -> bool:
+    """Whether `position` is closer to one of `tracks` than `share` of its radius."""
+    return any(abs(position - track.path.position) < share * track.radius for track in tracks)

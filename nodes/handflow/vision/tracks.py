@@ -1,7 +1,7 @@
 """One hand from frame to frame. Positions are complex, in frame widths, as in kalman.py."""
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -9,6 +9,9 @@ from handflow.messages import Flow, State
 
 from .kalman import Kalman, OneEuro, share
 from .peaks import Peaks
+
+if TYPE_CHECKING:
+    from .evidence import Evidence
 
 CLUTTER = 5.0  # false peaks per square width: a peak less likely to be a hand than to be one of these is not that hand
 FIRST_SPEED = 1.5  # widths/s: how fast a hand may be when it is first seen
@@ -38,6 +41,8 @@ class Track:
         self.path = Kalman(peak.position, peak.noise, FIRST_SPEED)
         self.position, self.velocity = OneEuro(peak.position, rest_hz, rise), OneEuro(0j, rest_hz, rise)
         self.score, self.open, self.radius = peak.score, peak.open, peak.radius
+        self.peak_score = peak.score  # of the last peak; `score` is smooth
+        self.evidence: Evidence | None = None  # where it is gathered
         self.is_open = False  # until `finish` has judged
         self.seen, self.age_s, self.unseen_s = True, 0.0, 0.0
 
@@ -56,6 +61,7 @@ class Track:
     def update(self, peak: Peak, dt: float) -> None:
         """Takes `peak` as this hand's, `dt` seconds after the last frame."""
         self.path.update_position(peak.position, peak.noise)
+        self.peak_score = peak.score
         self.score += (peak.score - self.score) * share(dt, 0.1)
         self.open += (peak.open - self.open) * share(dt, 0.15)  # one wrong frame does not flip it
         self.radius += (peak.radius - self.radius) * share(dt, 0.15)  # it changes no faster than people walk

@@ -6,6 +6,7 @@ In the empty pictures of one's own place, on its ground; or in drawn squares. Gi
 import argparse
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -35,6 +36,7 @@ from handflow.synthetic.people.backgrounds import (
 )
 from handflow.synthetic.people.camera import USUAL_FOCAL, USUAL_HEIGHT_M, PinholeCamera, camera_of_surface
 from handflow.synthetic.people.scene import FPS, RenderedPicture, SceneRenderer
+from handflow.synthetic.people.strangers import Wish
 from handflow.training.labels.line import LabelLine
 from handflow.training.labels.rendered import RenderedFolder, label_line
 from handflow.training.progress import progress_bar
@@ -56,6 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--clips", type=whole(0), default=0, metavar="N", help="clips in which people walk and wave, with tracks")
     add("--seconds", type=positive, default=10.0, metavar="S", help="of a clip (default 10)")
     add("--empty", action="store_true", help="nobody shows a hand: statues, cars, animals, hands in pockets")
+    add("--waving", action="store_true", help="one to three people who stand and wave, as before a game")
+    add(
+        "--hand-size",
+        nargs=2,
+        type=number(0.005, 0.5),
+        metavar=("LOW", "HIGH"),
+        help="how long a hand is where people stand, of the picture's width: 0.02 0.04 is far away",
+    )
     add("--seed", type=whole(0), default=0, metavar="S", help="the same seed gives the same pictures")
     add("--assets", metavar="FOLDER", help=f"people and panoramas; what they are, see {README}")
     add("--split", choices=("train", "held-out"), default="train", help="held-out: other people and places, to measure")
@@ -72,6 +82,9 @@ def run(args: argparse.Namespace) -> int:
     cast = Cast(Path(args.assets) if args.assets else None, args.split)
     if cast.built_in:
         print(f"no people in --assets: drawing simple figures; what to get, see {README}", flush=True)
+    if args.hand_size and args.hand_size[0] >= args.hand_size[1]:
+        raise SetupError(f"--hand-size: expected the smaller size first, got {args.hand_size[0]} {args.hand_size[1]}")
+    hand_share = tuple(args.hand_size) if args.hand_size else None
     backgrounds = _backgrounds(args, cast)
     made_with = {
         "seed": args.seed,
@@ -82,18 +95,22 @@ def run(args: argparse.Namespace) -> int:
         "panoramas": [panorama.name for panorama in cast.panoramas],
         "camera": [args.camera_height, args.horizon],
         "seconds": args.seconds if args.clips else None,
+        # None is what a folder says that was made before there were these.
+        "waving": args.waving or None,
+        "hand_size": args.hand_size,
     }
     folder = RenderedFolder(Path(args.output), made_with)
     scenes = SceneRenderer(cast, backgrounds)
+    wish = Wish(empty=args.empty, waving=args.waving, hand_share=hand_share)
     first, first_clip = folder.pictures(), folder.clips()
     with progress_bar() as bar:
         task = bar.add_task("rendering", total=max(count - first, 0) + max(args.clips - first_clip, 0), note="")
         for index in range(first, count):
-            rendered = scenes.picture(_key(args, 0, index), args.empty)
+            rendered = scenes.picture(_key(args, 0, index), wish)
             folder.add_picture(index, rendered.image, _line(rendered))
             bar.advance(task)
         for index in range(first_clip, args.clips):
-            frames = scenes.clip(_key(args, 1, index), args.seconds, args.empty)
+            frames = scenes.clip(_key(args, 1, index), args.seconds, replace(wish, clip=True))
             folder.add_clip(index, ((frame.image, _line(frame)) for frame in frames), FPS)
             bar.advance(task)
     print(f"{folder.folder}: {folder.pictures()} pictures, {folder.clips()} clips")

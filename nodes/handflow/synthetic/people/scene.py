@@ -33,19 +33,21 @@ class SceneRenderer:
         self.cast, self.backgrounds = cast, backgrounds
         self.renderer = PeopleRenderer(cast.stack.pictures)
 
-    def picture(self, key: list[int], empty: bool = False) -> RenderedPicture:
-        """The picture of a key; `empty`: without a hand."""
+    def picture(self, key: list[int], wish: Wish) -> RenderedPicture:
+        """The picture of a key."""
+        empty = wish.empty
         rng = np.random.default_rng(key)
         view = self.backgrounds.view(rng)
-        strangers = gather(rng, key, self.cast, view, Wish(empty=empty))
+        strangers = gather(rng, key, self.cast, view, wish)
         things = int(rng.integers(1, 6)) if empty else int(rng.random() < 0.25)
         return self._frame(key, rng, view, strangers, things, view.picture, float(rng.uniform(0, 60)), None)
 
-    def clip(self, key: list[int], seconds: float, empty: bool = False) -> Iterator[RenderedPicture]:
+    def clip(self, key: list[int], seconds: float, wish: Wish) -> Iterator[RenderedPicture]:
         """The frames of a clip in which they walk and wave; hands have ids."""
+        empty = wish.empty
         rng = np.random.default_rng(key)
         view = self.backgrounds.view(rng)
-        strangers = gather(rng, key, self.cast, view, Wish(empty=empty, clip=True))
+        strangers = gather(rng, key, self.cast, view, wish)
         things = int(rng.integers(1, 6)) if empty else int(rng.integers(0, 3))
         for number in range(round(seconds * FPS)):
             frame_rng = np.random.default_rng([*key, number, 1])

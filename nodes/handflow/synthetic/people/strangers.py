@@ -28,6 +28,7 @@ NUMBERS: dict[Standpoint, tuple[list[tuple[float, float]], list[float]]] = {
     "ceiling": ([(0, 1.4), (1.0, 2.3), (2.0, 2.8)], [0.45, 0.4, 0.15]),
 }
 LIVELY: dict[Standpoint, list[float]] = {"street": [0.3, 1, 4], "square": [0.5, 4, 15], "ceiling": [0.5, 4, 12]}
+PLAYERS, PLAYFUL = (1, 4), 30.0  # how many play a game (below the second number), and how lively they are
 VELOCITY_S = 0.01  # over which a hand's velocity is taken
 TURN_M = 0.7  # in which somebody who walks turns round
 WAYS_M = (5.0, 25.0)
@@ -149,6 +150,8 @@ class Wish:
 
     empty: bool = False  # nobody who shows a hand
     clip: bool = False  # they walk to and fro
+    waving: bool = False  # most of them play: a few people who stand and wave
+    hand_share: tuple[float, float] | None = None  # how long hands are, of the picture's width; None: as places have it
 
 
 def gather(rng: np.random.Generator, key: list[int], cast: Cast, view: EmptyView, wish: Wish) -> list[Stranger]:
@@ -157,9 +160,11 @@ def gather(rng: np.random.Generator, key: list[int], cast: Cast, view: EmptyView
     low, high = ranges[rng.choice(len(ranges), p=shares)]
     count = int(np.exp(rng.uniform(low, high))) if not wish.empty else int(rng.integers(0, 4))
     lively = float(rng.choice(LIVELY[view.standpoint]))
+    if wish.waving:
+        count, lively = int(rng.integers(*PLAYERS)), PLAYFUL
     wet = view.condition == "rain"
     found = []
-    for number, position in enumerate(positions(rng, view, count)):
+    for number, position in enumerate(positions(rng, view, count, hand_share=wish.hand_share)):
         own = [*key, number]
         found.append(_stranger(np.random.default_rng(own), own, number, position, cast, view, lively, wet, wish))
     return found
@@ -178,7 +183,7 @@ def _stranger(
 ) -> Stranger:
     body = cast.somebody(rng)
     thing = wish.empty and rng.random() < 0.6
-    legs: Legs = "stand" if thing else _legs(rng)
+    legs: Legs = "stand" if thing or wish.waving else _legs(rng)
     wheels = legs == "sit" and rng.random() < 0.15
     fixed = "wheels" if wheels and rng.random() < 0.6 else ""
     if legs != "sit" and not wish.empty and rng.random() < (0.6 if wet else 0.02):
@@ -213,9 +218,13 @@ def _seat_m(body: BodyModel) -> float:
 
 
 def positions(
-    rng: np.random.Generator, view: EmptyView, count: int, taken: Sequence[np.ndarray] = ()
+    rng: np.random.Generator,
+    view: EmptyView,
+    count: int,
+    taken: Sequence[np.ndarray] = (),
+    hand_share: tuple[float, float] | None = None,
 ) -> list[np.ndarray]:
-    """Where on the ground `count` people stand: in sight, apart, with hands of the sizes that the view asks for."""
+    """Where on the ground `count` people stand: in sight, apart, with hands of `hand_share`, or as the view asks."""
     camera = view.camera
     height = float(camera.eye[1])
     around = np.exp(rng.uniform(np.log(0.4), np.log(FARTHEST_M), TRIED))
@@ -232,6 +241,8 @@ def positions(
     pixels, depth = camera.project(chest)
     share = HAND_M * camera.focal_px / camera.size[0] / np.maximum(depth, 0.1)
     low, high = HAND_SHARES[view.standpoint] if not view.own or view.region is None else (0.005, 0.3)
+    if hand_share is not None:
+        low, high = hand_share
     nearest = NEAREST_M if camera.down_rad < STEEP_RAD else max(0.6, height - 1.9)
     inside = (pixels > 0) & (pixels < camera.size)
     good = inside.all(axis=1) & (depth > nearest) & (share > low) & (share < high)
