@@ -48,9 +48,9 @@ def test_the_first_picture_and_one_of_another_size_are_new() -> None:
 @pytest.mark.parametrize("noise", [0, 3, 8])
 def test_noise_is_no_motion_and_a_small_hand_is_in_the_same_frame(noise: float) -> None:
     stillness, picture = Stillness(), room()
-    said = watch(stillness, [seen(picture, noise, k) for k in range(75)])
-    assert not any(said[45:])
-    assert watch(stillness, [seen(with_hand(picture, 300), noise, 75)], first=75) == [True]
+    said = watch(stillness, [seen(picture, noise, k) for k in range(90)])
+    assert not any(said[60:])
+    assert watch(stillness, [seen(with_hand(picture, 300), noise, 90)], first=90) == [True]
 
 
 def test_neither_is_flicker_nor_exposure_that_drifts_nor_both_with_noise() -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from handflow import Flow, Hands, Heatmap, Node, Range, State
-from handflow.vision.assignment import is_touching, is_within, lies_on, nearest, pair, unclaimed, widen
+from handflow.vision.assignment import is_touching, lies_on, nearest, pair, unclaimed, widen
 from handflow.vision.clutter import ClutterMap
 from handflow.vision.evidence import SHIPPED, Evidence, calibration_of
 from handflow.vision.peaks import Peaks, find_peaks
@@ -21,6 +21,8 @@ from handflow.vision.tracks import Peak, Track, flow_at, peak_list
 GAP_S = 1.0  # after this long without any frame, nobody knows which hand is which
 # Tracks that may become hands, strongest peaks first: each costs time, and of more none did.
 MOST_DOUBTFUL = 32
+# One of them that is out of sight for longer is not looked for: what lies there now is another.
+LOST_S = 0.1
 # What may become a hand and is less likely one than this is forgotten.
 HOPELESS = 0.005
 # What is likelier a hand than this and not told yet, and moves or is as new as this, is worth every look.
@@ -120,9 +122,13 @@ class Tracker(Node):
         dt = 0.0 if self.last_ns is None else max(captured_ns - self.last_ns, 0) / 1e9
         self.last_ns = captured_ns
         lost = self.forget(self.tracks if dt > max(GAP_S, self.keep_s) else [])
-        close = [is_touching(track, self.tracks) for track in self.tracks]
-        for track, touches in zip(self.tracks, close, strict=True):
-            moved = None if flow is None or touches else flow_at(flow, track, aspect)
+        # Of the many that are only doubtful neither would tell much, and both cost time.
+        hands = [track for track in self.tracks if track.id or not self.evidence]
+        close = {id(track) for track in hands if is_touching(track, hands)}
+        followed = {id(track) for track in hands}
+        for track in self.tracks:
+            touches = id(track) in close
+            moved = None if flow is None or touches or id(track) not in followed else flow_at(flow, track, aspect)
             track.predict(dt, self.acceleration, moved, touches)
         spare = self.assign(peak_list(peaks, aspect, cell), dt)
         if self.evidence and is_new:
@@ -143,7 +149,7 @@ class Tracker(Node):
         told = [track for track in self.tracks if track.id]
         left = self.share_out(told, peaks, dt)
         doubtful = [track for track in self.tracks if not track.id]
-        pairs = [(track, peak) for track, peak in pair(doubtful, left) if is_within(track, peak, dt)]
+        pairs = nearest([track for track in doubtful if track.unseen_s < LOST_S], left, dt)
         # A hand turns more sharply than any filter expects: a peak that nobody else claims is the hand's that was there
         # just now. An elbow claims its own.
         again = nearest([track for track in told if not track.seen], unclaimed(left, pairs), dt)
@@ -185,7 +191,7 @@ class Tracker(Node):
     def new_track(self, peak: Peak) -> Track:
         track = Track(peak, self.rest_hz, self.rise)
         if self.evidence:
-            track.evidence = Evidence(track, self.calibration, self.habit(track))
+            track.evidence = Evidence(track.as_look(self.habit(track)), self.calibration)
         return track
 
     def look(self, captured_ns: int, aspect: float) -> None:
@@ -198,8 +204,8 @@ class Tracker(Node):
         for track in self.tracks:
             if track.evidence is None:
                 # Evidence was switched on while it was followed.
-                track.evidence = Evidence(track, self.calibration, 0.0)
-            track.evidence.look(track, self.habit(track), dt, self.calibration)
+                track.evidence = Evidence(track.as_look(0.0), self.calibration)
+            track.evidence.look(track.as_look(self.habit(track)), dt, self.calibration)
             if track.seen and track.evidence.has_stayed:
                 still.append(track.path.position)
         if self.quiet_s:

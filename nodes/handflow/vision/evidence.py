@@ -18,7 +18,6 @@ import numpy as np
 
 from .clutter import USUAL
 from .kalman import share
-from .tracks import Track
 
 # After so long a look is forgotten, and so many in that time are news: of 1 to 2 s and 4 to 12 looks tried on rendered
 # clips these found most at equal false alarms.
@@ -78,35 +77,44 @@ SHIPPED = Calibration(
 )
 
 
+class Look(NamedTuple):
+    """What one look at a track showed. Positions and radii in widths."""
+
+    position: complex
+    radius: float
+    score: float | None  # of its peak; None: there was none
+    age_s: float  # of the track
+    is_told: bool  # whether it is told as a hand
+    is_open: bool
+    habit: float  # how usual it is that something fires there, 0..1 (clutter.py)
+
+
 class Evidence:
-    """The evidence for one track."""
+    """The evidence for one track, from its first look on."""
 
-    def __init__(self, track: Track, calibration: Calibration, habit: float) -> None:
-        self.mean = self.born = track.path.position
+    def __init__(self, first: Look, calibration: Calibration) -> None:
+        self.mean = self.born = first.position
         self.motion = self.strayed = 0.0
-        self.sum = calibration.of_peak(track.peak_score) * (1 - habit)
-        self.base, self.habit, self.told = calibration.base, habit, bool(track.id)
+        self.sum = calibration.miss if first.score is None else calibration.of_peak(first.score) * (1 - first.habit)
+        self.base, self.habit, self.told = calibration.base, first.habit, first.is_told
 
-    def look(self, track: Track, habit: float, dt: float, calibration: Calibration) -> None:
-        """Takes what was seen of `track`, or was not, `dt` seconds after the last look.
-
-        `habit`: how usual it is that something fires there, 0..1 (clutter.py).
-        """
-        radius = max(track.radius, 1e-3)
-        self.mean += (track.path.position - self.mean) * share(dt, MOTION_S)
-        self.motion = abs(track.path.position - self.mean) / radius
-        self.strayed = max(self.strayed, abs(track.path.position - self.born) / radius)
-        self.told = bool(track.id)
+    def look(self, look: Look, dt: float, calibration: Calibration) -> None:
+        """Takes a look `dt` seconds after the last."""
+        radius = max(look.radius, 1e-3)
+        self.mean += (look.position - self.mean) * share(dt, MOTION_S)
+        self.motion = abs(look.position - self.mean) / radius
+        self.strayed = max(self.strayed, abs(look.position - self.born) / radius)
+        self.told = look.is_told
         # A hand that came from elsewhere may rest where there is usually something; what is not told must be open, too.
-        self.habit = 0.0 if self.has_come and (self.told or track.is_open) else habit
+        self.habit = 0.0 if self.has_come and (look.is_told or look.is_open) else look.habit
         ratio = calibration.miss
-        if track.seen:
+        if look.score is not None:
             moves = calibration.of_motion(self.motion)
             # Nobody knows yet how a new one moves, and one that is told may rest.
-            if (self.told and not self.habit) or track.age_s < MOTION_S:
+            if (look.is_told and not self.habit) or look.age_s < MOTION_S:
                 moves = max(moves, 0.0)
             # Where something always fires a high score is no news.
-            ratio = calibration.of_peak(track.peak_score) * (1 - self.habit) + moves
+            ratio = calibration.of_peak(look.score) * (1 - self.habit) + moves
         looks = LOOKS * (STILL_SHARE + (1 - STILL_SHARE) * min(self.motion / STILL, 1.0))
         self.sum += (ratio * looks - self.sum) * share(dt, MEMORY_S)
 

@@ -20,6 +20,8 @@ FARTHEST = 7.0
 FEWEST = 2
 # Grey levels of a cell. Less noise is not believed: a rounding would startle. More is not taken for noise.
 LEAST_NOISE, MOST_NOISE = 0.5, 5.0
+# Variances: of a normal distribution .5 % lies farther out.
+OUTLIER = 8.0
 # What flickers for so long has become noise.
 NOISE_S = 3.0
 
@@ -50,10 +52,10 @@ class Stillness:
             self.variance = np.full(cells.shape, LEAST_NOISE**2, np.float32)
             return True
         squared = np.square(cells - adjusted(reference, cells))
-        limit = FARTHEST**2 * self.variance
-        moving = int(np.count_nonzero(squared > limit))
-        # Of what moves, no more than its limit is learnt: a hand that passes by makes a place little less wakeful.
-        self.variance += (np.minimum(squared, limit) - self.variance) * np.float32(share(dt, NOISE_S))
+        moving = int(np.count_nonzero(squared > FARTHEST**2 * self.variance))
+        # Of what moves little is learnt: a hand that passes by must leave its place as wakeful as it was.
+        learnt = np.minimum(squared, OUTLIER * self.variance)
+        self.variance += (learnt - self.variance) * np.float32(share(dt, NOISE_S))
         np.clip(self.variance, LEAST_NOISE**2, MOST_NOISE**2, out=self.variance)
         return moving >= FEWEST
 

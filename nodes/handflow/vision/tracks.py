@@ -1,17 +1,15 @@
 """One hand from frame to frame. Positions are complex, in frame widths, as in kalman.py."""
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from handflow.messages import Flow, State
 
+from .evidence import Evidence, Look
 from .kalman import Kalman, OneEuro, share
 from .peaks import Peaks
-
-if TYPE_CHECKING:
-    from .evidence import Evidence
 
 CLUTTER = 5.0  # false peaks per square width: a peak less likely to be a hand than to be one of these is not that hand
 FIRST_SPEED = 1.5  # widths/s: how fast a hand may be when it is first seen
@@ -79,6 +77,11 @@ class Track:
         self.position.step(self.path.position, speed, dt)
         self.velocity.step(self.path.velocity, speed, dt)
         self.is_open = self.open >= (close_at if self.is_open else open_at)
+
+    def as_look(self, habit: float) -> Look:
+        """What the last frame showed of it."""
+        score = self.peak_score if self.seen else None
+        return Look(self.path.position, self.radius, score, self.age_s, bool(self.id), self.is_open, habit)
 
     def gain(self, peak: Peak) -> float:
         """How much likelier `peak` is this hand than clutter: 2 log of the ratio; below 0 it is not this hand."""
