@@ -41,6 +41,8 @@ class Model:
         self.stride = int(metadata["stride"])
         self.multiple = int(metadata["multiple"])  # what height and width of an input are multiples of
         self.sizes: dict[str, tuple[int, int]] = {k: (w, h) for k, (w, h) in json.loads(metadata["profiles"]).items()}
+        # How much a look speaks for a hand (evidence.py); none in files that were exported without clips.
+        self.calibration = np.array(json.loads(metadata.get("calibration", "[]")), np.float32)
         self.takes_prior = len(session.get_inputs()) > 1
         self.tensor: np.ndarray | None = None  # filled again at every picture
 
@@ -66,6 +68,7 @@ class Model:
             shift=shift,
             width=width,
             height=height,
+            calibration=self.calibration,
         )
 
     def run(self, tensor: np.ndarray, prior: np.ndarray | None = None) -> list[np.ndarray]:

@@ -67,6 +67,7 @@ export function drawHands(context, head, width, height) {
   }
 }
 
+/** A ring, bright for as much of it as the hand is likely to be one. */
 function drawRing(context, hand, x, y, radius) {
   context.setLineDash(hand.predicted ? [6, 6] : []);
   context.beginPath();
@@ -78,8 +79,14 @@ function drawRing(context, hand, x, y, radius) {
   context.lineWidth = hand.is_open ? 6 : 4.5;
   context.strokeStyle = "#0008"; // a dark rim: seen on light clothes too
   context.stroke();
+  const alpha = context.globalAlpha;
   context.lineWidth = hand.is_open ? 4 : 2.5;
   context.strokeStyle = hand.is_open ? OPEN : OTHER;
+  context.globalAlpha = 0.4 * alpha;
+  context.stroke();
+  context.globalAlpha = alpha;
+  context.beginPath();
+  context.arc(x, y, radius, -Math.PI / 2, -Math.PI / 2 + 2 * Math.PI * hand.score);
   context.stroke();
   context.setLineDash([]);
 }
