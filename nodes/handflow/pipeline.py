@@ -48,7 +48,9 @@ def detect(
     elif not track:
         yield from _peaks(((path, captured) for captured in read_source(path, FPS, report)), model, min_score)
     else:
-        tracker = Tracker() if min_score is None else Tracker(evidence=False, start_score=min_score, keep_score=min_score)
+        tracker = (
+            Tracker() if min_score is None else Tracker(evidence=False, start_score=min_score, keep_score=min_score)
+        )
         yield from follow(path, read_source(path, FPS, report), model, tracker)
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import numpy as np
 
 from handflow import Flow, Hands, Heatmap, Node, Range, State
-from handflow.vision.assignment import is_touching, lies_on, nearest, pair, unclaimed, widen
+from handflow.vision.assignment import is_touching, is_within, lies_on, nearest, pair, unclaimed, widen
 from handflow.vision.clutter import ClutterMap
 from handflow.vision.evidence import SHIPPED, Evidence, calibration_of
 from handflow.vision.peaks import Peaks, find_peaks
@@ -149,7 +149,8 @@ class Tracker(Node):
         told = [track for track in self.tracks if track.id]
         left = self.share_out(told, peaks, dt)
         doubtful = [track for track in self.tracks if not track.id]
-        pairs = nearest([track for track in doubtful if track.unseen_s < LOST_S], left, dt)
+        looked_for = [track for track in doubtful if track.unseen_s < LOST_S]
+        pairs = [(track, peak) for track, peak in pair(looked_for, left) if is_within(track, peak, dt)]
         # A hand turns more sharply than any filter expects: a peak that nobody else claims is the hand's that was there
         # just now. An elbow claims its own.
         again = nearest([track for track in told if not track.seen], unclaimed(left, pairs), dt)

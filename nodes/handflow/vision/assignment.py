@@ -2,8 +2,6 @@
 
 import math
 
-import numpy as np
-
 from .tracks import Peak, Track
 
 TOUCH = 1.5  # sums of two hands' radii: nearer than this, the flow at one may be the other's
@@ -65,18 +63,20 @@ def is_touching(track: Track, others: list[Track]) -> bool:
     )
 
 
-def nearest(tracks: list[Track], peaks: list[Peak], dt: float) -> list[tuple[Track, Peak]]:
-    """Pairs of tracks and peaks that a hand's top speed may bring together, nearest first.
+def is_within(track: Track, peak: Peak, dt: float) -> bool:
+    """Whether a hand may have gone to `peak` in `dt` seconds, or in those that it is out of sight."""
+    reach = min(1.5 + FAST * max(dt, track.unseen_s), FARTHEST) * track.radius
+    return abs(peak.position - track.path.position) < reach
 
-    For those that may be anywhere near, and for the many that are doubtful: 0.1 ms for 32 of each, where `pair` takes
-    2. `dt`: seconds since the last frame.
-    """
-    if not (tracks and peaks):
-        return []
-    at = np.array([track.path.position for track in tracks])
-    reach = np.array([track.radius * min(1.5 + FAST * max(dt, track.unseen_s), FARTHEST) for track in tracks])
-    away = np.abs(at[:, None] - np.array([peak.position for peak in peaks]))  # (t, p)
-    possible = sorted((away[t, p], t, p) for t, p in np.argwhere(away < reach[:, None]).tolist())
+
+def nearest(tracks: list[Track], peaks: list[Peak], dt: float) -> list[tuple[Track, Peak]]:
+    """Pairs of tracks and peaks that a hand's top speed may bring together, nearest first."""
+    possible = sorted(
+        (abs(peak.position - track.path.position), t, p)
+        for t, track in enumerate(tracks)
+        for p, peak in enumerate(peaks)
+        if is_within(track, peak, dt)
+    )
     found: list[tuple[Track, Peak]] = []
     given: set[int] = set()
     taken: set[int] = set()

@@ -4,7 +4,7 @@ import msgpack
 import numpy as np
 import pytest
 
-from handflow import Frame, Hands
+from handflow import Frame, Hands, Heatmap
 from handflow.errors import WireError
 from handflow.messages import Hop
 from handflow.runtime.transport.shared_memory import Rings
@@ -59,3 +59,17 @@ def test_a_frame_lies_in_the_ring_and_not_in_the_message() -> None:
 def test_bytes_that_are_no_message_are_refused(data: bytes) -> None:
     with pytest.raises(WireError):
         decode(data, Frame, Rings())
+
+
+def test_a_message_of_before_there_was_a_field_has_its_default() -> None:
+    made = Heatmap(
+        values=np.zeros((4, 6)), open=np.zeros((4, 6)), radius=np.ones((4, 6)), offset=np.zeros((4, 6, 2)),
+        scale=[1 / 6, 1 / 4], shift=[0, 0], width=60, height=40, seq=3, seen_ns=5, calibration=[1, 2],
+    )  # fmt: skip
+    packed = msgpack.unpackb(encode(made, None))
+    older = {name: value for name, value in packed.items() if name not in ("seen_ns", "calibration")}
+    got, _ = decode(msgpack.packb(older), Heatmap, None)
+    assert isinstance(got, Heatmap)
+    assert (got.seq, got.seen_ns, got.calibration.tolist()) == (3, 0, [])
+    with pytest.raises(WireError, match="Heatmap"):
+        decode(msgpack.packb({name: value for name, value in older.items() if name != "values"}), Heatmap, None)

@@ -18,8 +18,10 @@ from handflow.runtime.inline import started
 from handflow.runtime.names import dumps
 from handflow.stages.heatmap import HeatmapNode
 from handflow.training.conditions import CONDITIONS
+from handflow.training.evaluation import evidence
 from handflow.training.evaluation import tracking as clips
 from handflow.training.evaluation.as_seen_by import as_seen_by, conditions_table
+from handflow.training.evaluation.calibration import calibrate
 from handflow.training.evaluation.detections import detections_in, read_lines, write_lines
 from handflow.training.evaluation.evaluate import Profile, detections_of, heading
 from handflow.training.evaluation.figures import figures
@@ -27,6 +29,7 @@ from handflow.training.evaluation.matching import Detections
 from handflow.training.evaluation.report import (
     comparison,
     empty_line,
+    evidence_table,
     palms_line,
     table,
     thresholds_text,
@@ -65,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
         raise SetupError("--size is about what models see; it takes no --detections")
     if args.as_seen_by and not args.labels:
         raise SetupError("--as-seen-by is about labelled pictures: name label files or folders")
+    if args.evidence or args.calibrate:
+        return of_clips(args)
     if args.detections:
         results = [of_detections(args, read_labels(args.labels, args.strict))]
     else:
@@ -99,6 +104,32 @@ def run(args: argparse.Namespace) -> int:
             print(f"tracking: {result['model']}, {result['profile']}", tracking_table(result["tracking"]), "", sep="\n")
     if len(results) > 1 and args.labels:
         print(comparison(results))
+    return 0
+
+
+def of_clips(args: argparse.Namespace) -> int:
+    """What trackers make of labelled clips, and what they should know of a network."""
+    if args.detections or not args.labels or len(args.model) * len(args.profile) > 1:
+        raise SetupError("--evidence and --calibrate take labelled clips, one --model and one --profile")
+    pictures = read_labels(args.labels, args.strict)
+    if not clips.clips_of(pictures):
+        raise SetupError(f"{args.labels[0]}: expected labelled clips, got pictures; `handflow synthesize --clips 6`")
+    path = model_path(args.model[0], args.precision)
+    # Every frame counts.
+    stage = HeatmapNode(model=str(path), profile=args.profile[0], precision="fp32", idle_fps=240)
+    with started(stage):
+        result: dict = {"model": path.name, "profile": args.profile[0]}
+        if args.evidence:
+            result["evidence"] = evidence.compare(pictures, stage, tuple(args.hand_size))
+        if args.calibrate:
+            result["calibration"] = [round(number, 3) for number in calibrate(pictures, stage).numbers()]
+    if args.json:
+        print(dumps(result))
+        return 0
+    if args.evidence:
+        print(evidence_table(result["evidence"]))
+    if args.calibrate:
+        print(f"calibration: {dumps(result['calibration'])}")
     return 0
 
 
@@ -272,5 +303,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--maps", metavar="PICTURE", help="also draw into the report what each model's two maps show of a picture")
     add("--draw", metavar="FOLDER", help="also write each picture with what was found in it")
+    add(
+        "--evidence",
+        action="store_true",
+        help="of labelled clips only: what the tracker finds with evidence over time and without, at equal false hands",
+    )
+    add(
+        "--hand-size",
+        nargs=2,
+        type=number(0, 1),
+        default=(0.0, 1.0),
+        metavar=("LOW", "HIGH"),
+        help="of --evidence: palms of these sizes count, of the picture's width (default: all)",
+    )
+    add(
+        "--calibrate",
+        action="store_true",
+        help="of labelled clips only: how much a look speaks for a hand, for a model's metadata",
+    )
     add_strict(parser)
     add("--json", action="store_true", help="print the figures as JSON")

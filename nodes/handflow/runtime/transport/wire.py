@@ -4,8 +4,9 @@ Small arrays travel inside it; big ones lie in a ring (shared_memory.py), and th
 """
 
 from collections.abc import Callable, Container
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypedDict, get_type_hints
+from dataclasses import MISSING, dataclass, fields, replace
+from functools import cache
+from typing import Any, Literal, NotRequired, TypedDict, get_type_hints
 
 import msgspec
 import numpy as np
@@ -149,12 +150,14 @@ def message_in(packed: dict[str, Any], kind: type[Message], rings: Rings | None)
         arrays = layout_of(kind).arrays
         values = msgspec.convert(packed, _plain_of(Message if kind is Packed else kind))
         if kind is Packed:
-            fields = {name: value for name, value in packed.items() if name not in NO_FIELDS}
-            values["fields"] = {n: _array(v, rings, refs) if _is_array(v) else v for n, v in fields.items()}
+            others = {name: value for name, value in packed.items() if name not in NO_FIELDS}
+            values["fields"] = {n: _array(v, rings, refs) if _is_array(v) else v for n, v in others.items()}
             values["type"] = str(packed["type"])
         else:
             for name in arrays:
-                values[name] = _array(packed[name], rings, refs)
+                # A recording may be of before there was such a field.
+                if name in packed or name not in _defaulted(kind):
+                    values[name] = _array(packed[name], rings, refs)
         return kind(**values), refs
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise WireError(f"no {kind.__name__}: {error}") from error
@@ -177,6 +180,13 @@ HEADER = layout_of(Message).plain
 NO_FIELDS = {"v", "type", *HEADER, *MARKS}
 
 
+@cache
+def _defaulted(kind: type[Message]) -> set[str]:
+    """The fields of a message that may lack; none of the header's."""
+    has_default = {f.name for f in fields(kind) if f.default is not MISSING or f.default_factory is not MISSING}
+    return has_default - {*HEADER}
+
+
 def _plain_of(kind: type[Message]) -> Any:
     """The types of a message's fields that are no arrays; what msgspec cannot check may be anything."""
     if kind in _PLAIN:
@@ -189,6 +199,8 @@ def _plain_of(kind: type[Message]) -> Any:
             found[name] = hints[name]
         except TypeError:
             found[name] = Any
+        if name in _defaulted(kind):
+            found[name] = NotRequired[found[name]]
     _PLAIN[kind] = TypedDict(f"{kind.__name__}Fields", found)  # type: ignore[operator]
     return _PLAIN[kind]
 

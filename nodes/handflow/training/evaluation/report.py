@@ -140,5 +140,16 @@ def tracking_table(clips: dict[str, dict]) -> str:
     return columns(lines)
 
 
+def evidence_table(rows: list[dict]) -> str:
+    """What trackers with and without evidence find, a line each."""
+    head = ["tracker", "palms", "found", "false/minute", "first told ms", "/100 frames", "jitter %", "lag ms"]
+    lines = [head]
+    for row in rows:
+        figures = (("found", 3), ("false_a_minute", 1), ("first_told_ms", 0), ("switches_per_100_frames", 2))
+        rest = (("jitter", 2), ("lag_ms", 0))
+        lines.append([row["tracker"], str(row["palms"]), *(text(row[key], digits) for key, digits in figures + rest)])
+    return columns(lines)
+
+
 def text(value: float | None, digits: int) -> str:
     return "-" if value is None else f"{value:.{digits}f}"
