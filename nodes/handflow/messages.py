@@ -4,7 +4,7 @@ Places are 0..1 of the picture's width and height (origin top left, y down), dur
 """
 
 import time
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from enum import IntEnum
 from typing import Annotated, Any, NamedTuple, dataclass_transform, get_type_hints
 
@@ -79,6 +79,24 @@ def layout_of(kind: type[Message]) -> Layout:
 
 
 _LAYOUTS: dict[type[Message], Layout] = {}  # reading the annotations at every frame would cost 0.1 ms
+
+
+def default_of(kind: type[Message], name: str) -> Any:
+    """What the field `name` is in a message of before there was such a field. KeyError for one that must be there.
+
+    Of the header all must; of the others those without a default.
+    """
+    if name in _DEFAULTS.setdefault(Message, {f.name: None for f in fields(Message)}):
+        raise KeyError(name)
+    if kind not in _DEFAULTS:
+        made = {f.name: f.default if f.default_factory is MISSING else f.default_factory() for f in fields(kind)}
+        _DEFAULTS[kind] = {field_name: value for field_name, value in made.items() if value is not MISSING}
+    value = _DEFAULTS[kind][name]
+    declared = layout_of(kind).arrays.get(name)
+    return value if declared is None else conform(f"{kind.__name__}.{name}", value, declared, {})
+
+
+_DEFAULTS: dict[type[Message], dict[str, Any]] = {}
 
 
 def conform(what: str, value: Any, declared: Array, sizes: dict[str, int]) -> np.ndarray:

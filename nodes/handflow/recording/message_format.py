@@ -11,7 +11,7 @@ import numpy as np
 
 from handflow.capture.images import decode_stored
 from handflow.errors import RecordingError
-from handflow.messages import Frame, Hop, Message, layout_of
+from handflow.messages import Frame, Hop, Message, default_of, layout_of
 from handflow.runtime.transport import jpeg
 from handflow.runtime.transport.wire import HEADER, VERSION, Packed
 
@@ -61,9 +61,9 @@ def unpack(data: bytes, kind: type[Message]) -> Message:
         message = kind.__new__(kind)
         values = vars(message)  # not by the class: it would check again what it checked before the recording
         for name in plain:
-            values[name] = packed[name]
+            values[name] = packed[name] if name in packed else default_of(kind, name)
         for name in arrays:
-            values[name] = _array(*packed[name])
+            values[name] = _array(*packed[name]) if name in packed else default_of(kind, name)
         values["hops"] = [Hop(*hop) for hop in values["hops"]]
         return message
     except (ValueError, TypeError, KeyError, cv2.error, msgpack.UnpackException) as error:

@@ -120,7 +120,7 @@ def of_clips(args: argparse.Namespace) -> int:
     with started(stage):
         result: dict = {"model": path.name, "profile": args.profile[0]}
         if args.evidence:
-            result["evidence"] = evidence.compare(pictures, stage, tuple(args.hand_size))
+            result["evidence"] = evidence.compare(pictures, stage, tuple(args.size or (0.0, 1.0)))
         if args.calibrate:
             result["calibration"] = [round(number, 3) for number in calibrate(pictures, stage).numbers()]
     if args.json:
@@ -307,14 +307,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--evidence",
         action="store_true",
         help="of labelled clips only: what the tracker finds with evidence over time and without, at equal false hands",
-    )
-    add(
-        "--hand-size",
-        nargs=2,
-        type=number(0, 1),
-        default=(0.0, 1.0),
-        metavar=("LOW", "HIGH"),
-        help="of --evidence: palms of these sizes count, of the picture's width (default: all)",
     )
     add(
         "--calibrate",

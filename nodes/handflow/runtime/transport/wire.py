@@ -4,15 +4,14 @@ Small arrays travel inside it; big ones lie in a ring (shared_memory.py), and th
 """
 
 from collections.abc import Callable, Container
-from dataclasses import MISSING, dataclass, fields, replace
-from functools import cache
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NotRequired, TypedDict, get_type_hints
 
 import msgspec
 import numpy as np
 
 from handflow.errors import WireError
-from handflow.messages import Message, layout_of
+from handflow.messages import Message, default_of, layout_of
 from handflow.runtime.topology import TAG_BYTES, Crossing, stream_tag
 
 from . import jpeg
@@ -155,9 +154,7 @@ def message_in(packed: dict[str, Any], kind: type[Message], rings: Rings | None)
             values["type"] = str(packed["type"])
         else:
             for name in arrays:
-                # A recording may be of before there was such a field.
-                if name in packed or name not in _defaulted(kind):
-                    values[name] = _array(packed[name], rings, refs)
+                values[name] = _array(packed[name], rings, refs) if name in packed else default_of(kind, name)
         return kind(**values), refs
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
         raise WireError(f"no {kind.__name__}: {error}") from error
@@ -180,13 +177,6 @@ HEADER = layout_of(Message).plain
 NO_FIELDS = {"v", "type", *HEADER, *MARKS}
 
 
-@cache
-def _defaulted(kind: type[Message]) -> set[str]:
-    """The fields of a message that may lack; none of the header's."""
-    has_default = {f.name for f in fields(kind) if f.default is not MISSING or f.default_factory is not MISSING}
-    return has_default - {*HEADER}
-
-
 def _plain_of(kind: type[Message]) -> Any:
     """The types of a message's fields that are no arrays; what msgspec cannot check may be anything."""
     if kind in _PLAIN:
@@ -199,7 +189,8 @@ def _plain_of(kind: type[Message]) -> Any:
             found[name] = hints[name]
         except TypeError:
             found[name] = Any
-        if name in _defaulted(kind):
+        if name not in HEADER:
+            # A sender of before there was such a field lacks it; the class says which may lack.
             found[name] = NotRequired[found[name]]
     _PLAIN[kind] = TypedDict(f"{kind.__name__}Fields", found)  # type: ignore[operator]
     return _PLAIN[kind]
