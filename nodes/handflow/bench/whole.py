@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -112,10 +112,12 @@ def scaled(clip: str, fps: float, folder: Path) -> Path:
     return file
 
 
-def whole_graph(source: str, fps: float, seconds: float, profile: str, precision: str) -> Figures:
-    """Camera to game, 1280x720: latency, processor, memory, start and stop."""
+def whole_graph(
+    source: str, fps: float, seconds: float, profile: str, precision: str, more: Sequence[str] = ()
+) -> Figures:
+    """Camera to game, 1280x720: latency, processor, memory, start and stop. `more`: settings."""
     with receiver() as (sock, port):
-        settings = [f"heatmap.profile={profile}", f"heatmap.precision={precision}"]
+        settings = [f"heatmap.profile={profile}", f"heatmap.precision={precision}", *more]
         with running(source, fps, port, settings) as (process, directory):
             begun = time.monotonic()
             first = arrivals(sock, until=begun + 30, most=1)

@@ -16,11 +16,11 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from handflow.bench import cameras, clips, gesture_delays, gestures, peers, stages, transport, viewers, whole
+from handflow.bench import cameras, clips, gesture_delays, gestures, peers, settled, stages, transport, viewers, whole
 from handflow.commands._arguments import positive
 from handflow.commands._arguments import whole as whole_number
 
-PARTS = ("transport", "stages", "graph", "viewers", "clip", "gestures", "cameras")
+PARTS = ("transport", "stages", "graph", "viewers", "clip", "gestures", "cameras", "settled")
 TITLES = {
     "transport": "from one process to the next (processor: all processes together, a picture)",
     "ratios": "ours against the better of dora and ezmsg (below 1: less; fps above 1: more)",
@@ -31,6 +31,7 @@ TITLES = {
     "cameras": "demo cameras of 854x480 in one network, near",
     "gestures": "the stage gestures, hands that make them all the time",
     "gesture_delays": "gestures behind the tracker's filter, against unfiltered places",
+    "settled": "an empty scene, from the camera to a game",
 }
 WIDTH = 120  # of tables in a file
 Figures = dict[str, Any]
@@ -96,7 +97,8 @@ def _measured(
             yield "gestures", rows
         for rows in gesture_delays.measure(say):
             yield "gesture_delays", rows
-    clip = whole.clip(args.source, args.fps, folder) if set(parts) - {"transport", "gestures", "cameras"} else Path()
+    without_clip = {"transport", "gestures", "cameras", "settled"}
+    clip = whole.clip(args.source, args.fps, folder) if set(parts) - without_clip else Path()
     source = args.source if args.source == "demo" else str(clip)
     if "stages" in parts:
         for rows in stages.measure(clip, args.rounds, say):
@@ -110,6 +112,9 @@ def _measured(
     if "viewers" in parts:
         for rows in viewers.measure(source, args.fps, args.seconds, args.rounds, say):
             yield "viewers", rows
+    if "settled" in parts:
+        for rows in settled.measure(args.fps, args.seconds, args.rounds, folder, say):
+            yield "settled", rows
     if "clip" in parts:
         for rows in clips.measure(clip, commands, args.rounds, say, warn):
             yield "clip", rows
