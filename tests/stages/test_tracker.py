@@ -288,6 +288,30 @@ def test_evidence_may_be_switched_on_and_off_while_hands_are_followed() -> None:
     assert ids(feed(node, [sure()] * 5, since_s=0.4)[-1]) == [1]
 
 
+def test_where_nobody_is_told_maps_that_are_sent_again_change_nothing() -> None:
+    rng, node = np.random.default_rng(0), tracker()
+    nothing = draw_map([], 0.05, rng, 0)
+    node.process(nothing, None)
+    again = draw_map([(0.5, 0.5)], 0.05, rng, 0.1)
+    again.seen_ns = nothing.captured_ns
+    said = node.process(again, None)
+    assert (ids(said), said.width, said.height) == ([], 1280, 720)
+    assert len(ids(node.process(draw_map([(0.5, 0.5)], 0.05, rng, 0.2), None))) == 1
+
+
+def test_a_hand_that_is_told_goes_on_in_maps_that_are_sent_again() -> None:
+    rng, node = np.random.default_rng(0), tracker()
+    for k in range(10):
+        last = draw_map([(0.5, 0.5)], 0.05, rng, k / 30)
+        first = node.process(last, None)
+    last.seen_ns = last.captured_ns
+    for k in range(10, 20):
+        last.captured_ns = START_NS + round(k / 30 * 1e9)
+        said = node.process(last, None)
+        assert (ids(said), said.state.tolist()) == (ids(first), [State.TRACKED])
+    assert said.age[0] - first.age[0] == pytest.approx(1 / 3, abs=1e-3)
+
+
 # What is told of a hand
 
 

@@ -92,6 +92,9 @@ class Tracker(Node):
         return False
 
     def process(self, heatmap: Heatmap, flow: Flow | None) -> Hands:
+        if heatmap.seen_ns and self.is_waiting():
+            # Nothing has moved and nobody is told: the next look goes on from the last one.
+            return Hands(width=heatmap.width, height=heatmap.height, doubtful=self.doubtful())
         least = min(self.weak_score, self.keep_score) if self.evidence else self.keep_score
         peaks = find_peaks(heatmap, least, self.subpixel, self.merge)
         self.calibration = calibration_of(heatmap.calibration)
@@ -104,6 +107,10 @@ class Tracker(Node):
         there = np.count_nonzero(hands.state != State.LEAVING)
         self.note = f"{there} hand{'' if there == 1 else 's'}"
         return hands
+
+    def is_waiting(self) -> bool:
+        """Whether no hand is told, nor one that is to be told as leaving."""
+        return not any(track.id for track in self.tracks)
 
     def update(
         self,

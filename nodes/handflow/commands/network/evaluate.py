@@ -294,24 +294,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the heatmap stage, where hands are followed",
     )
     add("--report", metavar="FOLDER", help="also write curves and contact sheets of the worst pictures, as PNG")
-    add(
-        "--worst",
-        type=whole(1, 300),
-        default=30,
-        metavar="N",
-        help="pictures on the contact sheet (default 30)",
-    )
+    add("--worst", type=whole(1, 300), default=30, metavar="N", help="pictures on the contact sheet (default 30)")
     add("--maps", metavar="PICTURE", help="also draw into the report what each model's two maps show of a picture")
     add("--draw", metavar="FOLDER", help="also write each picture with what was found in it")
+    _add_clip_arguments(parser)
+    add_strict(parser)
+    add("--json", action="store_true", help="print the figures as JSON")
+
+
+def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
+    """Of labelled clips alone."""
+    add = parser.add_argument
     add(
         "--evidence",
         action="store_true",
-        help="of labelled clips only: what the tracker finds with evidence over time and without, at equal false hands",
+        help="of labelled clips only: what the tracker finds with evidence and without; with --size, palms of a size",
     )
     add(
         "--calibrate",
         action="store_true",
         help="of labelled clips only: how much a look speaks for a hand, for a model's metadata",
     )
-    add_strict(parser)
-    add("--json", action="store_true", help="print the figures as JSON")
