@@ -62,6 +62,10 @@ class Node:
     # source's. They keep the `captured_ns` that they are given, else have that of the driving message.
     merges: bool = False
 
+    # It sends what another node has sent before, in that one's place: those messages passed nodes that this graph need
+    # not have.
+    stands_in: bool = False
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         dataclass(kw_only=True, eq=False)(cls)

@@ -34,6 +34,8 @@ class Due(NamedTuple):
 class Replay(Node):
     """Plays one recorded output."""
 
+    stands_in = True
+
     file: Annotated[str, "a recording"]
     output: Annotated[str, "the node whose messages are played"]
     rate: Annotated[float, Range(0, 1000), "how much faster than then; 0: as fast as it goes"] = 1.0

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from support.recorded import write
 
 from handflow.errors import GraphError
 from handflow.runtime.graph.diagram import mermaid
@@ -98,3 +99,13 @@ def test_a_loop_through_the_second_of_a_list_is_a_loop(tmp_path: Path) -> None:
     with pytest.raises(GraphError) as error:
         resolve(graph_of(tmp_path, looped))
     assert error.value.lines[0].endswith("loop through driving inputs: b <- c <- b")
+
+
+def test_a_recorded_output_has_the_streams_of_nodes_that_are_not_there(tmp_path: Path) -> None:
+    file = write(tmp_path / "one.mcap", 3)
+    text = f"""
+nodes:
+  tracker: {{run: replay, with: {{file: {file}, output: tracker}}}}
+  lines: {{run: json_lines, in: {{from: tracker, stream: camera}}}}
+"""
+    assert resolve(graph_of(tmp_path, text))["tracker"].streams == ["camera"]

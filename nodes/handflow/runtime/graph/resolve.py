@@ -216,7 +216,7 @@ def _misfit(
     if producer and (output is None or not (kind is Packed or issubclass(output, kind))):
         given = output.__name__ if output else "nothing"
         return [f"{position}: {argument}: expected {kind.__name__}, got {given} from {edge.producer!r}"]
-    if edge.stream:
+    if edge.stream and producer and not producer.node.stands_in:
         known = streams(graph, edge.producer)
         if edge.stream not in known:
             has = f"it makes its messages of those of {', '.join(known)}" if known else "it is a source"
