@@ -2,4 +2,4 @@
 
 START_SCORE = 0.52  # a peak this high may start a hand
 KEEP_SCORE = 0.15  # a hand that is followed goes on with a peak this low
-OPEN_AT = 0.5  # a hand this open is an open palm
+OPEN_AT = 0.56  # a hand this open is an open palm
