@@ -19,7 +19,7 @@ from .told import Told, margin
 NAMES = ("swipe_left", "swipe_right", "swipe_up", "swipe_down")
 DOWN = NAMES.index("swipe_down")
 LOOK_TICKS = 27  # a swipe lasts for less
-FAST, SLOWED = 0.25, 0.5  # of its highest speed: where it begins, and where it is told
+FAST, SLOWED = 0.25, 0.57  # of its highest speed: where it begins, and where it is told
 REST_TICKS, REST = 15, 0.14  # before it the hand has gone less than this part of its length, for so long
 SUDDEN = 3.2  # of its length in a second: slower at its fastest, a hand is raised or lowered
 ASIDE = 0.5  # of its length: how far it may go along the other axis
