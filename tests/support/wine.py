@@ -19,8 +19,9 @@ def missing() -> str:
     """What keeps Windows' Python from running here; "": nothing."""
     if not all(map(shutil.which, ("wine", "wineserver"))):
         return "wine is not installed"
-    if not PYTHON.exists():
-        return "there is no Python for Windows in .wine; .ci/run brings it"
+    # Written last.
+    if not (FOLDER / "made").exists():
+        return "there is no Python for Windows in .wine; .ci/windows brings it"
     return ""
 
 
