@@ -130,6 +130,11 @@ def test_a_clip_shows_the_hands_that_linux_finds(wine: Wine, folder: Path) -> No
     assert alike(hands(there), hands(here))
 
 
+def test_its_cameras_are_asked_for(wine: Wine, folder: Path) -> None:
+    """Through DirectShow and Media Foundation; wine has none to tell of."""
+    assert ended(wine.start("cameras", cwd=folder))[0].startswith("no camera: plug one in")
+
+
 def test_a_mistake_in_a_graph_is_said_as_on_linux(wine: Wine, folder: Path) -> None:
     write(folder / "own stages" / "zähler.py", COUNTER)
     write(folder / "gut.yaml", GRAPH, GAME=9000, PAGE=8088)
