@@ -31,6 +31,9 @@ STILL = 0.3
 # Radii from where it was first seen: what got so far came from elsewhere, and what is nearer has stayed. Of what is no
 # hand a half has strayed by less than .5 half a second later, of waving palms 1 %.
 ARRIVED, STAYED = 2.0, 1.0
+# Radii, in widths, of hands whose motion speaks for them in full and of those of which it says nothing: of signers'
+# hands, 8 % of the width, it had a log ratio of -.4 to .3, for their elbows and heads move as well.
+FAR_RADIUS, NEAR_RADIUS = 0.02, 0.04
 # Log of the odds by which what is told is likelier a hand than what is not: of those told, nine in ten are.
 TOLD = 3.0
 # At which scores and motions (radii) the curves are known.
@@ -68,7 +71,8 @@ def calibration_of(numbers: np.ndarray) -> Calibration:
     return Calibration(base, miss, tuple(curves[: len(SCORES)]), tuple(curves[len(SCORES) :]))
 
 
-# `handflow evaluate CLIPS --profile far --calibrate`, on five rendered clips of waving people: see bench/README.md.
+# Rounded by hand from histograms as `handflow evaluate CLIPS --profile far --calibrate` makes them, of five rendered
+# clips of waving people: see bench/README.md.
 SHIPPED = Calibration(
     base=-3.0,
     miss=-1.3,
@@ -110,6 +114,7 @@ class Evidence:
         ratio = calibration.miss
         if look.score is not None:
             moves = calibration.of_motion(self.motion)
+            moves *= min(max((NEAR_RADIUS - radius) / (NEAR_RADIUS - FAR_RADIUS), 0.0), 1.0)
             # Nobody knows yet how a new one moves, and one that is told may rest.
             if (look.is_told and not self.habit) or look.age_s < MOTION_S:
                 moves = max(moves, 0.0)
