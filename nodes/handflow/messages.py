@@ -143,7 +143,11 @@ class Flow(Message):
 
 
 class Heatmap(Message):
-    """The network's maps. Cell (row, column) has its middle at (column + 0.5, row + 0.5) * scale + shift."""
+    """The network's maps. Cell (row, column) has its middle at (column + 0.5, row + 0.5) * scale + shift.
+
+    A gaze adds maps of windows, parts of the picture that were looked at more finely; where they overlap,
+    `handflow.vision.peaks.find_peaks` joins them. In its frames without a look at the whole, the maps of that are 0.
+    """
 
     values: Annotated[np.ndarray, Array("float32", ("rows", "columns"))]  # 0..1, lit up at any hand
     open: Annotated[np.ndarray, Array("float32", ("rows", "columns"))]  # 0..1, lit up at open palms facing the camera
@@ -156,6 +160,14 @@ class Heatmap(Message):
     seen_ns: int = 0  # stream clock of the picture that the maps show, where nothing has moved since; 0: this one
     # How much a look speaks for a hand, as the model's calibration has it (vision/evidence.py); none: it has none.
     calibration: Annotated[np.ndarray, Array("float32", ("k",))] = _none()
+    whole: bool = True  # False: only the windows were looked at
+    # The same of each of w windows; none, if left out.
+    window_values: Annotated[np.ndarray, Array("float32", ("w", "side", "side"))] = _none()
+    window_open: Annotated[np.ndarray, Array("float32", ("w", "side", "side"))] = _none()
+    window_radius: Annotated[np.ndarray, Array("float32", ("w", "side", "side"))] = _none()
+    window_offset: Annotated[np.ndarray, Array("float32", ("w", "side", "side", 2))] = _none()
+    window_scale: Annotated[np.ndarray, Array("float64", ("w", 2))] = _none()
+    window_shift: Annotated[np.ndarray, Array("float64", ("w", 2))] = _none()
 
 
 class State(IntEnum):

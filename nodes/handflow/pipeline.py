@@ -6,6 +6,7 @@ What `detect`, `evaluate`, `annotate` and the benchmark run: the same nodes as i
 import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from handflow.capture.files import Report, readable_images
 from handflow.capture.frames import CapturedFrame
@@ -74,15 +75,23 @@ def follow(source: str, frames: Iterable[CapturedFrame], model: HeatmapNode, tra
 
     `model` runs (`started`).
     """
+    for captured, results in through(frames, model, tracker):
+        yield FrameResult(captured, line_of(source, results["tracker"], 0))
+
+
+def through(
+    frames: Iterable[CapturedFrame], model: HeatmapNode, tracker: Tracker
+) -> Iterator[tuple[CapturedFrame, dict[str, Any]]]:
+    """The same with what each of `flow`, `heatmap` and `tracker` gave for a frame."""
     nodes = {
         "flow": InlineNode(OpticalFlow(), {"frame": ""}),
-        "heatmap": InlineNode(model, {"frame": "", "prior": "tracker"}, running=True),
+        "heatmap": InlineNode(model, {"frame": "", "prior": "tracker", "flow": "flow"}, running=True),
         "tracker": InlineNode(tracker, {"heatmap": "heatmap", "flow": "flow"}),
     }
     with InlineGraph(nodes) as stages:
         for captured in frames:
             frame = Frame(image=captured.image, captured_ns=captured.captured_ns, seq=captured.number + 1)
-            yield FrameResult(captured, line_of(source, stages.push(frame)["tracker"], 0))
+            yield captured, stages.push(frame)
 
 
 def _line(source: str, captured: CapturedFrame, hands: list[Line]) -> Line:

@@ -98,7 +98,7 @@ def test_a_viewer_is_sent_the_hands_the_maps_and_the_picture_of_one_frame(node: 
     name, received, sent = head["stages"][2]
     assert name == node.log.name
     assert received < sent
-    assert head["map"] == {"shape": [9, 16], "scale": [1 / 16, 1 / 9], "shift": [0, 0]}
+    assert head["map"] == {"shape": [9, 16], "scale": [1 / 16, 1 / 9], "shift": [0, 0], "windows": []}
     any_hand = np.frombuffer(maps, np.uint8).reshape(2, 9, 16)[0]
     assert np.argwhere(any_hand).tolist() == [[4, 3]]
     image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)

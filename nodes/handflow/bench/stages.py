@@ -15,7 +15,7 @@ from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
 
-VARIANTS = (("near", "int8"), ("near", "fp32"), ("mid", "int8"), ("mid", "fp32"), ("far", "int8"), ("far", "fp32"))
+VARIANTS = tuple((profile, precision) for profile in ("near", "mid", "far", "gaze") for precision in ("int8", "fp32"))
 HELD = 48  # pictures, 130 MB: reading them would be measured else
 WARM, COUNT = 10, 60  # pictures of a turn that are not counted, and that are
 
@@ -42,7 +42,9 @@ def measure(clip: Path, rounds: int, say: Callable[[str], None]) -> Iterator[lis
 def _turn(held: list[CapturedFrame], profile: Any, precision: Any) -> list[tuple[str, float]]:
     nodes = {
         "flow": InlineNode(OpticalFlow(), {"frame": ""}),
-        "heatmap": InlineNode(HeatmapNode(profile=profile, precision=precision), {"frame": "", "prior": "tracker"}),
+        "heatmap": InlineNode(
+            HeatmapNode(profile=profile, precision=precision), {"frame": "", "prior": "tracker", "flow": "flow"}
+        ),
         "tracker": InlineNode(Tracker(), {"heatmap": "heatmap", "flow": "flow"}),
     }
     found = []

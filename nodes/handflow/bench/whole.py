@@ -70,17 +70,27 @@ class Arrival(NamedTuple):
 
 
 def measure(
-    source: str, fps: float, seconds: float, rounds: int, variant: str | None, say: Callable[[str], None]
+    source: str,
+    fps: float,
+    seconds: float,
+    rounds: int,
+    wanted: Sequence[str],
+    effort: float,
+    say: Callable[[str], None],
 ) -> Iterator[list[Figures]]:
-    """After each turn the rows so far, one per profile and precision: medians of the rounds; they take turns."""
-    variants = [v for v in VARIANTS if variant in (None, f"{v[0]}-{v[1]}")]
-    if not variants:
-        raise SetupError(f"--variant: expected {' or '.join('-'.join(v) for v in VARIANTS)}, got {variant}")
+    """After each turn the rows so far, one per profile and precision: medians of the rounds; they take turns.
+
+    `wanted`: only these variants, as `near-int8`; none: all. `effort` of gaze.
+    """
+    names = {f"{profile}-{precision}": (profile, precision) for profile, precision in VARIANTS}
+    if wrong := [name for name in wanted if name not in names]:
+        raise SetupError(f"--variant: expected {' or '.join(names)}, got {wrong[0]}")
+    variants = [names[name] for name in wanted or names]
     results: dict[tuple[str, str], list[Figures]] = {v: [] for v in variants}
     for number in range(rounds):
         for profile, precision in variants:
             say(f"whole graph: {profile} {precision}, round {number + 1} of {rounds}")
-            results[profile, precision].append(whole_graph(source, fps, seconds, profile, precision))
+            results[profile, precision].append(whole_graph(source, fps, seconds, profile, precision, effort))
             yield [{"profile": p, "precision": q, **_median(runs)} for (p, q), runs in results.items() if runs]
 
 
@@ -113,12 +123,12 @@ def scaled(clip: str, fps: float, folder: Path) -> Path:
 
 
 def whole_graph(
-    source: str, fps: float, seconds: float, profile: str, precision: str, more: Sequence[str] = ()
+    source: str, fps: float, seconds: float, profile: str, precision: str, more: Sequence[str] = (), effort: float = 1.0
 ) -> Figures:
-    """Camera to game, 1280x720: latency, processor, memory, start and stop. `more`: settings."""
+    """Camera to game, 1280x720: latency, processor, memory, start and stop. `more`: settings; `effort` of gaze."""
     with receiver() as (sock, port):
-        settings = [f"heatmap.profile={profile}", f"heatmap.precision={precision}", *more]
-        with running(source, fps, port, settings) as (process, directory):
+        settings = [f"heatmap.profile={profile}", f"heatmap.precision={precision}", f"heatmap.effort={effort}", *more]
+        with running(source, fps, port, settings, flow=profile == "gaze") as (process, directory):
             begun = time.monotonic()
             first = arrivals(sock, until=begun + 30, most=1)
             if not first:
@@ -174,18 +184,28 @@ def slow_reader(source: str, fps: float, seconds: float) -> Figures:
 
 @contextmanager
 def running(
-    source: str, fps: float, port: int, settings: list[str], folder: Path | None = None, extra: str = ""
+    source: str,
+    fps: float,
+    port: int,
+    settings: list[str],
+    folder: Path | None = None,
+    extra: str = "",
+    flow: bool = False,
 ) -> Iterator[tuple["subprocess.Popen[bytes]", RunDir]]:
-    """A `handflow run` of the usual graph, from a file of its own so that no other run is disturbed."""
+    """A `handflow run` of the usual graph, from a file of its own so that no other run is disturbed.
+
+    `flow`: the heatmap is told where it moves.
+    """
     with tempfile.TemporaryDirectory() as made:
         file = (folder or Path(made)) / "bench.yaml"
         camera = {"source": source, "size": list(SIZE), "fps": fps, "loop": True}
+        motion = ", flow: {from: flow, keep: newest}" if flow else ""
         targets = [{"protocol": "hands", "host": "127.0.0.1", "port": port}]
         file.write_text(
             f"nodes:\n"
             f"  camera: {{run: camera, with: {json.dumps(camera)}}}\n"
             f"  flow: {{run: flow, in: camera}}\n"
-            f"  heatmap: {{run: heatmap, in: {{frame: camera, prior: tracker}}}}\n"
+            f"  heatmap: {{run: heatmap, in: {{frame: camera, prior: tracker{motion}}}}}\n"
             f"  tracker: {{run: tracker, in: {{heatmap: heatmap, flow: flow}}}}\n"
             f"  osc: {{run: osc, in: tracker, with: {{targets: {json.dumps(targets)}}}}}\n" + extra
         )

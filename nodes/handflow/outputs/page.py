@@ -47,8 +47,31 @@ def pack(head: dict[str, Any], *bodies: bytes) -> bytes:
 
 
 def maps(heatmap: Heatmap) -> bytes:
-    """The map of any hand and the map of open ones, a byte a cell."""
-    return b"".join((values.clip(0, 1) * 255).astype(np.uint8).tobytes() for values in (heatmap.values, heatmap.open))
+    """The map of any hand and the map of open ones, a byte a cell; with the most that a gaze's windows show in each."""
+    pairs = ((heatmap.values, heatmap.window_values), (heatmap.open, heatmap.window_open))
+    return b"".join(
+        (with_windows(heatmap, whole, windows).clip(0, 1) * 255).astype(np.uint8).tobytes() for whole, windows in pairs
+    )
+
+
+def with_windows(heatmap: Heatmap, whole: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """A map of the whole (rows, columns) with what windows (w, side, side) show there."""
+    if not len(windows):
+        return whole
+    side = np.arange(windows.shape[1]) + 0.5
+    cells = []
+    for axis, most in ((0, whole.shape[1]), (1, whole.shape[0])):
+        places = side * heatmap.window_scale[:, axis, None] + heatmap.window_shift[:, axis, None]  # (w, side), 0..1
+        cells.append(((places - heatmap.shift[axis]) / heatmap.scale[axis]).astype(int).clip(0, most - 1))
+    shown = whole.copy()
+    np.maximum.at(shown, (cells[1][:, :, None], cells[0][:, None, :]), windows)
+    return shown
+
+
+def window_boxes(heatmap: Heatmap) -> list[list[float]]:
+    """Where a gaze's windows lie: left, top, width, height, 0..1."""
+    sides = heatmap.window_scale * heatmap.window_values.shape[1:][::-1]
+    return [[round(v, 4) for v in box] for box in np.hstack([heatmap.window_shift, sides]).tolist()]
 
 
 def vectors(flow: Flow) -> np.ndarray:

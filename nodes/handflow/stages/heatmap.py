@@ -4,7 +4,8 @@ While nothing moves and the tracker is in no doubt, only `idle_fps` pictures a s
 others the last maps are sent again, which say from when they are. What moves is looked at in the same frame.
 
 A profile says how many pixels the network is shown; their shape is the frame's own, so that one on end or a square one
-is searched as finely as a wide one. What is left to the multiples the network needs gets black bars.
+is searched as finely as a wide one. What is left to the multiples the network needs gets black bars. `gaze` shows it
+the frame at near now and then, and windows at the frame's own resolution where hands are or may be (vision/gaze).
 """
 
 from dataclasses import replace
@@ -14,8 +15,9 @@ from typing import Annotated, Literal
 import cv2
 import numpy as np
 
-from handflow import Frame, Hands, Heatmap, Node, Range, SetupError
-from handflow.vision.model import model_path, open_model
+from handflow import Flow, Frame, Hands, Heatmap, Node, Range, SetupError
+from handflow.vision.gaze.gaze import Effort, Gaze, gaze_for
+from handflow.vision.model import Model, model_path, open_model
 from handflow.vision.model_choice import choose_model, choose_profile
 from handflow.vision.model_input import input_size
 from handflow.vision.prior import expected_map
@@ -31,8 +33,9 @@ class HeatmapNode(Node):
 
     model: Annotated[str, "a model of ours by name, or the path of an ONNX file"] = "hands"
     profile: Annotated[
-        Literal["near", "mid", "far", "auto"],
-        "how finely to look: near is fast; far sees hands of 2-5 % of the width; auto is the finest that keeps `fps`",
+        Literal["near", "mid", "far", "auto", "gaze"],
+        "how finely to look: near is fast; far sees hands of 2-5 % of the width; auto is the finest that keeps `fps`; "
+        "gaze sees those of 1-5 % in cameras of 960 pixels and more, by windows",
     ] = "near"
     precision: Annotated[
         Literal["auto", "fp32", "int8"],
@@ -47,6 +50,24 @@ class HeatmapNode(Node):
     idle_fps: Annotated[
         float, Range(0.5, 240), "pictures a second that are looked at while nothing moves; `fps` or more: all of them"
     ] = 5.0
+    effort: Annotated[
+        float, Range(0.1, 10), "of gaze: work a frame, in looks at the whole at near; 2.2 is as much as far"
+    ] = 1.0
+    budget_ms: Annotated[
+        float,
+        Range(0, 1000),
+        "of gaze: ms of the processor a frame at most, measured as it runs; 0: `effort` alone; not in exact runs",
+    ] = 0.0
+    every: Annotated[
+        int,
+        Range(1, 120),
+        "of gaze: the whole frame each so many frames; sooner when much moves, 3 times as rarely at most",
+    ] = 5
+    window_px: Annotated[
+        int,
+        Range(64, 512),
+        "of gaze: a window's side as the network sees it, in its multiple (32); larger ones see more around a hand",
+    ] = 96
     # Unmeasured.
     prior_gain: Annotated[float, Range(0, 4), "how much the map is raised where hands are expected"] = 0.0
 
@@ -56,7 +77,8 @@ class HeatmapNode(Node):
             raise SetupError("profile: expected near, mid or far in an exact run, got auto, which depends on the clock")
         chosen = choose_model(self.model, self.precision, self.threads, self.exact, self.log)
         profile: str = choose_profile(chosen, self.fps) if self.profile == "auto" else self.profile
-        path, self.budget, provider = chosen.path, chosen.sizes[profile], "cpu"
+        whole = "near" if profile == "gaze" else profile
+        path, self.budget, provider = chosen.path, chosen.sizes[whole], "cpu"
         if self.provider != "cpu" and not self.exact:
             plain = model_path(self.model, "int8" if self.precision == "int8" else "fp32")
             path, provider = choose_provider(self.provider, plain, chosen, self.budget, self.threads, self.log)
@@ -73,17 +95,25 @@ class HeatmapNode(Node):
         self.last: Heatmap | None = None
         self.looked_ns = self.moved_ns = self.stream = 0
         # The first runs take longer: they are none of the graph's.
-        self.network.seconds_of(self.size)
+        self.whole_s = self.network.seconds_of(self.size)
+        # Of several cameras each has its own, and their trackers' hands are none of the others'.
+        self.gaze_of = lru_cache(maxsize=32)(self._new_gaze)
+        self.windows: Model | None = None
+        if profile == "gaze":
+            multiple = self.network.multiple
+            self.side_px = max(self.window_px // multiple, 1) * multiple
+            self.windows = self.opened((self.side_px, self.side_px))
+            self.windows.seconds_of((self.side_px, self.side_px))
         where = "" if provider == "cpu" else provider
         self.note = " ".join(filter(None, [profile, self.network.metadata.get("precision", ""), where]))
 
     def changed(self, name: str) -> bool:
-        return name not in ("prior_gain", "idle_fps")
+        return name not in ("prior_gain", "idle_fps", "effort", "budget_ms", "every")
 
-    def process(self, frame: Frame, prior: Hands | None) -> Heatmap:
+    def process(self, frame: Frame, prior: Hands | None, flow: Flow | None = None) -> Heatmap:
         if self.last is not None and self.may_rest(frame, prior):
             return replace(self.last, seen_ns=self.looked_ns)
-        self.last = self.look(frame, prior)
+        self.last = self.look(frame, prior, flow)
         self.looked_ns, self.stream = frame.captured_ns, frame.stream
         return self.last
 
@@ -101,7 +131,7 @@ class HeatmapNode(Node):
             self.stillness.looked()
         return rests
 
-    def look(self, frame: Frame, prior: Hands | None) -> Heatmap:
+    def look(self, frame: Frame, prior: Hands | None, flow: Flow | None = None) -> Heatmap:
         """What the network says of a frame."""
         if frame.image.shape[:2] != self.frame_size:
             self.frame_size = height, width = frame.image.shape[:2]
@@ -112,8 +142,21 @@ class HeatmapNode(Node):
         prior_map = None
         if prior is not None:
             prior_map = partial(expected_map, prior, (frame.captured_ns - prior.captured_ns) / 1e9)
-        heatmap = self.network.infer(frame.image, self.size, prior_map)
+        whole = partial(self.network.infer, frame.image, self.size, prior_map)
+        if self.windows is None:
+            heatmap = whole()
+        else:
+            known = prior if prior is not None and prior.stream == frame.stream else None
+            moving = flow if flow is not None and flow.stream == frame.stream else None
+            effort = Effort(self.effort, self.budget_ms, self.every)
+            heatmap = self.gaze_of(frame.stream, self.frame_size).look(frame, known, moving, effort, whole)
         if self.prior_gain and prior_map is not None:
             raised = prior_map(heatmap.scale, heatmap.shift, heatmap.values.shape)
             heatmap.values = np.minimum(heatmap.values * (1 + self.prior_gain * raised), 1).astype(np.float32)
         return heatmap
+
+    def _new_gaze(self, stream: int, frame_size: tuple[int, int]) -> Gaze:
+        """That of a stream whose frames have this height and width."""
+        assert self.windows is not None
+        height, width = frame_size
+        return gaze_for(self.windows, self.side_px, (width, height), self.size, self.whole_s, self.exact)

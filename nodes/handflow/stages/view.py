@@ -20,7 +20,7 @@ from handflow.capture.transform import transform
 from handflow.outputs.drawing import draw
 from handflow.outputs.json_line import frame_line, gesture_lines, hand_lines
 from handflow.outputs.live_lines import LiveLines
-from handflow.outputs.page import RateMeter, maps, pack, page_hands, page_jpeg, passage, vectors
+from handflow.outputs.page import RateMeter, maps, pack, page_hands, page_jpeg, passage, vectors, window_boxes
 from handflow.runtime.address import outside
 from handflow.runtime.transport.jpeg import encode
 from handflow.web.cockpit import PORT, Cockpit
@@ -191,6 +191,7 @@ class View(Node):
                 "shape": heatmap.values.shape,
                 "scale": heatmap.scale.tolist(),
                 "shift": heatmap.shift.tolist(),
+                "windows": window_boxes(heatmap),
             },
             "gestures": []
             if gestures is None

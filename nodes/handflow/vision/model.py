@@ -44,6 +44,8 @@ class Model:
         # How much a look speaks for a hand (evidence.py); none in files that were exported without clips.
         self.calibration = np.array(json.loads(metadata.get("calibration", "[]")), np.float32)
         self.takes_prior = len(session.get_inputs()) > 1
+        # Of files exported by older versions each picture is run by itself.
+        self.takes_batch = isinstance(session.get_inputs()[0].shape[0], str)
         self.tensor: np.ndarray | None = None  # filled again at every picture
 
     def infer(self, image: np.ndarray, size: tuple[int, int] | str, prior_map: PriorMap | None = None) -> Heatmap:
@@ -82,6 +84,14 @@ class Model:
             given["prior"] = np.zeros(shape, np.float32) if prior is None else prior.astype(np.float32).reshape(shape)
         values, opens, radius, offset = self.session.run(OUTPUTS, given)
         return [values[0, 0], opens[0, 0], radius[0, 0], offset[0]]
+
+    def run_batch(self, tensors: np.ndarray) -> list[np.ndarray]:
+        """(n, 3, h, w) uint8, n > 0 -> any hand, open palm, radius (n, rows, columns), offset (n, rows, columns, 2)."""
+        if not self.takes_batch or self.takes_prior:
+            found = [self.run(tensor[None]) for tensor in tensors]
+            return [np.stack(maps) for maps in zip(*found, strict=True)]
+        values, opens, radius, offset = self.session.run(OUTPUTS, {"image": tensors})
+        return [values[:, 0], opens[:, 0], radius[:, 0], offset]
 
     def seconds(self, profile: str) -> float:
         """How long one picture takes: the best of three, after one that warms up."""

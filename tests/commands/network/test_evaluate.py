@@ -421,6 +421,18 @@ def test_frames_that_a_clip_lacks_are_left_out(desk, capsys):
     assert "desk.mp4: no frame 7; the clip has 2" in err
 
 
+def test_a_gaze_is_scored_on_pictures_and_along_clips(desk, capsys):
+    film(desk / "desk.mp4", 3, 640, 360)
+    frame = {"width": 640, "height": 360, "hands": []}
+    lines = [json.dumps({"frame": n, **frame}) for n in (0, 2)]
+    (desk / "desk.jsonl").write_text("\n".join(lines))
+    assert told(desk, "--json", "--profile", "gaze", "--effort", "2") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["profile"] == "gaze"
+    assert found["all"]["total"]["pictures"] == 2
+    assert found["ms"] > 0
+
+
 def test_palms_are_told_from_other_hands_by_the_area_under_the_roc_curve() -> None:
     told = separation([(True, 0.9), (True, 0.5), (False, 0.5), (False, 0.1)], threshold=0.4)
     assert told["area"] == (1 + 1 + 0.5 + 1) / 4  # a tie counts half

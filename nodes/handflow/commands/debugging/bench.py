@@ -17,8 +17,9 @@ from rich.live import Live
 from rich.table import Table
 
 from handflow.bench import cameras, clips, gesture_delays, gestures, peers, settled, stages, transport, viewers, whole
-from handflow.commands._arguments import positive
+from handflow.commands._arguments import number, positive
 from handflow.commands._arguments import whole as whole_number
+from handflow.stages.heatmap import HeatmapNode
 
 PARTS = ("transport", "stages", "graph", "viewers", "clip", "gestures", "cameras", "settled")
 TITLES = {
@@ -44,7 +45,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=positive, default=10.0, help="counted for each variant in each round")
     parser.add_argument("--rounds", type=whole_number(1), default=3, help="the variants take turns so often")
     parser.add_argument("--case", action="append", choices=list(transport.KINDS), help="of transport: only this one")
-    parser.add_argument("--variant", metavar="PROFILE-PRECISION", help="of graph: only this one: near-int8")
+    parser.add_argument(
+        "--variant", action="append", metavar="PROFILE-PRECISION", help="of graph: only this one: near-int8; or several"
+    )
+    parser.add_argument(
+        "--effort",
+        type=number(0.1, 10),
+        default=HeatmapNode.effort,
+        help="of graph: gaze's (default %(default)s)",
+    )
     parser.add_argument(
         "--slow", type=positive, metavar="SECONDS", help="of graph, also: a reader at a third of the rate"
     )
@@ -104,7 +113,7 @@ def _measured(
         for rows in stages.measure(clip, args.rounds, say):
             yield "stages", rows
     if "graph" in parts:
-        for rows in whole.measure(source, args.fps, args.seconds, args.rounds, args.variant, say):
+        for rows in whole.measure(source, args.fps, args.seconds, args.rounds, args.variant or [], args.effort, say):
             yield "graph", rows
         if args.slow:
             say("whole graph: a slow reader")

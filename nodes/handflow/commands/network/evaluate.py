@@ -25,6 +25,7 @@ from handflow.training.evaluation.calibration import calibrate
 from handflow.training.evaluation.detections import detections_in, read_lines, write_lines
 from handflow.training.evaluation.evaluate import Profile, detections_of, heading
 from handflow.training.evaluation.figures import figures
+from handflow.training.evaluation.gazing import detections_of_gaze
 from handflow.training.evaluation.matching import Detections
 from handflow.training.evaluation.report import (
     comparison,
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     for asked in ("detections", "json_lines", "draw"):
         if getattr(args, asked) and not args.labels:
             raise SetupError(f"--{asked.replace('_', '-')} is about labelled pictures: name label files or folders")
+    if args.maps and args.profile[0] == "gaze":
+        raise SetupError("--maps draws what models see of the whole: name near, mid or far as the first --profile")
     if args.json_lines and len(args.model) * len(args.profile) > 1:
         raise SetupError("--json-lines takes the detections of one model at one profile")
     if args.maps and (args.detections or not args.report):
@@ -146,7 +149,9 @@ def of_model(
     if args.as_seen_by:
         result["seen_by"] = condition or "plain"
     # "fp32": the file as it is named
-    stage = HeatmapNode(model=str(model.path), profile=profile, precision="fp32", prior_gain=args.prior_gain)
+    stage = HeatmapNode(
+        model=str(model.path), profile=profile, precision="fp32", prior_gain=args.prior_gain, effort=args.effort
+    )
     tracking: dict[str, dict] = {}
     title = f"{name.strip('/').removesuffix('.onnx').replace('/', '_')}-{profile}"
     if args.labels:
@@ -154,8 +159,12 @@ def of_model(
         pictures = [of_size(picture, *args.size) for picture in pictures] if args.size else pictures
         if condition:
             pictures, title = [as_seen_by(picture, condition) for picture in pictures], f"{title}-{condition}"
-        seen = detections_of(model, profile, pictures, args.subpixel, args.strict)
         with contextlib.ExitStack() as outputs:
+            if profile == "gaze":
+                outputs.enter_context(started(stage))
+                seen = detections_of_gaze(stage, pictures, args.subpixel, args.strict)
+            else:
+                seen = detections_of(model, profile, pictures, args.subpixel, args.strict)
             if args.json_lines:
                 seen = write_lines(seen, outputs.enter_context(text_output(args.json_lines)))
             result |= counted(seen, args, title)
@@ -243,7 +252,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LABELS",
         help="label files (JSON lines, COCO, CVAT) or folders of them (also YOLO)",
     )
-    add("--profile", nargs="+", choices=["near", "mid", "far"], default=["near"], help="several: side by side")
+    add("--profile", nargs="+", choices=["near", "mid", "far", "gaze"], default=["near"], help="several: side by side")
+    effort = "of gaze: work a frame, in looks at the whole at near (default 1)"
+    add("--effort", type=number(0.1, 10), default=HeatmapNode.effort, metavar="E", help=effort)
     add(
         "--model",
         nargs="+",

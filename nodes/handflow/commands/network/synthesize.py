@@ -26,6 +26,7 @@ from handflow.runtime.transport.rundir import RunDir
 from handflow.stages.surface import Surface
 from handflow.synthetic.people.assets import Cast, of_split
 from handflow.synthetic.people.backgrounds import (
+    LONGEST_PX,
     Backgrounds,
     DrawnSquares,
     MixedViews,
@@ -57,6 +58,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--count", type=whole(0), metavar="N", help="pictures there are to be in the end (default 100; with --clips 0)")
     add("--clips", type=whole(0), default=0, metavar="N", help="clips in which people walk and wave, with tracks")
     add("--seconds", type=positive, default=10.0, metavar="S", help="of a clip (default 10)")
+    add(
+        "--size",
+        nargs=2,
+        type=whole(64, LONGEST_PX),
+        metavar=("WIDTH", "HEIGHT"),
+        help="of pictures whose background is drawn, pixels (default: several sizes)",
+    )
     add("--empty", action="store_true", help="nobody shows a hand: statues, cars, animals, hands in pockets")
     add("--waving", action="store_true", help="one to three people who stand and wave, as before a game")
     add(
@@ -78,6 +86,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Renders what is still missing in the folder. GraphError, SetupError."""
     cv2.setNumThreads(1)
+    if args.size and args.background:
+        raise SetupError("--size is of drawn backgrounds: pictures of --background keep their own size")
     count = args.count if args.count is not None else 0 if args.clips else 100
     cast = Cast(Path(args.assets) if args.assets else None, args.split)
     if cast.built_in:
@@ -98,6 +108,7 @@ def run(args: argparse.Namespace) -> int:
         # None is what a folder says that was made before there were these.
         "waving": args.waving or None,
         "hand_size": args.hand_size,
+        "size": args.size,
     }
     folder = RenderedFolder(Path(args.output), made_with)
     scenes = SceneRenderer(cast, backgrounds)
@@ -131,8 +142,9 @@ def _line(rendered: RenderedPicture) -> LabelLine:
 
 def _backgrounds(args: argparse.Namespace, cast: Cast) -> Backgrounds:
     if args.background is None:
-        drawn = DrawnSquares()
-        return MixedViews(drawn, PanoramaViews(cast.panoramas)) if cast.panoramas else drawn
+        size = (args.size[0], args.size[1]) if args.size else None
+        drawn = DrawnSquares(size)
+        return MixedViews(drawn, PanoramaViews(cast.panoramas, size)) if cast.panoramas else drawn
     path = Path(args.background)
     if path.suffix in (".yaml", ".yml"):
         return _of_graph(path, args)

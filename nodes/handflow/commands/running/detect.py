@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--video", metavar="OUT.mp4", help="write a video with the hands drawn on the frames")
     add("--csv", metavar="OUT", help="write a line per hand")
     add("--no-track", action="store_true", help="list every peak above the threshold, without identities")
-    add("--profile", choices=("near", "mid", "far"), default="near")
+    add("--profile", choices=("near", "mid", "far", "gaze"), default="near")
     add("--precision", choices=("auto", "fp32", "int8"), default="auto", help="auto: fp32, the same on every machine")
     add("--min-score", type=float, metavar="S", help="let weaker peaks through")
 

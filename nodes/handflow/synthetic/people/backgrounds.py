@@ -115,11 +115,14 @@ def look_of(rng: np.random.Generator, condition: str) -> SensorLook:
 
 
 class DrawnSquares:
-    """Squares, streets, lawns and halls that nobody has photographed."""
+    """Squares, streets, lawns and halls that nobody has photographed; in pictures of a `size`, or of usual ones."""
+
+    def __init__(self, size: tuple[int, int] | None = None) -> None:
+        self.size = size
 
     def view(self, rng: np.random.Generator) -> EmptyView:
         standpoint, condition = choose(rng, STANDPOINTS), choose(rng, CONDITIONS)
-        size = finished_size(rng, standpoint)
+        size = self.size or finished_size(rng, standpoint)
         camera = drawn_camera(rng, standpoint, (int(size[0] * FINER) // 4 * 4, int(size[1] * FINER) // 4 * 4))
         light, wanted = lighting(rng, condition)
         number = int(rng.integers(1 << 30))
@@ -166,15 +169,15 @@ class Panorama(NamedTuple):
 
 
 class PanoramaViews:
-    """Parts of photographed panoramas, which know their own light."""
+    """Parts of photographed panoramas, which know their own light; in pictures of a `size`, or of usual ones."""
 
-    def __init__(self, panoramas: Sequence[Panorama]) -> None:
-        self.panoramas = panoramas
+    def __init__(self, panoramas: Sequence[Panorama], size: tuple[int, int] | None = None) -> None:
+        self.panoramas, self.size = panoramas, size
 
     def view(self, rng: np.random.Generator) -> EmptyView:
         sky = self.panoramas[int(rng.integers(len(self.panoramas)))]
         standpoint = choose(rng, {"square": 0.6, "street": 0.4})
-        size = finished_size(rng, standpoint)
+        size = self.size or finished_size(rng, standpoint)
         camera = drawn_camera(rng, standpoint, (int(size[0] * FINER) // 4 * 4, int(size[1] * FINER) // 4 * 4))
         turn = rng.uniform(0, 2 * np.pi)
         small = np.asarray(cv2.resize(sky.light, (128, 64), interpolation=cv2.INTER_AREA))

@@ -17,13 +17,12 @@ from typing import Literal
 
 from handflow.training.labels.pictures import LabelledPicture, images_of
 from handflow.vision.model import Model
-from handflow.vision.peaks import find_peaks
+from handflow.vision.peaks import Subpixel, find_peaks
 
 from .figures import figures
 from .matching import WEAKEST, Detections
 
-Subpixel = Literal["log", "offset", "mean"]
-Profile = Literal["near", "mid", "far"]
+Profile = Literal["near", "mid", "far", "gaze"]
 
 
 def detections_of(
@@ -44,4 +43,8 @@ def evaluate(
 
 
 def heading(model: Model, profile: str) -> dict:
-    return {"model": model.path.name, "profile": profile, "size": list(model.sizes[profile])}
+    return {
+        "model": model.path.name,
+        "profile": profile,
+        "size": list(model.sizes["near" if profile == "gaze" else profile]),
+    }

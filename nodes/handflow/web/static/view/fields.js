@@ -24,6 +24,14 @@ export function drawHeatmaps(context, { head, map }, width, height) {
   cells.putImageData(image, 0, 0);
   context.imageSmoothingQuality = "high";
   context.drawImage(cells.canvas, shift[0] * width, shift[1] * height, columns * scale[0] * width, rows * scale[1] * height);
+  drawWindows(context, head.map.windows, width, height);
+}
+
+/** What a gaze has looked at closely in this frame. */
+function drawWindows(context, windows, width, height) {
+  context.strokeStyle = "rgba(255, 255, 255, 0.45)";
+  context.lineWidth = 1;
+  for (const [x, y, wide, high] of windows) context.strokeRect(x * width, y * height, wide * width, high * height);
 }
 
 /** An arrow where the image moves. */
