@@ -90,7 +90,7 @@ def measure(
     for number in range(rounds):
         for profile, precision in variants:
             say(f"whole graph: {profile} {precision}, round {number + 1} of {rounds}")
-            results[profile, precision].append(whole_graph(source, fps, seconds, profile, precision, effort))
+            results[profile, precision].append(whole_graph(source, fps, seconds, profile, precision, effort=effort))
             yield [{"profile": p, "precision": q, **_median(runs)} for (p, q), runs in results.items() if runs]
 
 

@@ -13,6 +13,7 @@ from handflow import Flow, Hands, Heatmap, Node, Range, State
 from handflow.vision.assignment import is_touching, is_within, lies_on, nearest, pair, unclaimed, widen
 from handflow.vision.clutter import ClutterMap
 from handflow.vision.evidence import SHIPPED, Evidence, calibration_of
+from handflow.vision.looks import Frames, frames_of
 from handflow.vision.peaks import Peaks, find_peaks
 from handflow.vision.polygons import Polygon, allowed, polygon_fault
 from handflow.vision.thresholds import KEEP_SCORE, OPEN_AT, START_SCORE
@@ -81,6 +82,8 @@ class Tracker(Node):
         self.calibration, self.clutter = SHIPPED, ClutterMap(9 / 16)
         self.looked_ns: int | None = None
         self.last_ns: int | None = None
+        # What a gaze has looked at in this frame; None: all of it.
+        self.shown: Frames | None = None
         self._set_areas()
 
     def _set_areas(self) -> None:
@@ -102,6 +105,7 @@ class Tracker(Node):
         if self.inside is not None or self.ignored:
             inside = allowed(peaks.xy, self.inside, self.ignored)
             peaks = Peaks(*(column[inside] for column in peaks))
+        self.shown = None if heatmap.whole else frames_of(heatmap)
         size = (heatmap.width, heatmap.height)
         cell, is_new = float(heatmap.scale[0]), not heatmap.seen_ns
         hands = self.update(peaks, heatmap.captured_ns, flow, size, cell, is_new)
@@ -214,6 +218,10 @@ class Tracker(Node):
             if track.evidence is None:
                 # Evidence was switched on while it was followed.
                 track.evidence = Evidence(track.as_look(0.0), self.calibration)
+            # Where a gaze has not looked, that nothing is there says nothing.
+            x, y = track.path.position.real, track.path.position.imag / aspect
+            if self.shown is not None and not track.seen and not self.shown.cover(np.array([[x, y]])).any():
+                continue
             track.evidence.look(track.as_look(self.habit(track)), dt, self.calibration)
             if track.seen and track.evidence.has_stayed:
                 still.append(track.path.position)
