@@ -360,7 +360,7 @@ def test_a_running_graph_is_watched_and_set(browser: Any, run: Callable[..., Run
 
     until(is_the_same, "the table is not that of top", 60)
     page.click("#tab-settings")
-    turn(page, "tracker.start_score", 1, "input[type=range]")
+    turn(page, "tracker.weak_score", 1, "input[type=range]")
     turn(page, "tracker.keep_score", 1, "input[type=range]")
     until(lambda: page.text_content("#hands") == "0", "hands are shown that are below the threshold", 60)
     page.click("#undo")
