@@ -97,6 +97,7 @@ def test_each_node_is_a_service_and_the_camera_has_its_device(folder: Path) -> N
     assert main(["check", str(out / "graph" / "floor.yaml")]) == 0
 
 
+@pytest.mark.slow  # what checks them is not among the extras
 @pytest.mark.parametrize("graph", ["floor.yaml", "two.yaml"])
 def test_kubernetes_takes_its_manifests(folder: Path, graph: str) -> None:
     need(importlib.util.find_spec("kubernetes_validate"), "pip install kubernetes-validate")
