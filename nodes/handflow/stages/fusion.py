@@ -2,7 +2,7 @@
 
 Its inputs are `surface` nodes, each calibrated to the same floor, or trackers whose pictures `place` lays side by side.
 Each message is taken as it comes and moved on to the newest moment, so cameras may have any rate; a camera that slows
-down, dies or comes back changes nothing for the hands that others see. 1 ms a message for 20 hands of each of four
+down, dies or comes back changes nothing for the hands that others see. 1.5 ms a message for 12 hands of each of four
 cameras. Survives missing, late and doubled messages and sources that start again.
 """
 

@@ -68,7 +68,7 @@ class HeatmapNode(Node):
         Range(64, 512),
         "of gaze: a window's side as the network sees it, in its multiple (32); larger ones see more around a hand",
     ] = 96
-    # Unmeasured.
+    # It helps on the demo and not on labelled clips: models/README.md, "The prior".
     prior_gain: Annotated[float, Range(0, 4), "how much the map is raised where hands are expected"] = 0.0
 
     def start(self) -> None:
