@@ -74,7 +74,9 @@ class HeatmapNode(Node):
     def start(self) -> None:
         cv2.setNumThreads(1)
         if self.profile == "auto" and self.exact:
-            raise SetupError("profile: expected near, mid or far in an exact run, got auto, which depends on the clock")
+            raise SetupError(
+                "profile: expected near, mid, far or gaze in an exact run, got auto, which depends on the clock"
+            )
         chosen = choose_model(self.model, self.precision, self.threads, self.exact, self.log)
         profile: str = choose_profile(chosen, self.fps) if self.profile == "auto" else self.profile
         whole = "near" if profile == "gaze" else profile

@@ -48,7 +48,9 @@ class Tracker(Node):
     ] = 20.0
     # The model card's curves: one of 29 pictures without hands has a peak this high, and .59 would leave none, but
     # hands that hang beside strangers lie lower still.
-    start_score: Annotated[float, Range(0, 1), "without evidence: a peak this high may start a hand"] = START_SCORE
+    start_score: Annotated[
+        float, Range(0, 1), "a peak this high is strong: it finds its hand first, and without evidence it may start one"
+    ] = START_SCORE
     keep_score: Annotated[float, Range(0, 1), "a hand that is followed goes on with a peak this low"] = KEEP_SCORE
     sure_score: Annotated[float, Range(0, 1), "without evidence: a peak this high is a hand at once"] = 0.8  # a guess
     # Two frames at 30 fps.

@@ -25,7 +25,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-track", action="store_true", help="list every peak above the threshold, without identities")
     add("--profile", choices=("near", "mid", "far", "gaze"), default="near")
     add("--precision", choices=("auto", "fp32", "int8"), default="auto", help="auto: fp32, the same on every machine")
-    add("--min-score", type=float, metavar="S", help="let weaker peaks through")
+    add(
+        "--min-score",
+        type=float,
+        metavar="S",
+        help="let weaker peaks through; in clips each frame is then for itself, without evidence over time",
+    )
 
 
 def run(args: argparse.Namespace) -> int:

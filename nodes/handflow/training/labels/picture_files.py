@@ -157,7 +157,8 @@ class PictureFiles:
         cut = [] if self._has_folder(plain) else tails(plain)[1:]
         ends = [plain, *(end for end in cut if self._ends[end] <= 1)]
         # macOS stores a and its dots apart, others as one character.
-        spelt = [*ends, *(unicodedata.normalize(form, end) for form in ("NFC", "NFD") for end in ends)]
+        composed = [unicodedata.normalize("NFC", end) for end in ends]
+        spelt = [*ends, *composed, *(unicodedata.normalize("NFD", end) for end in ends)]
         yield from (self._file.parent / each for each in (name, named(name)))
         yield from (folder / end for end in dict.fromkeys(spelt) for folder in self._folders)
         if not is_image(plain):  # CVAT leaves the ending out
