@@ -54,7 +54,7 @@ VERBS = {
     "an installation": {
         "doctor": ("installing.doctor", "says what this machine has and lacks: cameras, ports, processor, clock, disk"),
         "cameras": ("installing.cameras", "which cameras open, the sizes and rates they really give, their controls"),
-        "deploy": ("installing.deploy", "writes what systemd, Compose or Kubernetes runs the graph's nodes by"),
+        "deploy": ("installing.deploy", "writes what systemd, Compose, Kubernetes or dora runs the graph's nodes by"),
         "service": ("installing.service", "install, status, remove: the graph starts with the machine, by systemd"),
     },
     "debugging": {
@@ -78,6 +78,7 @@ SYSTEM_LIBRARIES = ("libGL", "libgthread", "libglib")  # what opencv-python's wh
 EXTRAS = {  # module that is missing -> what needs it, and the extra that brings it
     **dict.fromkeys(("torch", "onnx", "matplotlib"), ("training", "train")),
     **dict.fromkeys(("mcap_protobuf", "foxglove_schemas_protobuf", "google"), ("converting", "video")),
+    **dict.fromkeys(("dora", "pyarrow"), ("a node under dora", "dora")),
     **dict.fromkeys(("moderngl", "glcontext"), ("drawing people", "synthetic")),
 }
 

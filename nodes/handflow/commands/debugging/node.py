@@ -13,6 +13,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--graph", metavar="GRAPH")
     add("--set", action="append", default=[], metavar="NODE.KEY=VALUE")
     add("--on", metavar="MACHINE", help="default: the one that the graph puts it on")
+    # What the dataflow says that `deploy --to dora` writes.
+    add("--dora", action="store_true", help=argparse.SUPPRESS)
+    add("--exact", action="store_true", help=argparse.SUPPRESS)
     # What the supervisor says to the processes that it starts.
     add("--supervised", action="store_true", help=argparse.SUPPRESS)  # standard input is the supervisor
     add("--restarted", action="store_true", help=argparse.SUPPRESS)  # does not wait for its listeners
@@ -29,4 +32,9 @@ def run(args: argparse.Namespace) -> int:
         apply_settings(graph, args.set)
         stands = graph.nodes[args.name].on if args.name in graph.nodes else next(iter(graph.machines), None)
         graph.place_on(args.on or stands or None)
+    if args.dora:
+        from handflow.runtime.dora.process import run_in_dataflow  # Arrow is in an extra
+
+        graph.exact = args.exact
+        return run_in_dataflow(graph, args.name)
     return run_process(graph, args.name, args.supervised, args.restarted, args.standby)

@@ -69,7 +69,7 @@ def run_process(
     logging.basicConfig(handlers=[lines], level=logging.INFO, force=True)
     try:
         # Inside, for the supervisor may stop it at once, or may have stopped already.
-        _stop_by_signals()
+        stop_by_signals()
         if supervised:
             threading.Thread(target=_follow_supervisor, args=(commands,), daemon=True).start()
         if name in graph.nodes:
@@ -103,7 +103,7 @@ def run_process(
         logging.error("%s", line_of(error))
         return 1
     finally:
-        _ignore_signals()
+        ignore_signals()
         manager.stopping()
         done.set()
         profile.urgent.set()
@@ -128,9 +128,9 @@ def _running_clock(directory: RunDir) -> int | None:
     return Graph.read_copy(directory.graph).clock_offset_ns
 
 
-def _stop_by_signals() -> None:
+def stop_by_signals() -> None:
     def stop(_: int, frame: FrameType | None) -> None:
-        _ignore_signals()
+        ignore_signals()
         if importing(frame):
             os._exit(0)
         raise Stopped
@@ -139,7 +139,7 @@ def _stop_by_signals() -> None:
         signal.signal(each, stop)
 
 
-def _ignore_signals() -> None:
+def ignore_signals() -> None:
     """Once is enough: what stops must not be torn out of stopping."""
     for each in NODE_STOP_SIGNALS:
         signal.signal(each, signal.SIG_IGN)

@@ -10,7 +10,7 @@ import gc
 import logging
 import math
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import Any
 
@@ -56,9 +56,12 @@ class Worker:
         rings: Rings,
         profile: Profile,
         commands: WorkerCommands,
+        poller: Callable[[], zmq.Poller] = zmq.Poller,
     ) -> None:
+        """`context` and `poller` are ZeroMQ's, or do in their place what the transport asks of them."""
         self.stage, self.graph, self.directory = stage, graph, directory
         self.context, self.rings, self.profile, self.commands = context, rings, profile, commands
+        self.poller = poller
         self.log = logging.getLogger(stage.name)
         self.node = stage.node(**stage.settings)
         self.node.log, self.node.exact = self.log, graph.exact
@@ -227,6 +230,7 @@ class Worker:
             (lambda: False) if self.graph.exact else self.node.resting,
             in_order=self.graph.exact and stage.declaration.rest is None,
             clocks=self.commands.clocks,
+            poller=self.poller,
         )
         self._open.callback(inputs.close)
         return inputs

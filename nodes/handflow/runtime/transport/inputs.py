@@ -48,9 +48,10 @@ class Inputs:
         resting: Callable[[], bool] = lambda: False,
         in_order: bool = False,
         clocks: Mapping[str, int] | None = None,
+        poller: Callable[[], zmq.Poller] = zmq.Poller,
     ) -> None:
         self._node, self._edges, self._subscribe, self._say = node, edges, subscribe, say
-        self._rings = rings
+        self._rings, self._new_poller = rings, poller
         rings.passes_on = all(edge.keep != "all" for edge in edges)
         self._profile = profile
         self._ended = ended
@@ -78,7 +79,7 @@ class Inputs:
             else:
                 self._others.append(SameFrame(subscription) if edge.keep == "same" else Newest(subscription))
         self._subscriptions = [policy.subscription for policy in (*self._driving, *self._others)]
-        self._poller = zmq.Poller()
+        self._poller = self._new_poller()
         for policy in self._driving:
             self._poller.register(policy.subscription.socket, zmq.POLLIN)
 
