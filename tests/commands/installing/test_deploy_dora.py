@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ import pytest
 from ruamel.yaml import YAML
 from support.graphs import Game, left, until
 from support.osc_receivers import need
+from support.two_hosts import ADDRESSES, two_hosts
 
 from handflow.__main__ import main
 from handflow.synthetic.scene import Scene
@@ -48,14 +50,18 @@ class Tap(Node):
 """
 
 
-class Dora:
-    """A dataflow that runs, and the processes of its nodes."""
+def program() -> str:
+    found = shutil.which("dora", path=Path(sys.executable).parent) or shutil.which("dora")
+    need(importlib.util.find_spec("dora") and found, "pip install 'dora-rs==1.1.*' 'dora-rs-cli==1.1.*'")
+    return str(found)
 
-    def __init__(self, file: Path) -> None:
-        program = shutil.which("dora", path=Path(sys.executable).parent) or shutil.which("dora")
-        need(importlib.util.find_spec("dora") and program, "pip install 'dora-rs==1.1.*' 'dora-rs-cli==1.1.*'")
+
+class Dora:
+    """A command of dora's that runs, and the processes of its nodes."""
+
+    def __init__(self, *arguments: str, cwd: Path, within: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            [str(program), "run", str(file)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=file.parent
+            [*within, program(), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=cwd
         )
         self.said: list[bytes] = []
         assert self.process.stdout is not None
@@ -86,14 +92,23 @@ class Dora:
 
 
 @pytest.fixture
-def started() -> Iterator[list[Dora]]:
-    flows: list[Dora] = []
-    yield flows
-    for flow in flows:
-        if flow.process.poll() is None:
-            flow.process.send_signal(signal.SIGINT)
-            flow.end()
-        until(lambda flow=flow: not left(flow.seen), "processes are left behind")  # type: ignore[misc]
+def dora() -> Iterator[Callable[..., Dora]]:
+    """Starts dora's commands, and sees to it that no process outlives the test."""
+    with ExitStack() as ends:
+
+        def start(*arguments: str, cwd: Path, within: Sequence[str] = ()) -> Dora:
+            started = Dora(*arguments, cwd=cwd, within=within)
+
+            def end() -> None:
+                if started.process.poll() is None:
+                    started.process.send_signal(signal.SIGINT)
+                    started.end()
+                until(lambda: not left(started.seen), "processes are left behind")
+
+            ends.callback(end)
+            return started
+
+        yield start
 
 
 def deployed(folder: Path, text: str, *more: str) -> Path:
@@ -146,10 +161,10 @@ def test_what_cannot_be_exact_is_one_line(tmp_path: Path, capsys: pytest.Capture
 
 @pytest.mark.slow
 def test_hands_arrive_under_dora_and_a_node_that_is_killed_comes_back(
-    tmp_path: Path, game: Game, started: list[Dora]
+    tmp_path: Path, game: Game, dora: Callable[..., Dora]
 ) -> None:
-    flow = Dora(deployed(tmp_path, GRAPH.replace("PORT", str(game.port))))
-    started.append(flow)
+    file = deployed(tmp_path, GRAPH.replace("PORT", str(game.port)))
+    flow = dora("run", str(file), cwd=file.parent)
     until(lambda: game.ids(), "no hands arrive")
     before = flow.node("tracker")
     assert before is not None
@@ -164,7 +179,9 @@ def test_hands_arrive_under_dora_and_a_node_that_is_killed_comes_back(
 
 
 @pytest.mark.slow
-def test_an_exact_dataflow_gives_the_same_hands_to_the_bit_as_our_own_run(tmp_path: Path, started: list[Dora]) -> None:
+def test_an_exact_dataflow_gives_the_same_hands_to_the_bit_as_our_own_run(
+    tmp_path: Path, dora: Callable[..., Dora]
+) -> None:
     clip = tmp_path / "demo.mp4"
     scene = Scene(seed=5, hands=3, size=(640, 360))
     writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), 10, (640, 360))
@@ -180,8 +197,7 @@ def test_an_exact_dataflow_gives_the_same_hands_to_the_bit_as_our_own_run(tmp_pa
         out = tmp_path / engine
         text = f"{head}  tap: {{run: tap.py, in: tracker, with: {{file: {out}}}}}\n"
         if engine == "dora":
-            flow = Dora(deployed(tmp_path, text, "--exact"))
-            started.append(flow)
+            flow = dora("run", str(deployed(tmp_path, text, "--exact")), cwd=tmp_path)
             assert flow.end() == 0, flow.text()
         else:
             (tmp_path / "ours.yaml").write_text(text)
@@ -191,3 +207,39 @@ def test_an_exact_dataflow_gives_the_same_hands_to_the_bit_as_our_own_run(tmp_pa
     assert len(hands[0]) == FRAMES
     assert any(len(line) > 100 for line in hands[0])
     assert hands[1] == hands[0]
+
+
+@pytest.mark.slow
+def test_hands_cross_from_one_daemon_s_host_to_another_s(tmp_path: Path, dora: Callable[..., Dora]) -> None:
+    """Two network namespaces. The lines are read by a node that loses none."""
+    program()
+    out = tmp_path / "hands.jsonl"
+    (tmp_path / "floor.yaml").write_text(f"""machines:
+  eye: {{host: {ADDRESSES[0]}, port: 5600}}
+  play: {{host: {ADDRESSES[1]}, port: 5600}}
+insecure: true
+nodes:
+  camera: {{run: camera, with: {{source: demo, size: [640, 360], fps: 10}}}}
+  heatmap: {{run: heatmap, in: camera, on: play}}
+  tracker: {{run: tracker, in: heatmap, on: play}}
+  lines: {{run: json_lines, in: tracker, on: play, with: {{file: {out}}}}}
+""")
+    file = deployed(tmp_path, (tmp_path / "floor.yaml").read_text())
+    where = ["--coordinator-addr", ADDRESSES[0]]
+    with two_hosts() as hosts, ExitStack() as ends:
+
+        def start(host: int, *arguments: str) -> Dora:
+            started = dora(*arguments, cwd=tmp_path, within=hosts.inside(host))
+            ends.callback(lambda: (started.process.terminate(), started.end()))
+            return started
+
+        coordinator = start(0, "coordinator", "--interface", ADDRESSES[0], "--store", "memory")
+        until(lambda: "istening on port" in coordinator.text(), "there is no coordinator")
+        daemons = [start(host, "daemon", "--machine-id", name, *where) for host, name in enumerate(("eye", "play"))]
+        until(lambda: coordinator.text().count("running dataflow(s)") == 2, "the daemons are not there")
+        flow = start(0, "start", str(file), "--name", "floor", "--attach", *where)
+        until(lambda: out.exists() and '"id"' in out.read_text(), "no hands arrive")
+        assert [daemon.node("camera") is not None for daemon in daemons] == [True, False]
+        assert [daemon.node("tracker") is not None for daemon in daemons] == [False, True]
+        assert start(1, "stop", "--name", "floor", *where).end() == 0
+        assert flow.end() == 0, flow.text()

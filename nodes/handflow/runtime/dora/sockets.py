@@ -21,6 +21,9 @@ from .arrow import ArrowArrays
 from .wiring import MESSAGES, READ, messages_of, read_by
 
 READABLE = int(zmq.POLLIN)
+# How often a reader of every message says that it reads, until something comes: what is said to a node that dora is
+# just starting is lost.
+ANNOUNCE_S = 0.25
 
 
 class Dataflow:
@@ -37,6 +40,8 @@ class Dataflow:
         self._readers: dict[str, list[Socket]] = defaultdict(list)  # the own ones, by the input that they read
         self._sender: Socket | None = None
         self._announced: dict[str, set[bytes]] = defaultdict(set)  # to the sender, by the reader's input
+        self._unheard: set[Socket] = set()  # readers whose producer may not know of them
+        self._announce_due_s = 0.0
 
     def socket(self, kind: int) -> "Socket":
         return Socket(self, kind)
@@ -47,6 +52,7 @@ class Dataflow:
     def read(self, producer: str, socket: "Socket") -> None:
         """From now on what `producer` sends comes to `socket`."""
         self._readers[messages_of(producer)].append(socket)
+        self._unheard.add(socket)
 
     def send_by(self, socket: "Socket") -> None:
         """What readers say comes to `socket`. All listen by now: dora starts no node before the others."""
@@ -57,6 +63,7 @@ class Dataflow:
         for sockets in self._readers.values():
             if socket in sockets:
                 sockets.remove(socket)
+        self._unheard.discard(socket)
         if self._sender is socket:
             self._sender = None
 
@@ -83,6 +90,10 @@ class Dataflow:
         return True
 
     def _take_all(self) -> None:
+        if self._unheard and not self._closed and (now := time.monotonic()) >= self._announce_due_s:
+            self._announce_due_s = now + ANNOUNCE_S
+            for socket in self._unheard:
+                socket.announce()
         while events := [] if self._closed else self.node.drain():
             for event in events:
                 self._take(event)
@@ -113,15 +124,22 @@ class Dataflow:
                 data = str(error).encode()  # which the subscription refuses, and counts
             for socket in sockets:
                 socket.take(data)
+            self._unheard.difference_update(sockets)
         elif name.startswith(f"{READ}-") and metadata.get("to") == self.name and self._sender is not None:
             answer = value[0].as_py()
+            known, topic = self._announced[name], answer[1:]
             if answer.startswith(b"\x01"):
-                self._announced[name].add(answer[1:])
+                if topic in known:
+                    return
+                known.add(topic)
+            elif answer.startswith(b"\x00"):
+                known.discard(topic)
             self._sender.queue.append(answer)
 
     def _close(self, name: str) -> None:
         if name.startswith(f"{MESSAGES}-"):
             self._ended.add(name.removeprefix(f"{MESSAGES}-"))
+            self._unheard.difference_update(self._readers.get(name, ()))
         else:
             self._gone(name)
 
@@ -133,8 +151,7 @@ class Dataflow:
 
     def _restarted(self, node: str) -> None:
         self._gone(read_by(node))
-        for socket in self._readers.get(messages_of(node), ()):
-            socket.announce()
+        self._unheard.update(self._readers.get(messages_of(node), ()))
 
     def _end(self) -> None:
         self._closed = True
@@ -150,7 +167,7 @@ class Socket:
         self._producer = ""
         self._heads: list[bytes] = []  # of the messages that are wanted
         self._timeout_s = 0.0
-        self._said: list[bytes] = []  # that it reads, and who it is
+        self._said: list[bytes] = []  # who it is
 
     def bind(self) -> None:
         self._flow.send_by(self)
@@ -158,7 +175,6 @@ class Socket:
     def connect(self, producer: str) -> None:
         self._producer = producer
         self._flow.read(producer, self)
-        self.announce()
 
     def setsockopt(self, option: int, value: Any) -> None:
         if option == zmq.SUBSCRIBE:
@@ -184,8 +200,8 @@ class Socket:
             self._flow.send(data)
             return
         if data.startswith(b"\x01"):
-            self._said.append(data)
-        if self._producer:
+            self._said += [data] if data[1:] else []  # who it is, and told soon; that it reads the dataflow says
+        else:
             self._flow.answer(self._producer, data)
 
     def announce(self) -> None:
@@ -199,7 +215,7 @@ class Socket:
 
     def close(self) -> None:
         self._flow.forget(self)
-        for data in self._said if self._producer else ():
+        for data in self._said:
             self._flow.answer(self._producer, b"\x00" + data[1:])
         self._said.clear()
 
