@@ -137,7 +137,9 @@ def test_each_node_is_one_of_dora_s_and_one_that_fails_is_started_again(tmp_path
     assert "deploy" not in nodes["camera"]
 
 
-def test_on_several_machines_each_node_is_placed_and_dora_carries_what_crosses(tmp_path: Path) -> None:
+def test_on_several_machines_each_node_is_placed_and_dora_carries_what_crosses(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text = GRAPH.replace("camera, with: {", "camera, on: booth, with: {").replace("PORT", "7000")
     text = text.replace("{frame: camera,", "{frame: {from: camera, jpeg: 80, keep: all},")
     machines = "machines:\n  stage: {host: 10.0.0.1, port: 5600}\n  booth: {host: 10.0.0.2, port: 5600}\n"
@@ -145,6 +147,7 @@ def test_on_several_machines_each_node_is_placed_and_dora_carries_what_crosses(t
     assert nodes["camera"]["deploy"] == {"machine": "booth", "working_dir": str(tmp_path)}
     assert nodes["heatmap"]["deploy"]["machine"] == "stage"
     assert nodes["heatmap"]["args"].endswith("--on stage --dora")
+    assert "heatmap: jpeg and size do nothing there" in capsys.readouterr().err
 
 
 def test_what_cannot_be_exact_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,9 +63,7 @@ def run(args: argparse.Namespace) -> int:
         raise SetupError(f"{folder}: expected a new or an empty folder, got one with files; name another or empty it")
     try:
         if args.to == "dora":
-            folder.mkdir(parents=True, exist_ok=True)
-            _write_yaml(folder / "dataflow.yaml", [dataflow(graph, stages, args.exact)])
-            say(f"{folder}: {len(stages)} nodes")
+            _dora(graph, stages, folder)
             return 0
         for each in deployments(graph, args.image):
             place = folder / each.machine if each.machine else folder
@@ -108,6 +106,17 @@ def _compose(deployment: Deployment, folder: Path, user: str | None) -> None:
 def _kubernetes(deployment: Deployment, folder: Path, user: str | None) -> None:
     copy_graph(deployment.graph, folder / "graph")
     _write_yaml(folder / "manifests.yaml", manifests(deployment, folder / "graph"))
+
+
+def _dora(graph: Graph, stages: dict[str, Stage], folder: Path) -> None:
+    flow = dataflow(graph, stages)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_yaml(folder / "dataflow.yaml", [flow])
+    say(f"{folder}: {len(stages)} nodes")
+    if shrunk := [
+        name for name, node in graph.nodes.items() if any(edge.jpeg or edge.size for _, edge in node.edges())
+    ]:
+        complain(f"{', '.join(shrunk)}: jpeg and size do nothing there, dora carries pictures whole")
 
 
 WRITERS = {"systemd": _systemd, "compose": _compose, "k8s": _kubernetes}

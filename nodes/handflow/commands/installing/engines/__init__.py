@@ -1,1 +1,1 @@
-"""What `deploy` writes: a graph's nodes as what systemd, Compose or Kubernetes keeps running."""
+"""What `deploy` writes: a graph's nodes as what systemd, Compose, Kubernetes or dora keeps running."""

@@ -19,16 +19,16 @@ RESTART = {"restart_policy": "on-failure", "restart_delay": 0.1, "max_restart_de
 LOSSLESS = {"queue_size": 2 * CREDIT, "queue_policy": "backpressure"}
 
 
-def dataflow(graph: Graph, stages: dict[str, Stage], exact: bool) -> dict[str, Any]:
+def dataflow(graph: Graph, stages: dict[str, Stage]) -> dict[str, Any]:
     """The dataflow; `stages`: of the graph as dora joins it. SetupError."""
     sources = [name for name, stage in stages.items() if not stage.edges]
-    if exact and len(sources) > 1:
+    if graph.exact and len(sources) > 1:
         got = ", ".join(sources)
         raise SetupError(f"--exact: expected one source, got {got}; they would begin at different times in each run")
-    return {"nodes": [_node(graph, stages, name, exact) for name in stages]}
+    return {"nodes": [_node(graph, stages, name) for name in stages]}
 
 
-def _node(graph: Graph, stages: dict[str, Stage], name: str, exact: bool) -> dict[str, Any]:
+def _node(graph: Graph, stages: dict[str, Stage], name: str) -> dict[str, Any]:
     stage, machine = stages[name], graph.nodes[name].on
     arguments = ["-m", "handflow", "node", name, "--graph", str(graph.file), *(["--on", machine] if machine else [])]
     inputs = {messages_of(edge.node): _input(edge.node, MESSAGES, _queue(stage, edge.node)) for edge in stage.edges}
@@ -37,11 +37,11 @@ def _node(graph: Graph, stages: dict[str, Stage], name: str, exact: bool) -> dic
     return {
         "id": name,
         "path": sys.executable,
-        "args": shlex.join([*arguments, "--dora", *(["--exact"] if exact else [])]),
+        "args": shlex.join([*arguments, "--dora", *(["--exact"] if graph.exact else [])]),
         **({"inputs": inputs} if inputs else {}),
         "outputs": [MESSAGES, *([READ] if lossless else [])],
         # A run that can be repeated ends with a stage that fails.
-        **({} if exact else RESTART),
+        **({} if graph.exact else RESTART),
         **({"deploy": {"machine": machine, "working_dir": str(graph.file.parent)}} if machine else {}),
     }
 
