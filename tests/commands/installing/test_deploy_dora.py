@@ -162,6 +162,17 @@ def test_what_cannot_be_exact_is_one_line(tmp_path: Path, capsys: pytest.Capture
         assert error.count("\n") == 1
 
 
+@pytest.mark.slow  # dora is in an extra
+def test_a_node_that_is_not_started_by_dora_says_so_in_one_line(tmp_path: Path) -> None:
+    program()
+    deployed(tmp_path, GRAPH.replace("PORT", "7000"))
+    command = [sys.executable, "-m", "handflow", "node", "osc", "--graph", str(tmp_path / "floor.yaml"), "--dora"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("expected to be started by dora")
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_hands_arrive_under_dora_and_a_node_that_is_killed_comes_back(
     tmp_path: Path, game: Game, dora: Callable[..., Dora]

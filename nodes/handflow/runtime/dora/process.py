@@ -29,6 +29,9 @@ def run_in_dataflow(graph: Graph, name: str) -> int:
     """Runs the node until its inputs end, or dora or a signal stops it; the exit status. GraphError."""
     machine, graph = graph.on, joined(graph)
     directory = DataflowDir(graph.file, on=machine)
+    lines = logging.StreamHandler()
+    lines.setFormatter(LineFormatter("%(message)s"))
+    logging.root.handlers = [lines]
     try:
         stop_by_signals()
         if name not in graph.nodes:
@@ -42,12 +45,12 @@ def run_in_dataflow(graph: Graph, name: str) -> int:
         try:
             node = dora.Node()
         except RuntimeError as error:
-            raise SetupError(f"expected dora to start this node; use `dora run` ({line_of(error)})") from error
-        lines = logging.StreamHandler()
-        lines.setFormatter(LineFormatter("%(message)s"))
-        # In place of dora's own handler: dora logs the lines of its nodes, and these are without passwords.
-        logging.root.handlers = [lines]
-        logging.root.setLevel(logging.INFO)
+            why = str(error).strip().partition("\n")[0]
+            raise SetupError(f"expected to be started by dora, got {why!r}; use `dora run`") from error
+        finally:
+            # In place of dora's own handler: dora logs the lines of its nodes, and these are without passwords.
+            logging.root.handlers = [lines]
+            logging.root.setLevel(logging.INFO)
         restarted = node.is_restart()
         if not restarted:
             directory.forget(name)

@@ -117,7 +117,7 @@ class Dataflow:
             logging.warning("dora: %s", event["error"].strip().partition("\n")[0])
 
     def _input(self, name: str, value: Any, metadata: dict[str, Any]) -> None:
-        if (sockets := self._readers.get(name)) is not None:
+        if sockets := self._readers.get(name):
             try:
                 data: bytes = self.arrays.incoming(value, metadata)
             except WireError as error:
