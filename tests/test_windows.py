@@ -117,7 +117,7 @@ def ended(run: WindowsRun, status: int = 0) -> list[str]:
 
 
 def rows(wine: Wine, folder: Path) -> dict[str, dict[str, Any]]:
-    (line,) = ended(wine.start("top", "--once", "--json", cwd=folder))
+    (line,) = wine.lines("top", "--once", "--json", cwd=folder)
     return {row["node"]: row for row in json.loads(line)}
 
 
@@ -125,14 +125,14 @@ def test_a_clip_shows_the_hands_that_linux_finds(wine: Wine, folder: Path) -> No
     clip, here, there = folder / "drei Hände.mp4", folder / "linux.jsonl", folder / "fenster ü.jsonl"
     assert main(["convert", str(RECORDING), "-o", str(clip)]) == 0
     assert main(["detect", str(clip), "--json", str(here)]) == 0
-    ended(wine.start("detect", windows_path(clip), "--json", rf".\{there.name}", cwd=folder))
+    wine.lines("detect", windows_path(clip), "--json", rf".\{there.name}", cwd=folder)
     assert sum(map(len, hands(here))) > 50
     assert alike(hands(there), hands(here))
 
 
 def test_its_cameras_are_asked_for(wine: Wine, folder: Path) -> None:
     """Through DirectShow and Media Foundation; wine has none to tell of."""
-    assert ended(wine.start("cameras", cwd=folder))[0].startswith("no camera: plug one in")
+    assert wine.lines("cameras", cwd=folder)[0].startswith("no camera: plug one in")
 
 
 def test_a_mistake_in_a_graph_is_said_as_on_linux(wine: Wine, folder: Path) -> None:
@@ -140,7 +140,7 @@ def test_a_mistake_in_a_graph_is_said_as_on_linux(wine: Wine, folder: Path) -> N
     write(folder / "gut.yaml", GRAPH, GAME=9000, PAGE=8088)
     write(folder / "schlecht.yaml", GRAPH.replace("tracker, with", "trakcer, with"), GAME=9000, PAGE=8088)
     write(folder / "escape.yaml", GRAPH.replace("'", '"'), GAME=9000, PAGE=8088)
-    assert "6 nodes, nothing wrong" in ended(wine.start("check", r".\gut.yaml", cwd=folder))[0]
+    assert "6 nodes, nothing wrong" in wine.lines("check", r".\gut.yaml", cwd=folder)[0]
     for name, said in (
         ("schlecht.yaml", "schlecht.yaml:6:.*'trakcer'.*did you mean 'tracker'"),
         ("escape.yaml", "escape.yaml:5:.*unknown escape character"),
@@ -171,7 +171,7 @@ def test_a_graph_is_watched_changed_killed_and_stopped(wine: Wine, folder: Path,
     browser.leave(page)
 
     ended(wine.start("set", "tracker.keep_s=0.7", cwd=folder))
-    assert "0.7" in "".join(ended(wine.start("get", "tracker", cwd=folder)))
+    assert "0.7" in "".join(wine.lines("get", "tracker", cwd=folder))
     ended(wine.start("save", "gespeichert ü.yaml", cwd=folder))
     saved = (folder / "gespeichert ü.yaml").read_bytes()
     assert b"keep_s: 0.7" in saved

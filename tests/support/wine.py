@@ -13,6 +13,8 @@ FOLDER = TOP / ".wine"
 # What Windows writes into pipes in.
 CODE_PAGE = "cp1252"
 PYTHON = FOLDER / "python" / "python.exe"
+# wine says it where it crashes itself, as now and then in what asks for cameras; so often a command is tried.
+CRASH, TRIES = "nhandled exception: page fault", 3
 
 
 def missing() -> str:
@@ -58,6 +60,16 @@ class Wine:
     def start(self, *arguments: object, cwd: Path) -> "WindowsRun":
         self._started.append(WindowsRun(self, *map(str, arguments), cwd=cwd))
         return self._started[-1]
+
+    def lines(self, *arguments: object, cwd: Path) -> list[str]:
+        """What a command says that ends well; one that changes nothing, for it is started again where wine crashes."""
+        for _ in range(TRIES):
+            run = self.start(*arguments, cwd=cwd)
+            status = run.end()
+            if not any(CRASH in line for line in [*run.out, *run.err]):
+                break
+        assert status == 0, (run.out, run.err)
+        return run.out
 
     def end_commands(self) -> None:
         """Ends the commands that still run. Their stages notice and stop."""
