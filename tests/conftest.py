@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.browser import Browser
 from support.graphs import HEADLESS, Game, Run, left, until
+from support.osc_receivers import Mailbox
 from support.oscdump import Dump
 
 from handflow.__main__ import main
@@ -107,3 +108,11 @@ def dump() -> Iterator[Dump]:
     yield receiver
     receiver.process.kill()
     receiver.process.communicate()
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """Where a game receives OSC."""
+    box = Mailbox()
+    yield box
+    box.socket.close()

@@ -1,5 +1,6 @@
 """The thread that reads a camera, with false drivers that buffer, hang, freeze, go black and vanish."""
 
+import functools
 import itertools
 import logging
 import statistics
@@ -14,28 +15,19 @@ from support.clocks import oversleep
 from support.drivers import GRAIN, Driver
 from support.graphs import until
 from support.quiet import in_a_quiet_moment
+from support.web_cameras import arrived as arrived_within
 
 from handflow import now_ns
 from handflow.capture import reader as live
 from handflow.capture.files import CapturedFrame
 from handflow.capture.reader import CameraReader, Health
 
+# Drivers here are slow on purpose.
+arrived = functools.partial(arrived_within, within_s=60.0)
+
 
 def number(picture: CapturedFrame) -> int:
     return int(picture.image[0, 0, 0])
-
-
-def arrived(reader: CameraReader, count: int, within_s: float = 60.0) -> list[CapturedFrame]:
-    """The next `count` pictures."""
-    found: list[CapturedFrame] = []
-    end = time.monotonic() + within_s
-    for picture in reader:
-        if picture is not None:
-            found.append(picture)
-        if len(found) == count:
-            return found
-        assert time.monotonic() < end, f"{len(found)} of {count} pictures came"
-    raise AssertionError(f"it ended after {len(found)} of {count} pictures")
 
 
 @pytest.fixture

@@ -23,13 +23,6 @@ from handflow.stages.osc import Osc, Target
 
 
 @pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    box = Mailbox()
-    yield box
-    box.socket.close()
-
-
-@pytest.fixture
 def osc(mailbox: Mailbox) -> Iterator[Osc]:
     """A started stage that sends both layouts to the mailbox, which is empty."""
     node = Osc(targets=[Target(protocol=protocol, port=mailbox.port) for protocol in ("tuio11", "hands")])

@@ -1,19 +1,11 @@
-"""A game's mailbox, and osc stages that send to it."""
+"""osc stages that send to targets."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from support.osc_receivers import Mailbox
 
 from handflow.stages.osc import Osc, Target
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    box = Mailbox()
-    yield box
-    box.socket.close()
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pyarrow
 from handflow.errors import StaleSlot, WireError
 from handflow.messages import Message, layout_of
 from handflow.runtime.transport.shared_memory import Ref, Rings
-from handflow.runtime.transport.wire import HEAD_BYTES, TAGGED
+from handflow.runtime.transport.wire import HEAD_BYTES, TAGGED, is_array
 
 FIELDS = "_fields"
 NUMBERS = ("stream", "seq", "captured_ns", "sent")
@@ -87,7 +87,7 @@ class ArrowArrays(Rings):
             metadata["hops_ns"] = [at_ns for hop in hops for at_ns in hop[1:]]
         columns, shapes = {}, {}
         for name, value in list(packed.items()):
-            if not _is_array(value):
+            if not is_array(value):
                 continue
             dtype, shape, lies = packed.pop(name)
             flat = np.frombuffer(lies, dtype) if isinstance(lies, bytes) else self._sending.pop(lies[2]).reshape(-1)
@@ -128,16 +128,6 @@ def _flat(column: Any, dtype: np.dtype) -> np.ndarray:
     flat = flat.view(dtype)
     flat.flags.writeable = False
     return flat
-
-
-def _is_array(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and len(value) == 3
-        and isinstance(value[0], str)
-        and isinstance(value[1], list)
-        and isinstance(value[2], bytes | list)
-    )
 
 
 assert set(layout_of(Message).plain) == {*NUMBERS, "hops"}

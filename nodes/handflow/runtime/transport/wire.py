@@ -150,7 +150,7 @@ def message_in(packed: dict[str, Any], kind: type[Message], rings: Rings | None)
         values = msgspec.convert(packed, _plain_of(Message if kind is Packed else kind))
         if kind is Packed:
             others = {name: value for name, value in packed.items() if name not in NO_FIELDS}
-            values["fields"] = {n: _array(v, rings, refs) if _is_array(v) else v for n, v in others.items()}
+            values["fields"] = {n: _array(v, rings, refs) if is_array(v) else v for n, v in others.items()}
             values["type"] = str(packed["type"])
         else:
             for name in arrays:
@@ -223,7 +223,7 @@ def _array(body: Any, rings: Rings | None, refs: list[Ref]) -> np.ndarray:
     return array
 
 
-def _is_array(value: Any) -> bool:
+def is_array(value: Any) -> bool:
     """Whether a field of a message of unknown type is an array: only arrays look so."""
     return (
         isinstance(value, list)
