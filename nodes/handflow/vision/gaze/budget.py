@@ -24,12 +24,13 @@ class Budget:
     """Earns with each frame, and spends on looks.
 
     `effort`: looks at the whole that a frame may cost; `whole_s`: what one takes, seconds of the processor;
-    `pixels`: a window's share of the whole look's pixels; `exact`: no clock is read.
+    `pixels`: a window's share of the whole look's pixels; `exact`: nothing depends on a clock, `whole_s` neither.
     """
 
     def __init__(self, whole_s: float, pixels: float, exact: bool) -> None:
         self.exact = exact
-        self.whole_s = whole_s
+        # A measured time would change the last bits of a window's share, and with them the number of windows.
+        self.whole_s = whole_s = 1.0 if exact else whole_s
         self.window_s = whole_s * pixels * OVERHEAD
         self.credit = 0.0  # looks
 
