@@ -171,5 +171,7 @@ def _above(place: Place, ray: np.ndarray, noise: np.ndarray) -> np.ndarray:
         return np.broadcast_to(place.facade.colour * 0.6, (ray.shape[1], 3))
     rise = (ray[1] / np.linalg.norm(ray, axis=0)).clip(0, 1)[:, None]
     blue = place.sky[0] * (1 - rise) + place.sky[1] * rise
-    cloud = _sample(noise, 30 * ray[0] / (ray[1] + 0.15), 30 * ray[2] / (ray[1] + 0.15), 900.0)[:, None]
+    # Rays that point down see none of it; their quotient would be endless.
+    near = 30 / (np.maximum(ray[1], 0) + 0.15)
+    cloud = _sample(noise, near * ray[0], near * ray[2], 900.0)[:, None]
     return blue * (1 + 0.1 * cloud) + 0.25 * place.sky[0] * np.clip(cloud - 0.4, 0, 1)
