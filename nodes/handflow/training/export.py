@@ -1,17 +1,19 @@
 """`handflow export SOURCE`: a trained network -> `hands.onnx` (fp32) and `hands-int8.onnx` for the heatmap stage.
 
-SOURCE is a checkpoint; or an fp32 model file, of which only the int8 form is made anew (`--calibration DATA`).
+SOURCE is a checkpoint; or an fp32 model file, of which only the int8 form is made anew (`--calibration DATA`); or any
+model file, to which what its scores say of hands is added (`--evidence CLIPS`, vision/evidence.py).
 Height and width stay free in the files: that costs 3 % of time, and one file serves every profile and camera shape.
 """
 
 import json
 import os
+import shutil
 import subprocess
 import tempfile
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from handflow.capture.media import readable
 from handflow.errors import OutputError, SetupError
 from handflow.runtime.files import cannot_write, sync
 from handflow.runtime.names import fitting
+from handflow.training.evaluation.calibration import measured
 from handflow.training.evaluation.evaluate import evaluate
 from handflow.training.labels.data import read_labels
 from handflow.training.samples.compose import calibration_pictures
@@ -162,16 +165,35 @@ def deployed(
     return network, facts, saved["calibration"].numpy()  # (80, 3, h, w) uint8
 
 
+class Measured(NamedTuple):
+    """What files are to be measured on, and so know of themselves."""
+
+    labels: list[str] | None = None  # they are scored on these
+    clips: list[str] | None = None  # labelled clips: how much a look of theirs speaks for a hand
+    strict: bool = False
+
+    def of(self, path: Path) -> dict[str, str]:
+        """The facts of a file. Raises SetupError."""
+        facts: dict[str, str] = {}
+        if self.labels:
+            facts["scores"] = json.dumps(scores(open_model(path), self.labels, self.strict))
+        if self.clips:
+            facts["calibration"] = json.dumps(measured(path, self.clips, self.strict))
+        return facts
+
+
+UNMEASURED = Measured()
+
+
 def export(
     checkpoint: Path,
     out: Path,
     name: str = "hands",
-    labels: list[str] | None = None,
-    strict: bool = False,
+    measured_on: Measured = UNMEASURED,
     other: Path | None = None,
     share: float = 1.0,
 ) -> list[Path]:
-    """Writes both files into `out`, checked against torch; `labels` are scored, and the scores go into the files.
+    """Writes both files into `out`, checked against torch.
 
     `other` and `share`: see `averaged`. Raises SetupError.
     """
@@ -183,40 +205,47 @@ def export(
         quantise(made["fp32"], made["int8"], pictures, facts)
         for precision, most in (("fp32", 1e-4), ("int8", MAX_INT8_DEVIATION)):
             strayed = compare(torch_run(network), open_model(made[precision]), pictures[:16], most)
-            finish(made[precision], facts, precision, strayed, labels, strict)
+            finish(made[precision], facts, precision, strayed, measured_on)
         return {f"{name}.onnx": made["fp32"], f"{name}-int8.onnx": made["int8"]}
 
     return replaced(out, make)
 
 
-def requantise(
-    model: Path, out: Path, calibration: list[str], labels: list[str] | None = None, strict: bool = False
-) -> list[Path]:
+def requantise(model: Path, out: Path, calibration: list[str], measured_on: Measured = UNMEASURED) -> list[Path]:
     """Writes the int8 form of an fp32 model file into `out`; `calibration` names labels. Raises SetupError."""
     plain = open_model(model)
     if plain.metadata.get("precision", "fp32") != "fp32":
         raise SetupError(f"{model}: expected an fp32 file to quantise, got {plain.metadata['precision']}")
-    pictures = calibration_pictures(Pool(read_labels(calibration, strict)), seed=1)
+    pictures = calibration_pictures(Pool(read_labels(calibration, measured_on.strict)), seed=1)
     facts = {fact: value for fact, value in plain.metadata.items() if fact not in ("precision", "strays", "scores")}
 
     def make(folder: Path) -> dict[str, Path]:
         path = folder / "int8.onnx"
         quantise(model, path, pictures, facts)
         strayed = compare(plain.run, open_model(path), pictures[:16], MAX_INT8_DEVIATION)
-        finish(path, facts, "int8", strayed, labels, strict)
+        finish(path, facts, "int8", strayed, measured_on)
         return {fitting(model.stem, "-int8.onnx"): path}
 
     return replaced(out, make)
 
 
-def finish(
-    path: Path, facts: dict[str, str], precision: str, strayed: float, labels: list[str] | None, strict: bool = False
-) -> None:
-    """Writes into a file what it is, how far it strays and, where `labels` are given, its scores."""
+def remeasure(model: Path, out: Path, measured_on: Measured) -> list[Path]:
+    """Writes a model file into `out` as it is, but with what is measured anew. Raises SetupError."""
+    facts = open_model(model).metadata
+
+    def make(folder: Path) -> dict[str, Path]:
+        path = folder / "same.onnx"
+        shutil.copyfile(model, path)
+        describe(path, {**facts, **measured_on.of(path)})
+        return {model.name: path}
+
+    return replaced(out, make)
+
+
+def finish(path: Path, facts: dict[str, str], precision: str, strayed: float, measured_on: Measured) -> None:
+    """Writes into a file what it is, how far it strays and what is measured."""
     mine = {**facts, "precision": precision, "strays": f"{strayed:.6f}"}
-    if labels:
-        mine["scores"] = json.dumps(scores(open_model(path), labels, strict))
-    describe(path, mine)
+    describe(path, {**mine, **measured_on.of(path)})
 
 
 def replaced(out: Path, make: Callable[[Path], dict[str, Path]]) -> list[Path]:

@@ -60,7 +60,7 @@ class Calibration(NamedTuple):
 
     def numbers(self) -> list[float]:
         """As a model's metadata and a heatmap have it."""
-        return [self.base, self.miss, *self.score, *self.motion]
+        return [round(number, 3) for number in (self.base, self.miss, *self.score, *self.motion)]
 
 
 def calibration_of(numbers: np.ndarray) -> Calibration:

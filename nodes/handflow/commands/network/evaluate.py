@@ -21,7 +21,7 @@ from handflow.training.conditions import CONDITIONS
 from handflow.training.evaluation import evidence
 from handflow.training.evaluation import tracking as clips
 from handflow.training.evaluation.as_seen_by import as_seen_by, conditions_table
-from handflow.training.evaluation.calibration import calibrate
+from handflow.training.evaluation.calibration import calibrate, labelled_clips, stage_of
 from handflow.training.evaluation.detections import detections_in, read_lines, write_lines
 from handflow.training.evaluation.evaluate import Profile, detections_of, heading
 from handflow.training.evaluation.figures import figures
@@ -114,18 +114,15 @@ def of_clips(args: argparse.Namespace) -> int:
     """What trackers make of labelled clips, and what they should know of a network."""
     if args.detections or not args.labels or len(args.model) * len(args.profile) > 1:
         raise SetupError("--evidence and --calibrate take labelled clips, one --model and one --profile")
-    pictures = read_labels(args.labels, args.strict)
-    if not clips.clips_of(pictures):
-        raise SetupError(f"{args.labels[0]}: expected labelled clips, got pictures; `handflow synthesize --clips 6`")
+    pictures = labelled_clips(args.labels, args.strict)
     path = model_path(args.model[0], args.precision)
-    # Every frame counts.
-    stage = HeatmapNode(model=str(path), profile=args.profile[0], precision="fp32", idle_fps=240)
+    stage = stage_of(path, args.profile[0])
     with started(stage):
         result: dict = {"model": path.name, "profile": args.profile[0]}
         if args.evidence:
             result["evidence"] = evidence.compare(pictures, stage, tuple(args.size or (0.0, 1.0)))
         if args.calibrate:
-            result["calibration"] = [round(number, 3) for number in calibrate(pictures, stage).numbers()]
+            result["calibration"] = calibrate(pictures, stage).numbers()
     if args.json:
         print(dumps(result))
         return 0
@@ -324,5 +321,5 @@ def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--calibrate",
         action="store_true",
-        help="of labelled clips only: how much a look speaks for a hand, for a model's metadata",
+        help="of labelled clips only: how much a look speaks for a hand; `export --evidence` writes it into a file",
     )

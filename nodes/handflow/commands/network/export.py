@@ -6,26 +6,34 @@ from pathlib import Path
 from handflow.commands._arguments import add_strict, number
 from handflow.commands._console import say
 from handflow.errors import SetupError
-from handflow.training.export import export, requantise
+from handflow.training.export import Measured, export, remeasure, requantise
 from handflow.vision.model import model_path, open_model
 
 
 def run(args: argparse.Namespace) -> int:
     source, out = Path(args.source), Path(args.out)
+    measured_on = Measured(args.labels, args.evidence, args.strict)
     if source.suffix == ".onnx":
-        if not args.calibration:
-            raise SetupError(f"{source}: quantising a model file needs labelled pictures: --calibration DATA")
         if args.average is not None:
             raise SetupError(f"{source}: --average takes a checkpoint's weights and another model's; got a model file")
-        made = requantise(source, out, args.calibration, args.labels, args.strict)
+        if args.calibration:
+            made = requantise(source, out, args.calibration, measured_on)
+        elif args.evidence:
+            made = remeasure(source, out, measured_on)
+        else:
+            raise SetupError(
+                f"{source}: quantising a model file needs labelled pictures: --calibration DATA (--evidence CLIPS "
+                "alone measures it and leaves it as it is)"
+            )
     elif args.calibration:
         raise SetupError(f"{source}: a checkpoint has pictures to calibrate with; --calibration is for .onnx files")
     else:
         other = None if args.average is None else model_path(args.average)
-        made = export(source, out, args.name, args.labels, args.strict, other, args.share)
+        made = export(source, out, args.name, measured_on, other, args.share)
     for path in made:
-        facts = open_model(path).metadata
-        say(f"{path}: {path.stat().st_size / 1e6:.2f} MB, strays by {facts['strays']} from what it was made of")
+        strays = open_model(path).metadata.get("strays")
+        from_what = "" if strays is None else f", strays by {strays} from what it was made of"
+        say(f"{path}: {path.stat().st_size / 1e6:.2f} MB{from_what}")
     return 0
 
 
@@ -33,7 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "source",
         metavar="SOURCE",
-        help="checkpoint.pt of `handflow train`; or an fp32 .onnx file, to make its int8 form",
+        help="checkpoint.pt of `handflow train`; or an fp32 .onnx file, to make its int8 form; or any .onnx file to "
+        "measure",
     )
     parser.add_argument("-o", "--out", default="models", help="folder for the files (default models)")
     parser.add_argument("--name", default="hands", help="name of the model that a checkpoint becomes (default hands)")
@@ -51,5 +60,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--labels", nargs="*", metavar="LABELS", help="score the files on these and keep the scores in them"
+    )
+    parser.add_argument(
+        "--evidence",
+        nargs="+",
+        metavar="CLIPS",
+        help="measure on these labelled clips how much a look speaks for a hand, and keep it in the files: the "
+        "tracker's evidence goes by it, else by the shipped weights'",
     )
     add_strict(parser)

@@ -6,6 +6,7 @@ of the score made monotone (pool adjacent violators, Barlow et al. 1972): a high
 """
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -13,19 +14,23 @@ import numpy as np
 from handflow.errors import SetupError
 from handflow.messages import Frame
 from handflow.recording.sources import read_source
-from handflow.runtime.inline import InlineGraph, InlineNode
+from handflow.runtime.inline import InlineGraph, InlineNode, started
 from handflow.stages.flow import OpticalFlow
 from handflow.stages.heatmap import HeatmapNode
 from handflow.stages.tracker import Tracker
+from handflow.training.labels.data import read_labels
 from handflow.training.labels.pictures import LabelledPicture
 from handflow.training.targets import OPEN
 from handflow.vision.evidence import MOTION_S, MOTIONS, SCORES, Calibration
 
+from .evaluate import Profile
 from .matching import reach
 from .tracking import clips_of
 
 # Fewer looks at hands, or at what is none, say too little.
 FEWEST = 200
+# At which a model file is measured: it is far hands that need evidence.
+PROFILE: Profile = "far"
 # No single look is believed more than this.
 MOST = 6.0
 
@@ -37,6 +42,27 @@ class Seen(NamedTuple):
     score: float | None  # None: no peak
     motion: float
     age_s: float
+
+
+def labelled_clips(labels: list[str], strict: bool = False) -> list[LabelledPicture]:
+    """The labelled frames of clips. SetupError where there are only pictures."""
+    pictures = read_labels(labels, strict)
+    if not clips_of(pictures):
+        raise SetupError(f"{labels[0]}: expected labelled clips, got pictures; `handflow synthesize --clips 6`")
+    return pictures
+
+
+def stage_of(path: Path, profile: Profile) -> HeatmapNode:
+    """The stage with the file as it is named, for which every frame counts."""
+    return HeatmapNode(model=str(path), profile=profile, precision="fp32", idle_fps=240)
+
+
+def measured(path: Path, clips: list[str], strict: bool = False) -> list[float]:
+    """The calibration of a model file, as its metadata has it. Raises SetupError."""
+    pictures = labelled_clips(clips, strict)
+    stage = stage_of(path, PROFILE)
+    with started(stage):
+        return calibrate(pictures, stage).numbers()
 
 
 def calibrate(pictures: Iterable[LabelledPicture], model: HeatmapNode) -> Calibration:
