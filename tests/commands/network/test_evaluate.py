@@ -1,160 +1,21 @@
-"""The counting, on pictures with few hands and detections, worked out by hand."""
+"""The evaluate command, on a folder with one lit hand and a model that sees light."""
 
 import argparse
 import json
-import math
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from support.detections import picture
 from support.labels import film
 from support.models import FACTS, brightness_model
 
 from handflow import SetupError
 from handflow.commands.network import evaluate, export, train
 from handflow.training.conditions import CONDITIONS
-from handflow.training.evaluation.figures import alarms
-from handflow.training.evaluation.matching import Detections, Matches, best_threshold, match, score, separation
-from handflow.training.evaluation.report_images import worst_pictures
-from handflow.training.evaluation.thresholds import open_at, start_score
 from handflow.training.labels.data import LabelError
-from handflow.training.labels.pictures import LabelledPicture, split
-from handflow.training.targets import COARSE, IGNORE, OPEN, OTHER, UNKNOWN
-from handflow.vision.peaks import Peaks
-
-
-def picture(*hands):
-    """A picture of 200x100 with hands (x, y, width, height, kind)."""
-    boxes = np.array([hand[:4] for hand in hands], np.float32).reshape(-1, 4)
-    return LabelledPicture("nowhere.png", 200, 100, boxes, np.array([hand[4] for hand in hands], int), "desk", "anna")
-
-
-def peaks(*found):
-    """Detections (x, y in pixels, score, open)."""
-    table = np.array(found, np.float32).reshape(-1, 4)
-    return Peaks(table[:, :2] / [200, 100], table[:, 2], table[:, 3], np.full(len(table), 0.05, np.float32))
-
-
-def hits(*arguments):
-    return match(*arguments).hit.tolist()
-
-
-def test_a_detection_within_half_of_the_longer_side_hits():
-    hand = picture((60, 30, 40, 40, OTHER))  # centre (80, 50), half of the longer side 20
-    assert hits(hand, peaks((99, 50, 0.9, 0)), "all") == [0]
-    assert hits(hand, peaks((101, 50, 0.9, 0)), "all") == [-1]
-
-
-def test_a_detection_must_lie_inside_the_box_grown_by_a_quarter():
-    hand = picture((60, 40, 40, 20, OTHER))  # centre (80, 50); grown: x 55..105, y 37.5..62.5
-    assert hits(hand, peaks((80, 62, 0.9, 0)), "all") == [0]
-    assert hits(hand, peaks((80, 63, 0.9, 0)), "all") == [-1]  # 13 away, under 20, but outside
-
-
-def test_one_detection_per_hand_and_the_best_score_comes_first():
-    found = match(picture((60, 30, 40, 40, OTHER)), peaks((82, 50, 0.5, 0), (80, 50, 0.9, 0)), "all")
-    assert found.score.tolist() == pytest.approx([0.9, 0.5])
-    assert found.hit.tolist() == [0, -1]
-
-
-def test_two_detections_between_two_hands_take_one_each():
-    hands = picture((60, 30, 40, 40, OTHER), (75, 30, 40, 40, OTHER))  # centres 80 and 95
-    assert hits(hands, peaks((82, 50, 0.9, 0), (84, 50, 0.8, 0)), "all") == [0, 1]
-
-
-def test_a_detection_in_an_ignored_region_counts_neither_way():
-    assert hits(picture((60, 30, 40, 40, IGNORE)), peaks((62, 32, 0.9, 0), (120, 50, 0.8, 0)), "all") == [-1]
-
-
-def test_a_box_guessed_from_joints_is_hit_within_one_hand_width():
-    coarse, sure = picture((60, 30, 40, 40, COARSE)), picture((60, 30, 40, 40, UNKNOWN))
-    assert hits(coarse, peaks((119, 50, 0.9, 0)), "all") == [0]
-    assert hits(coarse, peaks((121, 50, 0.9, 0)), "all") == [-1]
-    assert hits(sure, peaks((119, 50, 0.9, 0)), "all") == [-1]
-
-
-def test_native_requires_open_palms_and_ranks_by_the_open_map():
-    hands = picture((10, 30, 40, 40, OPEN), (100, 30, 40, 40, OTHER))
-    found = match(hands, peaks((30, 50, 0.5, 0.8), (120, 50, 0.9, 0.3), (180, 90, 0.4, 0.6)), "native")
-    assert found.score.tolist() == pytest.approx([0.8, 0.6])  # the fist was hit: neither required nor false
-    assert found.hit.tolist() == [0, -1]
-    assert len(found.size) == 1
-
-
-def test_the_centre_error_is_a_part_of_the_hands_size():
-    assert match(picture((60, 30, 40, 20, OTHER)), peaks((84, 40, 0.9, 0)), "all").error == pytest.approx([0.1])
-
-
-def test_the_radius_is_told_of_the_true_one():
-    one = match(picture((60, 30, 40, 20, OTHER)), peaks((80, 40, 0.9, 0)), "all")  # found 10 pixels, half of 40 is true
-    assert one.radius == pytest.approx([0.5])
-    assert score([one], 0.5).radius == pytest.approx(0.5)
-
-
-def found(score, hit, hands, size=0.15):
-    scores = np.array(score, float)
-    hit = np.array(hit, int)
-    right = np.where(hit >= 0, 1.0, math.nan)
-    return Matches(scores, hit, right / 10, np.full(hands, size), right)
-
-
-def test_average_precision_is_the_area_under_the_curve():
-    # Hit, false, hit, with 4 hands: precision 1, 1/2, 2/3 at recall 1/4, 1/4, 2/4.
-    one = found([0.9, 0.8, 0.7], [0, -1, 1], 4)
-    assert score([one], 0.0).ap == pytest.approx(1 / 4 * 1 + 1 / 4 * 2 / 3)
-
-
-def test_precision_recall_and_f1_are_those_at_the_threshold():
-    one = found([0.9, 0.8, 0.7], [0, -1, 1], 4)
-    at = score([one], 0.75)
-    assert (at.precision, at.recall) == (0.5, 0.25)
-    assert at.f1 == pytest.approx(2 * 0.5 * 0.25 / 0.75)
-
-
-def test_the_best_threshold_is_where_f1_is_highest():
-    assert best_threshold([found([0.9, 0.8, 0.7, 0.2], [0, -1, 1, -1], 2)]) == pytest.approx(0.7)
-
-
-def test_recall_at_precision_nine_tenths():
-    # Nine hits, a false alarm (precision 9/10), a tenth hit (10/11), another false alarm (10/12).
-    one = found(np.linspace(0.9, 0.5, 12), [*range(9), -1, 9, -1], 20)
-    assert score([one], 0.0).recall_at_p90 == pytest.approx(10 / 20)
-
-
-def test_recall_is_told_by_size():
-    small = found([0.9], [0], 2, size=0.02)
-    large = found([0.9, 0.1], [0, 1], 2, size=0.3)
-    by_size = score([small, large], 0.5).recall_by_size
-    assert by_size == {"<3%": 0.5, "3-5%": None, "5-10%": None, "10-20%": None, ">20%": 0.5}
-
-
-def test_false_alarms_are_counted_on_pictures_without_hands():
-    empty = [found([0.9, 0.6, 0.3], [-1, -1, -1], 0), found([], [], 0)]
-    at = score(empty, 0.5)
-    assert at.false_alarms == 1.0
-    assert at.ap is None
-
-
-def test_alarms_are_the_peaks_that_reach_the_threshold_where_nothing_is():
-    told = alarms([peaks((10, 10, 0.45, 0), (50, 50, 0.39, 0)), peaks()], 0.4)
-    assert told == {
-        "threshold": 0.4,
-        "pictures": 2,
-        "false_alarms": 1,
-        "per_picture": 0.5,
-        "highest": pytest.approx(0.45),
-    }
-
-
-def test_the_worst_pictures_are_those_with_low_hands_and_high_false_alarms():
-    hand = (60, 30, 40, 40, OTHER)
-    fine = Detections(picture(hand), peaks((80, 50, 0.9, 0)))
-    missed = Detections(picture(hand), peaks())
-    both = Detections(picture(hand), peaks((150, 50, 0.8, 0)))
-    bad = worst_pictures([fine, missed, both], 0.5, 6)
-    assert [(b.seen, b.missed, b.false) for b in bad] == [(both, 1, 1), (missed, 1, 0)]
-    assert len(worst_pictures([missed] * 9, 0.5, 6)) == 2  # one source fills no more than a third
+from handflow.training.labels.pictures import split
 
 
 @pytest.fixture
@@ -291,19 +152,6 @@ def test_thresholds_are_told_with_their_curves(desk, capsys):
     assert "best start_score 0.10, open_at -" in capsys.readouterr().out
 
 
-def test_the_start_score_leaves_two_alarms_on_a_hundred_pictures():
-    empty = [peaks((10, 10, 0.61, 0)), peaks((10, 10, 0.52, 0)), peaks((10, 10, 0.43, 0)), *[peaks()] * 97]
-    assert start_score(empty) == pytest.approx(0.44)
-    assert start_score([]) is None
-
-
-def test_palms_are_told_from_others_where_the_two_are_farthest_apart():
-    palms = [(True, value) for value in (0.9, 0.7, 0.7, 0.3)] + [(False, value) for value in (0.1, 0.2, 0.4, 0.75)]
-    # From .41 to .70: three of four palms, and one of four others. From .21 to .3 all and two: as far, but less strict.
-    assert open_at(palms) == pytest.approx(0.555, abs=0.006)
-    assert open_at(palms[:4]) is None
-
-
 @pytest.mark.parametrize(("beside", "said"), [(True, "name .*clip.jsonl"), (False, "annotate clip.mp4")])
 def test_a_clip_in_place_of_its_labels_is_one_line(desk, beside, said):
     (desk / "clip.mp4").write_bytes(b"\0")
@@ -431,14 +279,6 @@ def test_a_gaze_is_scored_on_pictures_and_along_clips(desk, capsys):
     assert found["profile"] == "gaze"
     assert found["all"]["total"]["pictures"] == 2
     assert found["ms"] > 0
-
-
-def test_palms_are_told_from_other_hands_by_the_area_under_the_roc_curve() -> None:
-    told = separation([(True, 0.9), (True, 0.5), (False, 0.5), (False, 0.1)], threshold=0.4)
-    assert told["area"] == (1 + 1 + 0.5 + 1) / 4  # a tie counts half
-    assert told["open"] == {"hands": 2, "median": 0.7, "above": 1.0}
-    assert told["other"] == {"hands": 2, "median": 0.3, "above": 0.5}
-    assert separation([(True, 0.9)])["area"] is None
 
 
 def test_pictures_are_shown_as_other_cameras_would_and_their_labels_turn_with_them(desk, capsys):
