@@ -8,46 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from support.surfaces import FPS, HALF, LEFT, RIGHT, SIZE, SQUARE, hands_at, surface, walk
 
 from handflow import Hands, State
-from handflow.stages.surface import Surface, Zone
+from handflow.stages.surface import Surface
 from handflow.vision.homography import MIN_HEIGHT, Corners, corners_fault, homography, slopes, warp
 
 FLOOR: Corners = ((0.3, 0.4), (0.7, 0.35), (0.95, 0.9), (0.1, 0.8))  # seen at an angle, a little turned
-SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]
-SIZE = (1600, 900)
-FPS = 30
-HALF: Corners = ((0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75))  # the middle of the picture, straight on
-LEFT = Zone(name="left", polygon=[(0, 0), (0.5, 0), (0.5, 1), (0, 1)], dwell_s=0.5)
-RIGHT = Zone(name="right", polygon=[(0.5, 0), (1, 0), (1, 1), (0.5, 1)])
-
-
-def hands_at(*positions: tuple[float, float], frame: float = 0, **values: Any) -> Hands:
-    """Tracked hands with ids from 1."""
-    n = len(positions)
-    fields: dict[str, Any] = {
-        "id": np.arange(1, n + 1),
-        "state": np.full(n, State.TRACKED),
-        "velocity": np.zeros((n, 2)),
-        "radius": np.full(n, 0.02),
-        "score": np.full(n, 0.9),
-        "open": np.full(n, 0.8),
-        "is_open": np.ones(n, bool),
-        "age": np.ones(n),
-        "captured_ns": 10**18 + round(frame * 1e9 / FPS),
-    }
-    return Hands(xy=np.array(positions).reshape(-1, 2), width=SIZE[0], height=SIZE[1], **fields | values)
-
-
-def surface(**settings: Any) -> Surface:
-    made = Surface(**settings)
-    made.start()
-    return made
-
-
-def walk(node: Surface, positions: Sequence[tuple[float, float] | None]) -> list[Hands]:
-    """What `node` says while one hand goes from place to place, a frame each; None: the tracker has no hand."""
-    return [node.process(hands_at(*([] if p is None else [p]), frame=k)) for k, p in enumerate(positions)]
 
 
 def states(said: Sequence[Hands]) -> list[list[int]]:
@@ -177,13 +144,6 @@ def test_corners_may_go_around_the_other_way() -> None:
     np.testing.assert_allclose(told.xy, [(0.9, 0.1)], atol=1e-6)
 
 
-def test_zones_of_one_name_or_without_an_area_are_refused() -> None:
-    with pytest.raises(ValueError, match="expected a different name for each, got 'left' twice"):
-        Surface(zones=[LEFT, LEFT])
-    with pytest.raises(ValueError, match="zones: 'line': expected an area, got points on a line"):
-        Surface(zones=[Zone(name="line", polygon=[(0, 0), (0.5, 0.5), (1, 1)])])
-
-
 # Borders
 
 
@@ -244,73 +204,6 @@ def test_a_hand_without_a_finite_place_is_nowhere() -> None:
     for outside in ("leave_out", "clamp"):
         node = surface(corners=HALF, outside=outside)
         assert node.process(hands_at((np.nan, 0.5), (0.5, 0.5), (np.inf, 0))).id.tolist() == [1]
-
-
-# Zones
-
-
-def zones(said: Sequence[Hands]) -> list[int]:
-    return [int(hands.zone[0]) for hands in said]
-
-
-def in_surface(x: float, y: float = 0.5) -> tuple[float, float]:
-    """A place of HALF in the picture."""
-    return 0.25 + x / 2, 0.25 + y / 2
-
-
-def test_a_hand_is_in_the_zone_it_is_over() -> None:
-    node = surface(corners=HALF, zones=[LEFT, RIGHT])
-    told = node.process(hands_at(in_surface(0.3), in_surface(0.8)))
-    assert told.zones == ["left", "right"]
-    assert told.zone.tolist() == [0, 1]
-
-
-def test_without_zones_every_hand_is_in_none() -> None:
-    told = surface(corners=HALF).process(hands_at(in_surface(0.3)))
-    assert (told.zone.tolist(), told.zone_s.tolist(), told.dwelt.tolist(), told.zones) == ([-1], [0], [False], [])
-
-
-def test_where_zones_overlap_the_first_counts() -> None:
-    button = Zone(name="button", polygon=[(0.2, 0.4), (0.4, 0.4), (0.4, 0.6), (0.2, 0.6)])
-    said = walk(surface(corners=HALF, zones=[button, LEFT]), [in_surface(x) for x in (0.1, 0.3, 0.45)])
-    assert zones(said) == [1, 0, 1]
-
-
-def test_a_hand_at_a_zones_border_changes_once() -> None:
-    positions = [in_surface(0.49)] + [in_surface(0.5 + 0.01 * (-1) ** k) for k in range(40)]
-    assert set(zones(walk(surface(corners=HALF, zones=[LEFT], linger_s=0), positions))) == {0}
-    told = zones(walk(surface(corners=HALF, zones=[LEFT, RIGHT], linger_s=0), positions))
-    assert np.count_nonzero(np.diff(told)) <= 1
-
-
-def test_a_hand_leaves_a_zone_beyond_the_margin_and_after_the_time() -> None:
-    near, far = in_surface(0.515), in_surface(0.6)
-    said = walk(surface(corners=HALF, zones=[LEFT], margin=0.02, linger_s=0.1), [in_surface(0.4), near, *[far] * 5])
-    assert zones(said) == [0, 0, 0, 0, -1, -1, -1]  # out for 1, 2, 3 frames of 33 ms
-
-
-def test_a_hand_dwells_once_it_has_stayed_long_enough() -> None:
-    said = walk(surface(corners=HALF, zones=[LEFT]), [in_surface(0.8), *[in_surface(0.3)] * 20, *[in_surface(0.8)] * 9])
-    assert [bool(hands.dwelt[0]) for hands in said] == [False] * 16 + [True] * 7 + [False] * 7  # 15 frames: 0.5 s
-    assert said[16].zone_s[0] == pytest.approx(0.5, abs=1e-6)
-    assert said[-1].zone_s[0] == 0
-
-
-def test_a_hand_that_comes_back_into_a_zone_begins_to_dwell_again() -> None:
-    positions = [in_surface(0.3)] * 10 + [in_surface(0.8)] * 5 + [in_surface(0.3)]
-    assert walk(surface(corners=HALF, zones=[LEFT]), positions)[-1].zone_s[0] == 0
-
-
-def test_a_leaving_hand_is_in_no_zone() -> None:
-    said = walk(surface(corners=HALF, zones=[LEFT]), [in_surface(0.3), None])
-    assert zones(said) == [0, -1]
-
-
-def test_a_clock_that_starts_again_leaves_nothing_hanging() -> None:
-    node = surface(corners=HALF, zones=[LEFT], linger_s=0)
-    node.process(hands_at(in_surface(0.3), frame=900))
-    assert node.process(hands_at(in_surface(0.8), frame=0)).zone.tolist() == [-1]
-    assert node.process(hands_at((0.95, 0.5), frame=1)).state.tolist() == [State.LEAVING]
 
 
 # While it runs
