@@ -129,22 +129,41 @@ def whole_graph(
     with receiver() as (sock, port):
         settings = [f"heatmap.profile={profile}", f"heatmap.precision={precision}", f"heatmap.effort={effort}", *more]
         with running(source, fps, port, settings, flow=profile == "gaze") as (process, directory):
-            begun = time.monotonic()
-            first = arrivals(sock, until=begun + 30, most=1)
-            if not first:
-                raise RuntimeError("no datagram came within 30 s")
-            offset = json.loads(directory.graph.read_text())["clock_offset_ns"] / 1e9
-            arrivals(sock, until=time.monotonic() + WARM_S)
-            tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-            cpu, since = cpu_s(tree), time.monotonic()
-            came = arrivals(sock, until=since + seconds)
-            lasted = time.monotonic() - since
-            used = cpu_s(tree) - cpu
-            pss = sum(each.memory_full_info().pss for each in tree) / 2**20
-            stopping = time.monotonic()
-            process.send_signal(signal.SIGTERM)
-            process.wait(10)
-            stopped = time.monotonic() - stopping
+            return observed(
+                process, sock, seconds, lambda: json.loads(directory.graph.read_text())["clock_offset_ns"] / 1e9
+            )
+
+
+def observed(
+    process: "subprocess.Popen[bytes]",
+    sock: socket.socket,
+    seconds: float,
+    clock_offset_s: Callable[[], float],
+    end: signal.Signals = signal.SIGTERM,
+) -> Figures:
+    """What a graph that has just been started costs, and its end by a signal. It sends to `sock`.
+
+    `clock_offset_s`: of the graph's clock against this process's, asked when it runs.
+    """
+    begun = time.monotonic()
+    first = arrivals(sock, until=begun + 30, most=1)
+    if not first:
+        raise RuntimeError("no datagram came within 30 s")
+    offset = clock_offset_s()
+    arrivals(sock, until=time.monotonic() + WARM_S)
+    tree = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    cpu, since = cpu_s(tree), time.monotonic()
+    # What says that nobody has come for a while is of no frame.
+    came = [each for each in arrivals(sock, until=since + seconds) if each.captured]
+    lasted = time.monotonic() - since
+    used = cpu_s(tree) - cpu
+    pss = sum(each.memory_full_info().pss for each in tree) / 2**20
+    stopping = time.monotonic()
+    process.send_signal(end)
+    process.wait(10)
+    stopped = time.monotonic() - stopping
+    if not came:
+        raise RuntimeError(f"no hands came for {seconds:g} s; has this machine other things to do?")
     late = np.array([(a.at + offset - a.captured) * 1000 for a in came])
     return {
         "fps": round(len(came) / lasted, 1),
@@ -198,17 +217,7 @@ def running(
     """
     with tempfile.TemporaryDirectory() as made:
         file = (folder or Path(made)) / "bench.yaml"
-        camera = {"source": source, "size": list(SIZE), "fps": fps, "loop": True}
-        motion = ", flow: {from: flow, keep: newest}" if flow else ""
-        targets = [{"protocol": "hands", "host": "127.0.0.1", "port": port}]
-        file.write_text(
-            f"nodes:\n"
-            f"  camera: {{run: camera, with: {json.dumps(camera)}}}\n"
-            f"  flow: {{run: flow, in: camera}}\n"
-            f"  heatmap: {{run: heatmap, in: {{frame: camera, prior: tracker{motion}}}}}\n"
-            f"  tracker: {{run: tracker, in: {{heatmap: heatmap, flow: flow}}}}\n"
-            f"  osc: {{run: osc, in: tracker, with: {{targets: {json.dumps(targets)}}}}}\n" + extra
-        )
+        file.write_text(usual_graph(source, fps, port, flow=flow) + extra)
         command = [sys.executable, "-m", "handflow", "run", str(file)]
         for setting in settings:
             command += ["--set", setting]
@@ -218,6 +227,21 @@ def running(
         finally:
             process.terminate()
             process.wait(10)
+
+
+def usual_graph(source: str, fps: float, port: int, heatmap: dict[str, Any] | None = None, flow: bool = False) -> str:
+    """A file's text: camera to game. `heatmap`: its settings; `flow`: it is told where it moves."""
+    camera = {"source": source, "size": list(SIZE), "fps": fps, "loop": True}
+    motion = ", flow: {from: flow, keep: newest}" if flow else ""
+    given, targets = json.dumps(heatmap or {}), [{"protocol": "hands", "host": "127.0.0.1", "port": port}]
+    return (
+        f"nodes:\n"
+        f"  camera: {{run: camera, with: {json.dumps(camera)}}}\n"
+        f"  flow: {{run: flow, in: camera}}\n"
+        f"  heatmap: {{run: heatmap, in: {{frame: camera, prior: tracker{motion}}}, with: {given}}}\n"
+        f"  tracker: {{run: tracker, in: {{heatmap: heatmap, flow: flow}}}}\n"
+        f"  osc: {{run: osc, in: tracker, with: {{targets: {json.dumps(targets)}}}}}\n"
+    )
 
 
 @contextmanager

@@ -16,7 +16,19 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
 
-from handflow.bench import cameras, clips, gesture_delays, gestures, peers, settled, stages, transport, viewers, whole
+from handflow.bench import (
+    cameras,
+    clips,
+    engines,
+    gesture_delays,
+    gestures,
+    peers,
+    settled,
+    stages,
+    transport,
+    viewers,
+    whole,
+)
 from handflow.commands._arguments import number, positive
 from handflow.commands._arguments import whole as whole_number
 from handflow.stages.heatmap import HeatmapNode
@@ -27,6 +39,7 @@ TITLES = {
     "ratios": "ours against the better of dora and ezmsg (below 1: less; fps above 1: more)",
     "stages": "each stage alone, 1280x720",
     "graph": "from the camera to a game, 1280x720",
+    "engines": "from the camera to a game, 1280x720, near in int8: under our supervisor and under another engine",
     "viewers": "from the camera to a game while somebody looks, against nobody (processor: % of one core)",
     "clip": "a clip, every frame",
     "cameras": "demo cameras of 854x480 in one network, near",
@@ -56,6 +69,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--slow", type=positive, metavar="SECONDS", help="of graph, also: a reader at a third of the rate"
+    )
+    parser.add_argument(
+        "--engine", choices=engines.ENGINES, help="of graph, in place of its variants: beside a run under this engine"
     )
     parser.add_argument(
         "--peers",
@@ -106,13 +122,16 @@ def _measured(
             yield "gestures", rows
         for rows in gesture_delays.measure(say):
             yield "gesture_delays", rows
-    without_clip = {"transport", "gestures", "cameras", "settled"}
-    clip = whole.clip(args.source, args.fps, folder) if set(parts) - without_clip else Path()
+    with_clip = {"stages", "clip"} | ({"graph", "viewers"} if args.source != "demo" else set())
+    clip = whole.clip(args.source, args.fps, folder) if set(parts) & with_clip else Path()
     source = args.source if args.source == "demo" else str(clip)
     if "stages" in parts:
         for rows in stages.measure(clip, args.rounds, say):
             yield "stages", rows
-    if "graph" in parts:
+    if "graph" in parts and args.engine:
+        for rows in engines.measure(args.engine, source, args.fps, args.seconds, args.rounds, say):
+            yield "engines", rows
+    elif "graph" in parts:
         for rows in whole.measure(source, args.fps, args.seconds, args.rounds, args.variant or [], args.effort, say):
             yield "graph", rows
         if args.slow:
@@ -186,7 +205,8 @@ def _tables(figures: dict[str, list[Figures]]) -> list[Table]:
         table = Table(box=box.SIMPLE_HEAD, title=TITLES.get(name, name.replace("_", " ")), title_justify="left")
         columns = list(dict.fromkeys(column for row in rows for column in row))
         for column in columns:
-            table.add_column(column.replace("_", " "), justify="left" if column in ("case", "candidate") else "right")
+            words = column in ("case", "candidate", "engine")
+            table.add_column(column.replace("_", " "), justify="left" if words else "right")
         for row in rows:
             table.add_row(*(_cell(row.get(column)) for column in columns))
         tables.append(table)
