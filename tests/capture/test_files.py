@@ -1,9 +1,6 @@
-"""Files and folders, read in order or played; what a camera is asked for; turning and scaling into a slot."""
+"""Files and folders, read in order."""
 
 import re
-import sys
-import time
-from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -12,16 +9,11 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
-from support.clocks import oversleep
 from support.pictures import FORMATS, clip, write_clip
-from support.quiet import in_a_quiet_moment
 
 from handflow import SetupError
-from handflow.capture.devices import CameraRequest, configure
 from handflow.capture.files import read_frames
 from handflow.capture.frames import CapturedFrame
-from handflow.capture.player import Player
-from handflow.capture.transform import transform
 from handflow.recording.sources import loop_source
 
 
@@ -158,192 +150,6 @@ def test_a_loop_goes_on_counting_frames_and_time(tmp_path: Path) -> None:
     assert brightness(found) == [0, 1, 2, 0, 1, 2, 0]
     assert [picture.number for picture in found] == list(range(7))
     assert [picture.t for picture in found] == pytest.approx([n / 25 for n in range(7)])
-
-
-def made(times: list[float], pauses: dict[int, float] | None = None) -> Iterator[CapturedFrame]:
-    """Pictures due at `times`; `pauses` says how long the decoder takes for some of them."""
-    for frame, t in enumerate(times):
-        time.sleep((pauses or {}).get(frame, 0))
-        yield CapturedFrame(np.full((2, 2, 3), frame, np.uint8), round(t * 1e9), frame, t)
-
-
-def test_a_player_hands_pictures_out_when_they_are_due() -> None:
-    def observe() -> None:
-        found = [picture for picture in Player(made([0, 0.1, 0.15, 0.3])) if picture is not None]
-        since = [(picture.captured_ns - found[0].captured_ns) / 1e9 for picture in found]
-        assert [picture.number for picture in found] == [0, 1, 2, 3]
-        assert since == pytest.approx([0, 0.1, 0.15, 0.3], abs=0.03)
-
-    in_a_quiet_moment(observe)
-
-
-def test_a_player_skips_what_came_too_late() -> None:
-    def observe() -> None:
-        found = []
-        player = Player(made([n * 0.02 for n in range(10)]), ahead=10)
-        for picture in player:
-            if picture is not None:
-                found.append(picture.number)
-                if picture.number == 0:
-                    time.sleep(0.105)  # meanwhile 1 to 5 are due
-        assert found[:2] == [0, 5]
-        assert player.skipped == 4
-        assert found[-1] == 9
-
-    in_a_quiet_moment(observe)
-
-
-def test_a_player_goes_on_where_it_was_when_the_machine_was_asleep(monkeypatch) -> None:
-    player, found = Player(made([n * 0.02 for n in range(100)]), ahead=5), []
-    for picture in player:
-        if picture is not None:
-            found.append(picture.number)
-            if picture.number == 5:
-                oversleep(monkeypatch, 3600)
-    # What is due after a sleep is what was due before it, and at most half a second more.
-    assert found[-1] == 99
-    assert max(np.diff(found)) <= 0.5 / 0.02 + 20
-
-
-def test_a_player_says_at_least_every_third_of_a_second_that_nothing_came() -> None:
-    def observe() -> None:
-        gaps, before = [], time.monotonic()
-        for _ in Player(made([0, 0.6], pauses={0: 0.6})):
-            gaps.append(time.monotonic() - before)
-            before = time.monotonic()
-        assert max(gaps) < 0.33
-        assert len(gaps) >= 6
-
-    in_a_quiet_moment(observe)
-
-
-def test_a_player_raises_what_its_decoder_raised() -> None:
-    def broken() -> Iterator[CapturedFrame]:
-        yield CapturedFrame(np.zeros((2, 2, 3), np.uint8), 0, 0, 0.0)
-        raise SetupError("b.png: cannot be read")
-
-    with pytest.raises(SetupError, match=r"b.png"):
-        list(Player(broken()))
-
-
-def test_a_player_is_closed_at_once_though_its_queue_is_full(tmp_path: Path) -> None:
-    def observe() -> None:
-        player = Player(made([n * 10.0 for n in range(100)]))
-        next(iter(player))
-        begun = time.monotonic()
-        player.close()
-        assert time.monotonic() - begun < 0.1
-        assert not player._thread.is_alive()
-
-    in_a_quiet_moment(observe)
-
-
-class Slot:
-    """Lends one slot; `place` must have written into just this one."""
-
-    def __call__(self, shape: tuple[int, ...], dtype: str) -> np.ndarray:
-        self.array = np.full(shape, 77, dtype)
-        return self.array
-
-
-# 1 2 3
-# 4 5 6
-NUMBERS = np.repeat(np.array([[1, 2, 3], [4, 5, 6]], np.uint8)[..., None], 3, axis=2)
-
-
-@pytest.mark.parametrize(
-    ("settings", "expected"),
-    [
-        ({}, [[1, 2, 3], [4, 5, 6]]),
-        ({"mirror": True}, [[3, 2, 1], [6, 5, 4]]),
-        ({"rotate": 90}, [[4, 1], [5, 2], [6, 3]]),
-        ({"rotate": 180}, [[6, 5, 4], [3, 2, 1]]),
-        ({"rotate": 270}, [[3, 6], [2, 5], [1, 4]]),
-        ({"rotate": 90, "mirror": True}, [[1, 4], [2, 5], [3, 6]]),
-        ({"crop": (1 / 3, 0, 2 / 3, 1)}, [[2, 3], [5, 6]]),
-        ({"crop": (1 / 3, 0.5, 2 / 3, 0.5), "rotate": 90, "mirror": True}, [[5], [6]]),
-        ({"size": (100, 100)}, [[1, 2, 3], [4, 5, 6]]),  # never enlarged
-    ],
-)
-def test_a_picture_is_cut_turned_and_mirrored_into_the_slot(settings: dict, expected: list) -> None:
-    slot = Slot()
-    found = transform(NUMBERS, slot, **settings)
-    assert found is slot.array
-    assert found[..., 0].tolist() == expected
-    assert (found[..., 0] == found[..., 2]).all()
-
-
-@pytest.mark.parametrize(
-    ("picture", "rotate", "size", "expected"),
-    [
-        ((1920, 1080), 0, (1280, 720), (1280, 720)),
-        ((640, 480), 0, (1280, 720), (640, 480)),
-        ((1600, 1200), 0, (1280, 720), (960, 720)),  # 4:3 stays 4:3
-        ((1920, 1080), 90, (720, 1280), (720, 1280)),
-        ((1080, 1920), 0, (1280, 720), (405, 720)),
-        ((4000, 3000), 0, (400, 300), (400, 300)),
-    ],
-)
-@pytest.mark.parametrize("mirror", [False, True])
-def test_a_picture_fits_into_the_size_with_its_aspect(
-    picture: tuple[int, int], rotate: int, size: tuple[int, int], expected: tuple[int, int], mirror: bool
-) -> None:
-    slot = Slot()
-    found = transform(np.full((picture[1], picture[0], 3), 50, np.uint8), slot, size=size, rotate=rotate, mirror=mirror)
-    assert found is slot.array
-    assert found.shape == (expected[1], expected[0], 3)
-    assert (found == 50).all()
-
-
-class Settable:
-    """A driver's settings: it takes what is in `possible`, or anything where it does not say."""
-
-    def __init__(self, **possible: list[float]) -> None:
-        self.possible = {getattr(cv2, f"CAP_PROP_{name}"): values for name, values in possible.items()}
-        self.values: dict[int, float] = {}
-
-    def set(self, propId: int, value: float) -> bool:  # noqa: N803
-        good = value in self.possible.get(propId, [value])
-        if good:
-            self.values[propId] = value
-        return good
-
-    def get(self, propId: int) -> float:  # noqa: N803
-        return self.values.get(propId, self.possible.get(propId, [-1])[0])
-
-
-MJPG, YUYV = (float(cv2.VideoWriter.fourcc(*code)) for code in ("MJPG", "YUYV"))
-
-
-def test_a_camera_that_gives_what_was_asked_is_reported_in_few_words() -> None:
-    assert configure(Settable(), CameraRequest()) == "1280x720 at 30 fps, MJPG"
-
-
-def test_what_a_camera_does_not_give_is_named_with_what_it_gave() -> None:
-    camera = Settable(FOURCC=[YUYV], FRAME_WIDTH=[640], FRAME_HEIGHT=[480], FPS=[15], GAIN=[8], FOCUS=[-1])
-    assert configure(camera, CameraRequest(gain=20, focus=30, exposure=100)) == (
-        "640x480 at 15 fps, YUYV; not as asked: size: asked 1280x720, got 640x480; fps: asked 30, got 15; "
-        "format: asked MJPG, got YUYV; focus: asked 30, got -1; gain: asked 20, got 8"
-    )
-
-
-def test_a_camera_on_its_side_is_asked_for_a_lying_picture() -> None:
-    camera = Settable()
-    configure(camera, CameraRequest(size=(720, 1280)))
-    assert camera.get(cv2.CAP_PROP_FRAME_WIDTH) == 1280
-
-
-def test_a_fixed_setting_switches_its_automatic_off() -> None:
-    camera = Settable()
-    configure(camera, CameraRequest(exposure=156, white_balance=4600))
-    manual = 1 if sys.platform == "linux" else 0
-    assert camera.values[cv2.CAP_PROP_AUTO_EXPOSURE] == manual
-    assert camera.values[cv2.CAP_PROP_EXPOSURE] == 156
-    assert camera.values[cv2.CAP_PROP_AUTO_WB] == 0
-    assert camera.values[cv2.CAP_PROP_WB_TEMPERATURE] == 4600
-    assert camera.values[cv2.CAP_PROP_AUTOFOCUS] == 1
-    assert cv2.CAP_PROP_FOCUS not in camera.values
-    assert cv2.CAP_PROP_GAIN not in camera.values
 
 
 @pytest.mark.parametrize(("name", "told"), [("a.webp", True), ("a.tif", True), ("still.webp", False)])
