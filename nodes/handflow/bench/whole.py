@@ -63,6 +63,8 @@ class Slow(handflow.Node):
 
 
 class Arrival(NamedTuple):
+    """What one OSC frame said, and when it came."""
+
     at: float  # monotonic seconds
     captured: float  # seconds of the stream clock
     seq: int

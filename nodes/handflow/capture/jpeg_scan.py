@@ -23,6 +23,8 @@ STAMP = re.compile(rb"(?im)^x-timestamp:[ \t]*(\d{1,12}(?:\.\d+)?)")
 
 
 class StreamedJpeg(NamedTuple):
+    """A picture as the server sent it, not decoded."""
+
     jpeg: bytes
     own_s: float  # when the server took it, by its own clock; 0: it does not say
 

@@ -18,11 +18,15 @@ from .video_file import VideoFile
 
 
 class FrameResult(NamedTuple):
+    """A frame, and the JSON line that says what was found in it."""
+
     captured: CapturedFrame
     line: Line
 
 
 class ResultWriter(Protocol):
+    """Whatever takes the results of `detect` frame by frame."""
+
     def write(self, result: FrameResult) -> None: ...
 
 

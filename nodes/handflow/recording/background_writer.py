@@ -267,4 +267,5 @@ def give_way() -> None:
 
 
 def numbered(file: Path, number: int) -> Path:
+    """The name of a recording's file of that number: the first has none in it."""
     return file if number == 1 else file.with_name(fitting(file.stem, f"-{number}{file.suffix}"))

@@ -36,6 +36,7 @@ class RecordedOutput(NamedTuple):
 
 
 def output_of(name: str, kind: type[Message], run: str = "") -> RecordedOutput:
+    """A node's output as its channel says it: name, type, `run` and a JSON schema of the fields."""
     arrays, plain = layout_of(kind)
     fields: dict[str, Any] = {"v": {"const": VERSION}, "type": {"const": kind.__name__}, **{key: {} for key in plain}}
     for key, array in arrays.items():

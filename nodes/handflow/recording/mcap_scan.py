@@ -130,6 +130,8 @@ def _chunk_length(data: mmap.mmap | bytes, body: int, end: int) -> int:
 
 
 class Chunk(NamedTuple):
+    """Where a chunk lies in the file, in bytes, and the span of its messages."""
+
     start: int
     end: int
     first_ns: int  # log times
@@ -137,6 +139,7 @@ class Chunk(NamedTuple):
 
 
 def chunk_of(data: mmap.mmap | bytes, found: McapRecord) -> Chunk:
+    """The chunk whose record was found in `data`."""
     first, last, *_ = CHUNK.unpack_from(data, found.start + HEAD.size)
     return Chunk(found.start, found.end, first, last)
 

@@ -136,6 +136,8 @@ class Call:
 
 
 class Downstream(Protocol):
+    """What takes a node's messages: a publisher, or a list in tests."""
+
     def send(self, message: Message) -> None: ...
 
     def ready(self, done: Message | None = None) -> None:

@@ -18,6 +18,8 @@ SAMPLES = 300  # the percentiles span the last ten seconds at 30 fps
 
 
 class Spread(TypedDict):
+    """Two percentiles of the last SAMPLES values, in milliseconds."""
+
     p50: float
     p99: float
 

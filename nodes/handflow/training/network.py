@@ -16,6 +16,7 @@ PARTS = ("person", "head", "elbow", "wrist", "foot")  # what a network in traini
 
 
 def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
+    """Convolution, batch norm and ReLU: (B, inputs, h, w) to (B, outputs, h / stride, w / stride)."""
     return nn.Sequential(
         nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
         nn.BatchNorm2d(outputs),

@@ -33,6 +33,7 @@ def draw_curves(log: list[dict[str, Any]], path: Path) -> None:
 
 
 def progress_bar() -> Progress:
+    """Part done, time gone, time left, and a note (`fields['note']`)."""
     return Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -9,6 +9,8 @@ OF_THE_MACHINE = ("out", "init", "pause", "save_minutes", "threads", "workers", 
 
 @dataclass(frozen=True)
 class Settings:
+    """What a training may be told, each as an argument of the command; the help texts stand here."""
+
     out: Annotated[str, "folder of checkpoint, log and curves"] = "runs/hands"
     minutes: Annotated[float, "training time; the learning rate falls to nothing at its end"] = 60.0
     steps: Annotated[

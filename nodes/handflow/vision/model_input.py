@@ -27,6 +27,8 @@ def input_size(width: int, height: int, budget: tuple[int, int], multiple: int) 
 
 
 class Prepared(NamedTuple):
+    """A picture as the network takes it, and where that lies in the picture."""
+
     tensor: np.ndarray  # (1, 3, h, w) uint8, BGR
     scale: np.ndarray  # (2,) 0..1 of the picture's width and height per pixel of the tensor
     shift: np.ndarray  # (2,) where the tensor's corner lies in the picture

@@ -129,4 +129,5 @@ def settings(stages: Sequence[Stage], key: str) -> list[Any]:
 
 
 def value(stage: Stage, key: str) -> Any:
+    """A setting of a stage as it runs: the graph's, else the class's default; None where it has no such setting."""
     return stage.settings.get(key, getattr(stage.node, key, None))

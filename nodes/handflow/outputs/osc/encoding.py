@@ -56,6 +56,7 @@ def head(address: str, tags: str, *texts: str) -> bytes:
 
 @lru_cache(1024)
 def numbers(tags: str) -> struct.Struct:
+    """What packs the int32 and float32 of `tags`; texts are left out."""
     return struct.Struct(">" + tags.replace("s", ""))
 
 
@@ -80,6 +81,7 @@ def text(value: str) -> bytes:
 
 
 def sized(content: bytes) -> bytes:
+    """An element of a bundle: its length (int32) before it."""
     return len(content).to_bytes(4, "big") + content
 
 

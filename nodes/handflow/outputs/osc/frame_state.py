@@ -13,6 +13,7 @@ LEAST_STEP_S = 1e-4
 
 
 def no_floats(rows: int = 0) -> np.ndarray:
+    """Zeros (rows, 9) float32: the floats of so many hands."""
     return np.zeros((rows, 9), np.float32)
 
 

@@ -47,6 +47,8 @@ class FrameUpdate(NamedTuple):
 
 
 class OscLayout(NamedTuple):
+    """A protocol: the port it is usual at, and how a frame, gestures and the status become packets."""
+
     port: int
     frame: Callable[[FrameUpdate, LayoutOptions], list[Packet | bytes]]
     bundled: bool = True  # unless the target says otherwise

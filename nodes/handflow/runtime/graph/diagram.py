@@ -14,6 +14,7 @@ WIDTH, HEIGHT, GAP = 130, 44, 60  # px of a box, and between columns
 
 
 def mermaid(stages: Mapping[str, Stage]) -> str:
+    """A flowchart for Markdown; dotted arrows are inputs that do not drive."""
     lines = ["flowchart LR"]
     lines += [f"  {_id(name)}[{_quoted(_label(stage))}]" for name, stage in stages.items()]
     for name, stage in stages.items():
@@ -23,6 +24,7 @@ def mermaid(stages: Mapping[str, Stage]) -> str:
 
 
 def dot(stages: Mapping[str, Stage]) -> str:
+    """A digraph for Graphviz; dashed arrows are inputs that do not drive."""
     lines = ["digraph handflow {", "  rankdir=LR; node [shape=box];"]
     lines += [f'  "{name}" [label={json.dumps(_label(stage), ensure_ascii=False)}];' for name, stage in stages.items()]
     for name, stage in stages.items():

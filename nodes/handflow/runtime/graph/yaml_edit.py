@@ -151,6 +151,7 @@ def flow(value: Any) -> str:
 
 
 def scalar(value: Any) -> str:
+    """A value as it stands in YAML on one line: a plain word bare, all else as JSON."""
     if isinstance(value, str) and PLAIN.fullmatch(value) and value.lower() not in WORDS and value.isascii():
         return value
     # Each by itself: in `json.dumps`'s own escapes a character of a higher plane is two, which YAML does not join.

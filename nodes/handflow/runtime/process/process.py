@@ -129,6 +129,8 @@ def _running_clock(directory: RunDir) -> int | None:
 
 
 def stop_by_signals() -> None:
+    """Signals to stop end this process by `Stopped`; while it imports, at once."""
+
     def stop(_: int, frame: FrameType | None) -> None:
         ignore_signals()
         if importing(frame):

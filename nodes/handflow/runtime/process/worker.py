@@ -282,4 +282,5 @@ class Worker:
 
 
 def line_of(error: Exception) -> str:
+    """An exception in one line, its type first."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

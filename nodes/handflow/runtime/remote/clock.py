@@ -12,6 +12,8 @@ STEP_NS = 50_000_000
 
 
 class ClockSample(NamedTuple):
+    """What one exchange says of another machine's clock."""
+
     offset_ns: int  # their clock less ours
     delay_ns: int  # there and back, without their thinking; half of it bounds the error
     at_ns: int  # our clock

@@ -51,6 +51,7 @@ def topic(reader: str, prefix: bytes = b"") -> bytes:
 
 
 def packed_ack(ack: Ack) -> bytes:
+    """An acknowledgement as it travels against the stream."""
     return _ACK + msgpack.packb(ack)
 
 

@@ -71,6 +71,7 @@ def tone(linear: np.ndarray) -> np.ndarray:
 
 
 def choose(rng: np.random.Generator, shares: dict) -> str:
+    """One of the names in `shares`, by their shares of whatever sum."""
     chances = np.array(list(shares.values()))
     return str(rng.choice(list(shares), p=chances / chances.sum()))
 
@@ -109,6 +110,7 @@ def lighting(rng: np.random.Generator, condition: str) -> tuple[Lighting, float]
 
 
 def look_of(rng: np.random.Generator, condition: str) -> SensorLook:
+    """How a camera sees under `condition`: dark, infrared or through rain."""
     look = SensorLook.random(rng, dark=condition in ("night", "infrared", "stage"))
     rain = float(rng.uniform(0.3, 1)) if condition == "rain" else 0.0
     return replace(look, infrared=condition == "infrared", rain=rain)

@@ -87,6 +87,7 @@ def seat(rng: np.random.Generator, hip_m: float, wheels: bool) -> list[Solid]:
 
 
 def lamp_post(rng: np.random.Generator) -> list[Solid]:
+    """A post of 2.6 to 4.5 m with a lamp on top, on or off."""
     tall = rng.uniform(2.6, 4.5)
     top = np.array([0, tall, 0])
     lit = np.full(3, rng.choice([0.6, 4.0]))
@@ -112,6 +113,7 @@ def car(rng: np.random.Generator) -> list[Solid]:
 
 
 def tree(rng: np.random.Generator) -> list[Solid]:
+    """A trunk of 1.8 to 3 m under a crown of 14 balls."""
     tall, green = rng.uniform(1.8, 3), np.array([0.07, 0.12, 0.03]) * rng.uniform(0.4, 1.3)
     crown = []
     for _ in range(14):

@@ -70,6 +70,7 @@ class ClipList:
 
 
 def name(entry: dict[str, Any]) -> str:
+    """What a clip is called in the list: its file's name without the ending."""
     return Path(named(entry["clip"])).stem
 
 

@@ -127,4 +127,5 @@ def blend(forward: Propagated, backward: Propagated, share: float) -> Propagated
 
 
 def middles(boxes: np.ndarray) -> np.ndarray:
+    """The middles (n, 2) of boxes (n, 4) of x, y, width, height."""
     return np.asarray(boxes[:, :2] + boxes[:, 2:] / 2)

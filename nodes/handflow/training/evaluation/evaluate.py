@@ -43,6 +43,7 @@ def evaluate(
 
 
 def heading(model: Model, profile: str) -> dict:
+    """Which model at which profile, and the size of its input in pixels."""
     return {
         "model": model.path.name,
         "profile": profile,

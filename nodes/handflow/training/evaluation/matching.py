@@ -172,4 +172,5 @@ def best_threshold(found: list[Matches]) -> float:
 
 
 def ratio(part: float, whole: float) -> float | None:
+    """`part` of `whole`; None if there is no whole."""
     return float(part) / float(whole) if whole else None

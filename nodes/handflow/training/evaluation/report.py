@@ -152,4 +152,5 @@ def evidence_table(rows: list[dict]) -> str:
 
 
 def text(value: float | None, digits: int) -> str:
+    """A figure for a table; - if there is none."""
     return "-" if value is None else f"{value:.{digits}f}"

@@ -154,4 +154,5 @@ def first_frame(path: Path) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def read_clip(path: Path) -> Clip:
+    """An open clip; the last 16 stay open."""
     return Clip(path)

@@ -36,6 +36,7 @@ def _words(file: Path) -> Iterator[list[str]]:
 
 
 def read_obj(file: Path) -> ObjMesh:
+    """The mesh in a Wavefront file: vertices (v, 3), points on the texture, triangles by group."""
     vertices, points, triangles, corners, groups = [], [], [], [], []
     group = ""
     for word in _words(file):

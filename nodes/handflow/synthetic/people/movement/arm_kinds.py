@@ -69,6 +69,7 @@ def posture(
 
 
 def hang(arm: ArmContext) -> ArmPosture:
+    """An arm that hangs beside the body, its hand relaxed."""
     limbs = np.stack([arm.toward(0.14, -1, 0.0, 0.06), arm.toward(0.08, -1, 0.2, 0.1)])
     relaxed = np.clip(HANGING + arm.rng.normal(0, 0.15), 0, 1)
     return posture(arm, limbs, arm.toward(-1, 0, -0.1, 0.25), relaxed, spread=0.03)
@@ -118,6 +119,7 @@ def signed(curls: tuple, thumb: float, back: bool = False, spread: float = 0.03)
 
 
 def point(arm: ArmContext) -> ArmPosture:
+    """An arm stretched forward, with one finger out."""
     limbs = np.stack([arm.toward(0.35, -0.4, 1, 0.25), arm.toward(0.2, 0.05, 1, 0.3)])
     return posture(arm, limbs, arm.toward(-1, -0.4, 0), np.array([0.7, 0.02, 0.95, 1, 1]), thumb=0.8)
 
@@ -145,12 +147,14 @@ def at(
 
 
 def clap(arm: ArmContext) -> ArmPosture:
+    """Hands that meet before the chest."""
     limbs = arm.to(np.array([0, arm.shoulder[1] - 0.22, 0.28]), (arm.rng.uniform(0.06, 0.16), 0, 0), 0.01, (0.8, -1, 0))
     flat = np.abs(arm.rng.normal(0.1, 0.1, 5))
     return posture(arm, limbs, arm.toward(-1, 0, 0), flat, arm.toward(0, 0.6, 0.8), wave_rad=0.12, wave_hz=2.5)
 
 
 def crossed(arm: ArmContext) -> ArmPosture:
+    """Forearms crossed before the chest."""
     low = 0.03 * arm.side
     limbs = arm.to(arm.shoulder, (-0.26, -0.24 + low, 0.17 + low), 0.01, (0.7, -1, 0.1))
     return posture(arm, limbs, arm.toward(0, 0, -1), HANGING * 0.8)
