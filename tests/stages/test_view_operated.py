@@ -9,8 +9,8 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from support.browser import serious
 from support.graphs import Run, until
-from support.osc_receivers import NPM, NPM_INSTALL, need
 from support.pages import ask
 from support.supervised import GRAPH, Supervisor
 
@@ -236,20 +236,9 @@ def test_nobody_else_s_page_sets_anything(node: View, supervisor: Supervisor) ->
         assert (status, "expected '" in json.loads(text)["error"]) == (400, True)
 
 
-def serious(page: Any) -> list[str]:
-    page.evaluate((NPM / "axe-core" / "axe.min.js").read_text("utf-8"))
-    found = page.evaluate("axe.run()")["violations"]
-    return [
-        f"{fault['id']}: {fault['nodes'][0]['html'][:200]}"
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-    ]
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [(390, 844), (1280, 800), (1920, 1080)])
 def test_axe_finds_no_serious_fault(page: Any, size: tuple[int, int]) -> None:
-    need((NPM / "axe-core").exists(), NPM_INSTALL)
     page.set_viewport_size({"width": size[0], "height": size[1]})
     for tab in ("live", "settings", "table", "log"):
         if page.is_visible(f"#tab-{tab}"):

@@ -1,6 +1,8 @@
-"""A browser whose pages are used again."""
+"""A browser whose pages are used again, and what axe finds in them."""
 
 from typing import Any
+
+from .osc_receivers import NPM, NPM_INSTALL, need
 
 
 class Browser:
@@ -22,3 +24,15 @@ class Browser:
         """Instead of closing it."""
         page.goto("about:blank")
         self._left[self._kinds.pop(page)].append(page)
+
+
+def serious(page: Any) -> list[str]:
+    """What axe calls serious or critical."""
+    need((NPM / "axe-core").exists(), NPM_INSTALL)
+    page.evaluate((NPM / "axe-core" / "axe.min.js").read_text("utf-8"))
+    found = page.evaluate("axe.run()")["violations"]
+    return [
+        f"{fault['id']}: {fault['nodes'][0]['html'][:200]}"
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]

@@ -2,87 +2,18 @@
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from support.calibrating import CORNERS, GRAPH, nodes
+from support.calibrating import CORNERS, GRAPH, Shown, nodes
 from support.graphs import Game, Run, until
 from support.pages import ask
 
-from handflow.commands.setup.calibrate import serve
 from handflow.commands.setup.calibration_edits import CalibrationEdits
-from handflow.outputs.page import pack
-
-
-class Shown:
-    """The page of `file` with a picture, open in the browser."""
-
-    def __init__(self, file: Path, image: np.ndarray) -> None:
-        self.draft = CalibrationEdits(file, file)
-        self.web, self.stream = serve(self.draft)
-        self.image = cv2.imencode(".png", image)[1].tobytes()
-        self.size = image.shape[1], image.shape[0]
-        self.web.start()
-        self.page: Any = None
-
-    def open(self, browser: Any, **context: Any) -> Any:
-        self.browser = browser
-        self.page = browser.new_page(**({"viewport": {"width": 1400, "height": 760}} | context))
-        self.wrong: list[str] = []
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.goto(self.web.url)
-        until(lambda: self.stream.wanted, "the page does not look")
-        self.see([])
-        self.page.wait_for_selector("html[data-frame]")
-        self.page.wait_for_selector(".handle")
-        return self.page
-
-    def see(self, hands: list[dict[str, Any]]) -> None:
-        head = {"frame": 1, "width": self.size[0], "height": self.size[1], "state": "live", "hands": hands}
-        self.stream.send(pack(head, self.image))
-
-    def middle(self, selector: str) -> tuple[float, float]:
-        box = self.page.locator(selector).bounding_box()
-        return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-
-    def at(self, x: float, y: float, board: str = "#picture > canvas >> nth=0") -> tuple[float, float]:
-        """The place of the screen where a place of the picture or the surface is."""
-        box = self.page.locator(board).bounding_box()
-        return box["x"] + x * box["width"], box["y"] + y * box["height"]
-
-    def drag(self, selector: str, x: float, y: float, board: str = "#picture > canvas >> nth=0") -> None:
-        """By mouse, from the middle of an element to a place of the picture or the surface."""
-        to = self.at(x, y, board)
-        self.page.mouse.move(*self.middle(selector))
-        self.page.mouse.down()
-        self.page.mouse.move(*to, steps=4)
-        self.page.mouse.up()
-
-    def save(self) -> str:
-        self.page.wait_for_selector("#save:not(:disabled)")
-        self.page.click("#save")
-        until(lambda: (self.page.text_content("#said") or "").startswith("Saved"), "it is not saved")
-        return self.page.text_content("#said")
-
-
-@pytest.fixture
-def shown(file: Path) -> Iterator[Callable[..., Shown]]:
-    made: list[Shown] = []
-
-    def show(image: np.ndarray | None = None) -> Shown:
-        made.append(Shown(file, np.full((360, 640, 3), 90, np.uint8) if image is None else image))
-        return made[-1]
-
-    yield show
-    for each in made:
-        if each.page is not None:
-            each.browser.leave(each.page)
-            assert not each.wrong
-        each.web.close()
 
 
 def test_corners_are_dragged_seen_unrolled_and_saved(shown: Callable[..., Shown], browser: Any, file: Path) -> None:

@@ -21,7 +21,7 @@ from handflow.runtime.graph.stage import Stage, checked_settings, declaration_of
 from handflow.runtime.graph.yaml_edit import save
 from handflow.stages.surface import Surface
 
-SURFACE = ("corners", "size", "mirror", "outside", "zones")  # what is set on the page
+SURFACE = ("corners", "points", "size", "mirror", "outside", "zones")  # what is set on the page
 TRACKER = ("region", "ignore")
 
 Drawn = dict[str, dict[str, Any]]  # "surface" and "tracker" -> settings as JSON has them
@@ -156,6 +156,8 @@ class CalibrationEdits:
         except RunError as error:
             raise ValueError(str(error)) from error
         changed = {(path[1], path[3]): value for path, value in found.items() if path[2:3] == ("with",)}
+        # One after the other, and each has to fit what is there: points need a size, and no corners beside them.
+        changed = dict(sorted(changed.items(), key=lambda each: bool(each[1]) if each[0][1] == "points" else 0.5))
         return Saved(f"saved in {self.file}{new}", changed | reference, bool(new))
 
     def _keep_picture(self, graph: Graph) -> dict[tuple[str, str], Any]:
@@ -181,8 +183,8 @@ class CalibrationEdits:
         }
         new = ""
         if changed.get("surface") and not nodes.surface:
-            corners = {"corners": before["surface"]["corners"]}
-            surface = NodeSpec("surface", {"": EdgeSpec(nodes.hands)}, corners, graph.nodes[nodes.hands].on)
+            lies = {} if changed["surface"].get("points") else {"corners": before["surface"]["corners"]}
+            surface = NodeSpec("surface", {"": EdgeSpec(nodes.hands)}, lies, graph.nodes[nodes.hands].on)
             nodes.surface = graph.free_name("surface")
             graph.insert_after(nodes.hands, nodes.surface, surface, nodes.readers)
             readers = ", ".join(nodes.readers) or "nobody"

@@ -1,13 +1,15 @@
 // The page: starts it, and what its buttons and keys do.
 
-import { changed, choose, endOutline, followers, refresh, remember, undo } from "./changes.js";
+import { changed, choose, endOutline, followers, refresh, remember, undo, watchers } from "./changes.js";
 import { draw } from "./drawing.js";
-import { list } from "./panel.js";
+import { add, list, tellErrors } from "./panel.js";
 import "./pointer.js";
+import { freePlace, points, WHOLE } from "./points.js";
 import { connect, judge, load, save } from "./server.js";
 import { $, state } from "./state.js";
 
 followers.push(list);
+watchers.push(tellErrors);
 load(refresh);
 connect();
 setInterval(judge, 500);
@@ -42,8 +44,12 @@ $("outside").onchange = () => {
 };
 $("whole").onclick = () => {
   remember();
-  state.drawn.surface.corners = [[0, 0], [1, 0], [1, 1], [0, 1]];
+  Object.assign(state.drawn.surface, { corners: WHOLE.map((corner) => [...corner]), points: [] });
+  refresh();
   changed();
+};
+$("add").onclick = () => {
+  if (add(freePlace())) document.querySelector(`[data-key="points.0.${points().length - 1}"]`)?.focus();
 };
 $("end").onclick = endOutline;
 $("cancel").onclick = () => {

@@ -11,6 +11,9 @@ let checking = 0;
 /** What else shows the state: the panel. */
 export const followers = [];
 
+/** What follows each move, without losing the focus: figures beside the points. */
+export const watchers = [];
+
 export const refresh = () => followers.forEach((follow) => follow());
 
 export function remember() {
@@ -20,6 +23,7 @@ export function remember() {
 
 export function changed() {
   draw();
+  watchers.forEach((watch) => watch());
   $("undo").disabled = !state.past.length;
   clearTimeout(checking);
   checking = setTimeout(check, CHECK_MS);
@@ -34,10 +38,11 @@ export function undo() {
 }
 
 export function removePoint(index) {
-  const polygon = polygons(state.tool)[state.chosen];
-  if (state.tool === "corners" || polygon.length <= 3) return;
+  const polygon = state.tool === "points" ? state.drawn.surface.points : polygons(state.tool)[state.chosen];
+  if (state.tool === "corners" || (state.tool !== "points" && polygon.length <= 3)) return;
   remember();
   polygon.splice(index, 1);
+  refresh();
   changed();
 }
 

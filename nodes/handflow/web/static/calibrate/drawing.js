@@ -1,7 +1,8 @@
 // Draws what is drawn: lines, areas, handles and hands on the picture and the surface.
 
-import { css, homography, inverse, multiply, warp } from "./geometry.js";
+import { css, inverse, multiply, warp } from "./geometry.js";
 import { board, layout, picture, pixels, surface } from "./layout.js";
+import { errors, inWords, plane, points } from "./points.js";
 import { $, polygons, state } from "./state.js";
 
 const CORNERS = ["top left", "top right", "bottom right", "bottom left"];
@@ -20,7 +21,7 @@ export function draw() {
   if (!state.drawn) return;
   layout();
   const focused = document.activeElement?.dataset?.key;
-  const map = homography(state.drawn.surface.corners, state.drawn.surface.mirror);
+  const map = plane();
   const back = map && inverse(map);
   picture.svg.replaceChildren(
     ...grid(picture, (place) => back && warp(back, place)),
@@ -31,6 +32,7 @@ export function draw() {
   );
   surface.svg.replaceChildren(
     ...grid(surface, (place) => place),
+    ...marks(map),
     ...shapes(surface, "zones", polygons("zones")),
     ...state.drawn.surface.zones.map(({ name, polygon }) => label(polygon, name)),
   );
@@ -55,7 +57,9 @@ function unroll(map) {
 }
 
 function grid(of, place) {
-  const lines = [0, 0.25, 0.5, 0.75, 1].flatMap((v) => [[[v, 0], [v, 1]], [[0, v], [1, v]]]);
+  // In parts: what lies beyond the horizon is left out, and not the whole line.
+  const parts = Array.from({ length: 8 }, (_, i) => [i / 8, (i + 1) / 8]);
+  const lines = [0, 0.25, 0.5, 0.75, 1].flatMap((v) => parts.flatMap(([a, b]) => [[[v, a], [v, b]], [[a, v], [b, v]]]));
   return lines.map((ends) => ends.map(place)).filter((ends) => ends.every(Boolean)).map((ends) => {
     const [[x1, y1], [x2, y2]] = ends.map((end) => pixels(of, end));
     return element("line", { class: "grid corners", x1, y1, x2, y2 });
@@ -65,6 +69,22 @@ function grid(of, place) {
 function shapes(of, kind, list) {
   return list.filter((polygon) => polygon.length && polygon.every(Boolean)).map((polygon) =>
     element("polygon", { class: `area ${kind}`, points: polygon.map((p) => pixels(of, p)).join(" ") }));
+}
+
+/** On the surface: where the plan has each point, and a line to where the picture shows it by all of them. */
+function marks(map) {
+  const { size, mirror } = state.drawn.surface;
+  if (!size) return [];
+  return points().flatMap(({ picture: shown, floor }, i) => {
+    const place = [floor[0] / size[0], floor[1] / size[1]];
+    const [x, y] = pixels(surface, mirror ? [1 - place[0], place[1]] : place), seen = map && warp(map, shown);
+    const [x2, y2] = seen ? pixels(surface, seen) : [x, y];
+    return [
+      element("line", { class: "gap points", x1: x, y1: y, x2, y2 }),
+      element("circle", { class: "dot points", cx: x, cy: y, r: 5 }),
+      element("text", { class: "number", x: x + 9, y: y - 8 }, `${i + 1}`),
+    ];
+  });
 }
 
 function label(polygon, name) {
@@ -83,32 +103,36 @@ function draftShapes() {
 
 function handles() {
   const polygon = polygons(state.tool)[state.chosen] ?? [];
-  const points = polygon.map((point, i) => handle(point, `${state.chosen}.${i}`, i));
-  if (state.tool === "corners") return points;
+  const off = state.tool === "points" ? errors() : [];
+  const made = polygon.map((point, i) => handle(point, `${state.chosen}.${i}`, i, off[i]));
+  if (state.tool === "corners" || state.tool === "points") return made;
   const middles = polygon.map((point, i) => {
     const next = polygon[(i + 1) % polygon.length];
     return handle([(point[0] + next[0]) / 2, (point[1] + next[1]) / 2], `${state.chosen}.${i}+`, null);
   });
-  return [...middles, ...points];
+  return [...middles, ...made];
 }
 
-function handle(place, key, number) {
+function handle(place, key, number, off = null) {
   const [x, y] = pixels(board(), place), between = number === null;
   const what = state.tool === "corners" ? CORNERS[number] : between ? "new point" : `point ${number + 1}`;
   const where = place.map((v) => `${Math.round(v * 1000) / 10} %`).join(", ");
+  // Its name begins with what is seen of it.
+  const said = state.tool === "points" ? [number + 1, inWords(off)].filter(Boolean).join(" · ") : what;
+  const name = state.tool === "points" ? `point ${said}: ${where}; ${points()[number].floor.join(", ")} m on the floor` : `${what}: ${where}`;
   const made = element("g", { class: `handle ${state.tool} ${between ? "middle" : ""}`, "data-key": `${state.tool}.${key}`,
-    transform: `translate(${x} ${y})`, role: "button", tabindex: between ? -1 : 0, "aria-label": `${what}: ${where}` });
+    transform: `translate(${x} ${y})`, role: "button", tabindex: between ? -1 : 0, "aria-label": name });
   made.append(element("circle", { class: "grip", r: between ? 14 : NEAR }), element("circle", { class: "dot", r: between ? 4 : 8 }));
-  if (state.tool === "corners") {
-    const room = 100, left = number % 3 ? board().stage.clientWidth - x < room : x > room; // outwards if it fits
-    made.append(element("text", { class: "number", x: left ? -12 : 12, y: -12, "text-anchor": left ? "end" : "start" }, what));
+  if (state.tool === "corners" || state.tool === "points") {
+    const room = 100, right = state.tool === "points" || number % 3, left = right ? board().stage.clientWidth - x < room : x > room; // outwards if it fits
+    made.append(element("text", { class: "number", x: left ? -12 : 12, y: -12, "text-anchor": left ? "end" : "start" }, said));
   }
   return made;
 }
 
 export function drawHands() {
   if (!state.last || !state.drawn) return;
-  const map = homography(state.drawn.surface.corners, state.drawn.surface.mirror);
+  const map = plane();
   for (const of of [picture, surface]) {
     const rings = state.last.hands.map((hand) => {
       const place = of === picture ? [hand.x, hand.y] : map && warp(map, [hand.x, hand.y]);

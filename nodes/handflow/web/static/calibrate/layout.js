@@ -15,7 +15,8 @@ export const board = () => (state.tool === "zones" ? surface : picture); // wher
 export function layout() {
   const ratio = state.last ? state.last.width / state.last.height : 16 / 9;
   const size = state.drawn.surface.size;
-  const out = Math.max(...state.drawn.surface.corners.flat().map((v) => Math.max(-v, v - 1)));
+  const { corners, points } = state.drawn.surface;
+  const out = Math.max(...[...corners, ...points.map((point) => point.picture)].flat().map((v) => Math.max(-v, v - 1)));
   if (!state.held) picture.pad = Math.max(0.06, Math.min(1, out + 0.03));
   for (const [each, aspect] of [[picture, ratio], [surface, size ? size[0] / size[1] : ratio]]) {
     const { clientWidth, clientHeight } = each.stage, rim = 1 + 2 * each.pad;
@@ -36,7 +37,7 @@ export function at({ svg, box: [left, top, width, height] }, event) {
 export const rounded = (value) => Math.round(value * 1e5) / 1e5;
 
 export function within(value) {
-  const rim = state.tool === "corners" ? picture.pad - 0.01 : 0;
+  const rim = ["corners", "points"].includes(state.tool) ? picture.pad - 0.01 : 0;
   return rounded(Math.min(1 + rim, Math.max(-rim, value)));
 }
 

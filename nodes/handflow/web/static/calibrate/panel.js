@@ -1,22 +1,25 @@
 // The controls beside the picture.
 
-import { changed, remember, removePolygon } from "./changes.js";
+import { changed, refresh, remember, removePoint, removePolygon } from "./changes.js";
 import { draw } from "./drawing.js";
+import { addPoint, errors, inWords, points } from "./points.js";
 import { $, polygons, state } from "./state.js";
 
 /** The controls beside the picture. */
 export function list() {
   for (const button of document.querySelectorAll("[data-tool]")) button.setAttribute("aria-pressed", button.dataset.tool === state.tool);
-  for (const section of document.querySelectorAll("[data-for]")) section.hidden = section.dataset.for !== state.tool;
+  for (const section of document.querySelectorAll("[data-for]")) section.hidden = !section.dataset.for.split(" ").includes(state.tool);
   $("drawing").hidden = !state.outline;
-  $("points").hidden = state.tool === "corners" || Boolean(state.outline) || !polygons(state.tool).length;
+  $("points").hidden = ["corners", "points"].includes(state.tool) || Boolean(state.outline) || !polygons(state.tool).length;
   for (const button of document.querySelectorAll("[data-add]")) button.hidden = Boolean(state.outline) || (state.tool === "region" && polygons(state.tool).length > 0);
   const { size, mirror, outside } = state.drawn.surface;
   $("width").value = size ? size[0] : $("width").value;
   $("height").value = size ? size[1] : $("height").value;
   $("mirror").checked = mirror;
   $("outside").value = outside;
-  if (state.tool === "corners") return;
+  $("replaced").hidden = !points().length;
+  if (state.tool === "points") listPoints();
+  if (state.tool === "corners" || state.tool === "points") return;
   const names = { zones: "zone", region: "the region", ignore: "part" };
   $(state.tool === "zones" ? "zones" : state.tool).replaceChildren(...polygons(state.tool).map((_, index) => {
     const row = document.createElement("li");
@@ -41,6 +44,58 @@ export function list() {
     };
     return row;
   }));
+}
+
+/** A new point at a place of the picture; whether there is one: its floor's size is needed. */
+export function add(place) {
+  if (!state.drawn.surface.size) {
+    $("width").focus();
+    $("sized").hidden = false;
+    return false;
+  }
+  remember();
+  addPoint(place);
+  refresh();
+  changed();
+  return true;
+}
+
+function listPoints() {
+  $("sized").hidden = true;
+  $("plan").replaceChildren(...points().map((point, index) => {
+    const row = document.createElement("li"), number = document.createElement("span"), off = document.createElement("output");
+    row.className = "points";
+    number.textContent = index + 1;
+    const sides = ["across", "down"].map((side, k) => {
+      const input = document.createElement("input");
+      Object.assign(input, { type: "number", step: "any", inputMode: "decimal", value: point.floor[k] });
+      input.setAttribute("aria-label", `point ${index + 1}: metres ${side}`);
+      let fresh = true; // one undo takes back what was typed in one go
+      input.onfocus = () => { fresh = true; };
+      input.oninput = () => {
+        if (input.value === "" || !Number.isFinite(input.valueAsNumber)) return;
+        if (fresh) remember();
+        fresh = false;
+        points()[index].floor = Object.assign([...points()[index].floor], { [k]: input.valueAsNumber });
+        changed();
+      };
+      return input;
+    });
+    const remove = document.createElement("button");
+    Object.assign(remove, { type: "button", textContent: "×", onclick: () => removePoint(index) });
+    remove.setAttribute("aria-label", `remove point ${index + 1}`);
+    row.append(number, ...sides, off, remove);
+    return row;
+  }));
+  tellErrors();
+}
+
+/** How far each point is off, beside it. */
+export function tellErrors() {
+  if (!state.drawn || state.tool !== "points") return;
+  const off = errors();
+  for (const [i, output] of $("plan").querySelectorAll("output").entries()) output.textContent = off[i] === undefined ? "" : inWords(off[i]) || "-";
+  $("fits").hidden = points().length !== 4;
 }
 
 function fields(zone) {

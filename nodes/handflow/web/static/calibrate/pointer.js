@@ -3,7 +3,8 @@
 import { changed, endOutline, refresh, remember, removePoint } from "./changes.js";
 import { NEAR, draw, look } from "./drawing.js";
 import { at, board, inside, picture, pixels, rounded, surface, within } from "./layout.js";
-import { $, polygons, state } from "./state.js";
+import { add } from "./panel.js";
+import { $, movePoint, polygons, state } from "./state.js";
 
 const TWICE_MS = 400;
 
@@ -28,6 +29,11 @@ function down(of, event) {
     return draw();
   }
   const grip = event.target.closest(".handle");
+  if (!grip && state.tool === "points") {
+    event.preventDefault();
+    if (add(place.map(within))) take(of, event, place, polygons("points")[0].length - 1, true);
+    return;
+  }
   if (!grip) {
     const index = polygons(state.tool).findIndex((polygon) => inside(place, polygon));
     if (state.tool !== "corners" && index >= 0) {
@@ -48,8 +54,13 @@ function down(of, event) {
     polygon.splice((index += 1), 0, middle);
     draw();
   }
-  const point = polygon[index];
-  state.held = { polygon, index, moved: fresh, off: [point[0] - place[0], point[1] - place[1]], id: event.pointerId };
+  take(of, event, place, index, fresh);
+}
+
+/** Takes hold of the chosen polygon's point `index`. */
+function take(of, event, place, index, fresh) {
+  const point = polygons(state.tool)[state.chosen][index];
+  state.held = { index, moved: fresh, off: [point[0] - place[0], point[1] - place[1]], id: event.pointerId };
   of.svg.setPointerCapture(event.pointerId);
   document.querySelector(`[data-key="${state.tool}.${state.chosen}.${index}"]`)?.focus({ preventScroll: true });
   if (of === picture) look(point);
@@ -57,10 +68,10 @@ function down(of, event) {
 
 function move(of, event) {
   if (!state.held || event.pointerId !== state.held.id) return;
-  const place = at(of, event), point = state.held.polygon[state.held.index];
+  const place = at(of, event), point = polygons(state.tool)[state.chosen][state.held.index];
   const next = [0, 1].map((k) => within(place[k] + state.held.off[k]));
   if (next[0] === point[0] && next[1] === point[1]) return;
-  state.held.polygon[state.held.index] = next;
+  movePoint(state.held.index, next);
   state.held.moved = true;
   if (of === picture) look(next);
   changed();
@@ -89,8 +100,8 @@ function key(event) {
     if (pressed.key !== grip.dataset.key || now - pressed.at > 1000) remember();
     pressed = { key: grip.dataset.key, at: now };
     const [width, height] = board() === picture && state.last ? [state.last.width, state.last.height] : board().box.slice(2);
-    const polygon = polygons(state.tool)[state.chosen], [x, y] = polygon[index];
-    polygon[index] = [within(x + (step[0] * far) / width), within(y + (step[1] * far) / height)];
+    const [x, y] = polygons(state.tool)[state.chosen][index];
+    movePoint(index, [within(x + (step[0] * far) / width), within(y + (step[1] * far) / height)]);
     changed();
   } else return;
   event.preventDefault();

@@ -13,6 +13,7 @@ export async function load(ready) {
   try {
     const told = await (await fetch("drawn")).json();
     take(told);
+    if (state.drawn.surface.points.length) state.tool = "points";
     if (!state.drawn.tracker) for (const name of ["region", "ignore"]) document.querySelector(`[data-tool=${name}]`).hidden = true;
     if (told.new) say("The graph has no surface yet: saving puts one behind its tracker.");
     ready();

@@ -15,10 +15,17 @@ export const state = {
   past: [], // what `drawn` was before each change
 };
 
-/** The polygons of a tool: lists of points that can be changed in place. */
+/** The polygons of a tool: lists of points that can be changed in place, but for those of `points`. */
 export function polygons(of) {
-  if (of === "corners") return [state.drawn.surface.corners];
+  if (of === "corners") return state.drawn.surface.points.length ? [] : [state.drawn.surface.corners];
+  if (of === "points") return [state.drawn.surface.points.map((point) => point.picture)];
   if (of === "zones") return state.drawn.surface.zones.map((zone) => zone.polygon);
   if (!state.drawn.tracker) return [];
   return of === "ignore" ? state.drawn.tracker.ignore : state.drawn.tracker.region ? [state.drawn.tracker.region] : [];
+}
+
+/** The chosen polygon's point `index` goes to a place. */
+export function movePoint(index, place) {
+  if (state.tool === "points") state.drawn.surface.points[index].picture = place;
+  else polygons(state.tool)[state.chosen][index] = place;
 }
