@@ -8,17 +8,26 @@ import numpy as np
 import pytest
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
+from support.clocks import StillClock
 from support.osc_receivers import Mailbox, some_hands
 from support.oscdump import Dump
 
 from handflow import SetupError, State
+from handflow.outputs import udp
 from handflow.outputs.osc.frame_builder import MAX_HANDS
+from handflow.stages import osc as stage
 from handflow.stages.osc import Osc, Target
 
 
 @pytest.fixture
-def osc(mailbox: Mailbox) -> Iterator[Osc]:
-    """A started stage that sends both layouts to the mailbox, which is empty."""
+def clock(monkeypatch: pytest.MonkeyPatch) -> StillClock:
+    """On a busy machine a second passes anywhere, and then comes a status or an empty frame that nobody asked for."""
+    return StillClock(monkeypatch, stage, udp)
+
+
+@pytest.fixture
+def osc(mailbox: Mailbox, clock: StillClock) -> Iterator[Osc]:
+    """A started stage that sends both layouts to the mailbox, which is empty; no time passes."""
     node = Osc(targets=[Target(protocol=protocol, port=mailbox.port) for protocol in ("tuio11", "hands")])
     node.start()
     mailbox.datagrams()
@@ -162,17 +171,17 @@ def test_places_outside_the_picture_are_sent_as_its_edge(osc: Osc, mailbox: Mail
     assert ("/tuio/2Dcur", "set", 7, 0, 1, 0, 0, 0) in mailbox.messages()
 
 
-def test_a_restart_counts_on_above_the_frames_before() -> None:
-    nodes = []
-    for _ in range(2):
+def test_a_restart_counts_on_above_the_frames_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    firsts, at_ns = [], 1_700_000_000_000_000_000
+    for now_ns in (at_ns, at_ns + 60_000_000):
+        monkeypatch.setattr(stage, "now_ns", lambda now_ns=now_ns: now_ns)
         node = Osc(targets=[])
         node.start()
-        nodes.append(node.first)
+        firsts.append(node.first)
         for _ in range(5):
             node.process(some_hands([]))
-        time.sleep(0.06)
-    assert nodes[1] > nodes[0] + 5
-    assert abs(nodes[0] - (int(time.time() * 100) & 0x3FFFFFFF)) < 100
+    assert firsts[1] > firsts[0] + 5
+    assert firsts[0] == at_ns // 10_000_000 & 0x3FFFFFFF
 
 
 def test_of_too_many_hands_the_oldest_are_told_whole_and_it_is_said_once(osc: Osc, mailbox: Mailbox, caplog) -> None:
@@ -224,26 +233,29 @@ def test_frame_numbers_go_on_after_a_restart_though_the_time_of_day_is_set_back(
     assert firsts[0] <= firsts[1]
 
 
-def test_the_status_counts_frames_a_second_latency_and_what_was_dropped(osc: Osc, mailbox: Mailbox) -> None:
+def test_the_status_counts_frames_a_second_latency_and_what_was_dropped(
+    osc: Osc, mailbox: Mailbox, clock: StillClock
+) -> None:
     osc.process(some_hands([], seq=10))
     osc.process(some_hands([], seq=13))  # 11 and 12 never came
-    osc.second_s = time.monotonic() - 2
-    osc.started_s = time.monotonic() - 60
+    osc.started_s -= 58
+    clock.now_s += 2
+    osc.received_s = clock.now_s  # hands have come all the time
     osc.process(some_hands([], seq=14))
     (status,) = [m for m in mailbox.messages() if m[0] == "/hands/status"]
     assert status[1] == 1
-    assert status[2] == pytest.approx(1.5, abs=0.05)
+    assert status[2] == pytest.approx(1.5)
     assert status[4:] == (2, 60)
 
 
-def test_the_status_says_what_is_wrong_with_other_nodes(osc: Osc, mailbox: Mailbox) -> None:
+def test_the_status_says_what_is_wrong_with_other_nodes(osc: Osc, mailbox: Mailbox, clock: StillClock) -> None:
     osc.commands["faults"]([("camera", "camera black: is the lens covered?"), (osc.log.name, "osc fails")])
-    osc.second_s = time.monotonic() - 2
+    osc.second_s = clock.now_s - 2
     osc.process(some_hands([]))
     status, fault = [m for m in mailbox.messages() if m[0] in ("/hands/status", "/hands/fault")]
     assert (status[1], fault) == (0, ("/hands/fault", "camera", "camera black: is the lens covered?"))
     osc.commands["faults"]([])
-    osc.second_s = time.monotonic() - 2
+    osc.second_s = clock.now_s - 2
     osc.process(some_hands([], seq=2))
     assert [m[1] for m in mailbox.messages() if m[0] in ("/hands/status", "/hands/fault")] == [1]
 

@@ -1,9 +1,22 @@
-"""A machine that was asleep, for tests that cannot sleep."""
+"""Clocks for tests: one that stands still, and that of a machine that was asleep."""
 
 import time
 from collections.abc import Callable
+from types import ModuleType
 
 import pytest
+
+
+class StillClock:
+    """Stands for `time` in a module of ours: seconds pass when a test says so, however long the test itself takes."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *modules: ModuleType) -> None:
+        self.now_s = 1000.0
+        for module in modules:
+            monkeypatch.setattr(module, "time", self)
+
+    def monotonic(self) -> float:
+        return self.now_s
 
 
 def oversleep(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
