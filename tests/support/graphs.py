@@ -94,13 +94,13 @@ def left(pids: set[int]) -> set[int]:
     return {pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE}
 
 
-def until(true: Callable[[], object], otherwise: str, timeout: float = 60) -> None:
-    """Waits for a fact; fails with `otherwise` if it does not come."""
+def until(true: Callable[[], object], otherwise: str, timeout: float = 60, pause_s: float = 0.02) -> None:
+    """Waits for a fact, and looks for it every `pause_s`; fails with `otherwise` if it does not come."""
     deadline = time.monotonic() + timeout
     while not true():
         if time.monotonic() > deadline:
             pytest.fail(otherwise)
-        time.sleep(0.02)
+        time.sleep(pause_s)
 
 
 class Heard(NamedTuple):
