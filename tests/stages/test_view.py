@@ -163,7 +163,7 @@ def test_hands_of_before_a_rest_are_no_news(node: View, monkeypatch: pytest.Monk
     assert node.resting()
     page = Page(node.web, "/hands")
     until(lambda: node.line_feed.viewers, "the reader does not come")
-    monkeypatch.setattr(node.lines, "received_s", 0.0)
+    monkeypatch.setattr(node.lines, "received_s", -1e6)
     node.idle()
     node.process(hands(frame(9)), None, frame(9))
     until(lambda: page.got, "nothing comes")
@@ -175,7 +175,7 @@ def test_a_viewer_that_is_behind_makes_no_picture_and_loses_no_line(
     node: View, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encoded: list[int] = []
-    monkeypatch.setattr(view, "LATE_S", 0.1)
+    monkeypatch.setattr(view, "LATE_S", 3600.0)  # the first frame, of the beginning of time, is later still
     monkeypatch.setattr(view, "page_jpeg", lambda *_: encoded.append(1) or b"jpeg")
     reader, page = Page(node.web, "/hands"), Page(node.web)
     until(lambda: node.line_feed.viewers and node.stream.wanted, "the viewers do not come")
