@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 from support.browser import Browser
+from support.clocks import StillClock
 from support.graphs import HEADLESS, Game, Run, left, until
 from support.osc_receivers import Mailbox
 from support.oscdump import Dump
 
 from handflow.__main__ import main
+from handflow.stages import osc
 
 # Else all tests, and all of handflow in each of hundreds of processes, would be compiled every time.
 sys.dont_write_bytecode = False
@@ -77,6 +79,12 @@ def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch)
         return said.out.splitlines()
 
     return carry_out
+
+
+@pytest.fixture
+def osc_in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For stages that send OSC and are called directly: a second that a busy machine takes is one without hands."""
+    StillClock(monkeypatch, osc)
 
 
 @pytest.fixture

@@ -7,10 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from support.graphs import until
 from support.osc_receivers import free_port, need, some_hands, with_npm
 
 from handflow.stages.osc import Osc, Target
+
+pytestmark = pytest.mark.usefixtures("osc_in_no_time")
+
 
 EXAMPLES = Path(__file__).parents[2] / "nodes" / "examples"
 TWO = {"xy": [[0.25, 0.5], [0.75, 0.125]], "open": [0.875, 0.0]}

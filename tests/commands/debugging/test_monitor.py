@@ -10,6 +10,8 @@ from handflow.commands.debugging import monitor
 from handflow.outputs.osc.receiver import OscReceiver
 from handflow.stages.osc import Osc, Target
 
+pytestmark = pytest.mark.usefixtures("osc_in_no_time")
+
 
 def test_what_others_send_is_shown_and_not_obeyed(capsys) -> None:
     receiver = OscReceiver()

@@ -19,6 +19,9 @@ from handflow.stages.osc import Osc, Target
 from handflow.synthetic.gestures import GESTURES
 from handflow.synthetic.patterns import PATTERNS, Crowd
 
+pytestmark = pytest.mark.usefixtures("osc_in_no_time")
+
+
 PROTOCOLS = get_args(Protocol)
 COUNTED = ("datagrams", "bytes", "frames", "hand_frames", "entered", "left")
 

@@ -9,6 +9,8 @@ from handflow.outputs.osc.layout import Protocol
 from handflow.outputs.osc.receiver import OscReceiver, ReceivedStream
 from handflow.stages.osc import Osc, Target
 
+pytestmark = pytest.mark.usefixtures("osc_in_no_time")
+
 
 def sender(protocol: Protocol, port: int) -> Osc:
     """A started stage."""

@@ -17,6 +17,9 @@ from handflow.outputs.osc.layout import Protocol
 from handflow.stages.osc import Osc, Target
 from handflow.synthetic.patterns import Crowd
 
+pytestmark = pytest.mark.usefixtures("osc_in_no_time")
+
+
 PROTOCOLS = get_args(Protocol)
 SLOTS = 12
 RECEIVERS = (Liblo, NpmOsc, Oscdump, Oscpack, PureData)
@@ -201,7 +204,6 @@ def hear_everything(kind: type, folder: Path, frames: int) -> None:
     node, crowd = Osc(targets=targets), Crowd("storm", SLOTS, zones=True)
     node.start()
     try:
-        node.second_s = math.inf  # no status, whose moment is by the clock
         expected = Expected(node.first, protocols)
         wanted = expected.frame(None)
         for seq in range(1, frames + 1):

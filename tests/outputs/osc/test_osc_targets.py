@@ -1,6 +1,5 @@
 """What a target may choose: rates, bundles, places, sizes, zones, and other targets while it runs."""
 
-import math
 from typing import get_args
 
 import pytest
@@ -13,6 +12,9 @@ from handflow.outputs.osc.layout import Protocol
 from handflow.runtime.graph.stage import declaration_of
 from handflow.runtime.process.commands import change
 from handflow.stages.osc import Osc, Target
+
+pytestmark = pytest.mark.usefixtures("osc_in_no_time")
+
 
 PROTOCOLS = get_args(Protocol)
 
@@ -112,7 +114,6 @@ def test_two_machines_are_told_the_same_but_each_what_it_has_missed(mailbox: Mai
         *({"protocol": protocol, "port": box.port} for protocol in PROTOCOLS for box in (mailbox, other)),
         {"protocol": "hands", "port": other.port, "base": "/slow", "rate": 0.1},
     )
-    node.second_s = math.inf
     mailbox.datagrams(), other.datagrams()
     heard: tuple[list, list] = ([], [])
     for seq, ids in enumerate(([7], [7, 8], [8], []), 1):

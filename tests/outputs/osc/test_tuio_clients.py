@@ -17,6 +17,8 @@ from handflow import Hands, State
 from handflow.stages.osc import Osc, Target
 from handflow.synthetic.patterns import Crowd
 
+pytestmark = pytest.mark.usefixtures("osc_in_no_time")
+
 
 class PythonTuio:
     """python-tuio, fed by hand: its own server would need a thread."""
