@@ -64,8 +64,9 @@ def test_all_messages_come_in_order_with_their_frames_numbers(file: Path) -> Non
 
 
 def test_what_is_played_happens_now_in_the_steps_of_then(file: Path) -> None:
+    begun_ns = now_ns()
     got = played(file, output="tracker", rate=0)
-    assert abs(got[0].captured_ns / 1e9 - time.time()) < 5
+    assert begun_ns <= got[0].captured_ns <= now_ns()
     assert set(np.diff([message.captured_ns for message in got]).tolist()) == {STEP_NS}
     assert [hop.node for hop in got[0].hops] == ["camera"]  # its own is written by the runtime
     assert got[0].hops[0].received_ns == got[0].captured_ns
@@ -102,15 +103,16 @@ def test_messages_come_when_they_are_due(file: Path, rate: float) -> None:
     in_a_quiet_moment(observe)
 
 
-def test_several_replays_wait_for_their_clock_and_one_started_again_goes_on_where_they_are(file: Path) -> None:
-    node = Replay(file=str(file), output="camera", shared_clock=True)
+def test_several_replays_wait_for_their_clock_and_one_started_again_goes_on_where_they_are(tmp_path: Path) -> None:
+    minute = write(tmp_path / "a.mcap", messages=1800)  # not over, however long the machine takes to come to it
+    node = Replay(file=str(minute), output="camera", shared_clock=True)
     node.start()
     messages = node.process()
     assert next(messages) is None
     ten_frames_ago = now_ns() - 10 * STEP_NS
     node.commands["clock"](PlaybackClock.starting(0.0, ten_frames_ago).plain())
     got = next(message for message in messages if message is not None)
-    assert 10 <= got.seq <= 30
+    assert got.seq >= 10
     assert abs(got.captured_ns - ten_frames_ago - (got.seq - 1) * STEP_NS) < 1e6  # with the times of all others
     with pytest.raises(SetupError, match="expected a playback clock, got something else"):
         node.commands["clock"]({"rate": 5})
