@@ -18,6 +18,9 @@ class StillClock:
     def monotonic(self) -> float:
         return self.now_s
 
+    def sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
 
 def oversleep(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """From now on the monotonic clock is so far ahead: as if nothing of this process had run meanwhile."""

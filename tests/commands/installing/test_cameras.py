@@ -1,12 +1,12 @@
 """Cameras as they are found and tried, with drivers made up here."""
 
 import json
-import time
 from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
+from support.clocks import StillClock
 
 from handflow.capture.devices import CameraRequest
 from handflow.commands.installing import cameras
@@ -16,13 +16,13 @@ BRIGHTNESS = CameraControlRange("Brightness", "number", 0, 255, 1, 128, 100)
 
 
 class Webcam:
-    """Gives pictures of 640x480 whatever is asked, 50 a second; none if it is `dead`."""
+    """Gives pictures of 640x480 whatever is asked, 50 a second by `clock`; none if it is `dead`."""
 
-    def __init__(self, dead: bool = False) -> None:
-        self.dead = dead
+    def __init__(self, clock: StillClock, dead: bool = False) -> None:
+        self.clock, self.dead = clock, dead
 
     def grab(self) -> bool:
-        time.sleep(0.02)
+        self.clock.sleep(0.02)
         return not self.dead
 
     def retrieve(self) -> tuple[bool, np.ndarray | None]:
@@ -39,6 +39,7 @@ class Webcam:
 @pytest.fixture(autouse=True)
 def machine(monkeypatch) -> None:
     """Linux with five devices: a webcam, its metadata, one that is in use, one that is dead, one of another user."""
+    clock = StillClock(monkeypatch, cameras)
     monkeypatch.setattr(cameras, "FIRST_S", 0.05)
     monkeypatch.setattr(cameras, "MEASURED_S", 0.1)
     monkeypatch.setattr(cameras, "LINUX", True)
@@ -50,7 +51,7 @@ def machine(monkeypatch) -> None:
         return CameraDevice("My Webcam", str(path) != "/dev/video1", [BRIGHTNESS])
 
     def open_camera(index: int, request: CameraRequest) -> tuple[Webcam, str] | None:
-        return {0: (Webcam(), ""), 3: (Webcam(dead=True), "")}.get(index)
+        return {0: (Webcam(clock), ""), 3: (Webcam(clock, dead=True), "")}.get(index)
 
     monkeypatch.setattr(cameras.v4l2, "describe", describe)
     monkeypatch.setattr(cameras, "open_camera", open_camera)
