@@ -77,7 +77,7 @@ class Run:
         """Waits for it to end; the exit status."""
         self.process.wait(timeout)
         for reader in self.readers:
-            reader.join(5)
+            reader.join(20)
         for pipe in (self.process.stdout, self.process.stderr):
             assert pipe is not None
             pipe.close()

@@ -13,7 +13,7 @@ from handflow.web.server import WebServer
 def ask(
     web: WebServer, method: str, path: str, body: str | None = None, **headers: str
 ) -> tuple[int, str, dict[str, str]]:
-    connection = HTTPConnection("127.0.0.1", web.port, timeout=10)
+    connection = HTTPConnection("127.0.0.1", web.port, timeout=60)
     connection.request(method, path, body, {name.replace("_", "-"): value for name, value in headers.items()})
     answer = connection.getresponse()
     told = answer.status, answer.read().decode(errors="replace"), dict(answer.getheaders())
