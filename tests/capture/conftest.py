@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable, Iterator
 
 import pytest
-from support.web_cameras import Server
+from support.web_cameras import Server, closed
 
 from handflow.capture import http_answer, http_stream, jpeg_scan, rtsp_stream
 from handflow.capture.network import open_stream
@@ -42,6 +42,4 @@ def reading_url(caplog, monkeypatch) -> Iterator[Callable[..., CameraReader]]:
 
     yield make
     for reader in readers:
-        reader.close()
-        reader._thread.join(10)
-        assert not reader._thread.is_alive()
+        closed(reader)

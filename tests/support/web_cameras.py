@@ -95,3 +95,10 @@ def arrived(reader: CameraReader, count: int, within_s: float = 30) -> list[Capt
             return found
         assert time.monotonic() < end, f"{len(found)} of {count} pictures came"
     raise AssertionError("the reader ended")
+
+
+def closed(reader: CameraReader) -> None:
+    """Closes a reader; it says nothing more."""
+    reader.close()
+    reader._thread.join(60)
+    assert not reader._thread.is_alive()
