@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from support.browser import Browser
 from support.clocks import StillClock
 from support.graphs import HEADLESS, Game, Run, left, until
@@ -23,6 +24,12 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # torch's threads wait for each other in busy loops: in several test processes at once that costs ten times the work.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# The same examples in each run: by chance a new one may be found by whoever looks for it, with
+# `--hypothesis-profile searching`, and not by whoever changes something else. How long one takes says nothing here.
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.register_profile("searching", deadline=None)
+settings.load_profile("repeatable")
 
 SLOW_TIMEOUT_S = 600  # of a slow test that names none: a busy machine takes many times what an idle one takes
 
