@@ -2,30 +2,45 @@
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from handflow.runtime.node import Call
 from handflow.runtime.transport.inputs import Inputs
 from handflow.runtime.transport.subscriber import Subscription
 
-LONG_MS = 60_000
+LONG_MS, LOOK_MS = 60_000, 50
 
 
 def until_arrived(inputs: Inputs, count: int, node: str | None = None) -> None:
     """Waits until so many messages of a node (of the only one, if none is named) have come; none is read yet."""
     (subscription,) = [each for each in inputs._subscriptions if node in (None, each.edge.node)]
-    _Arrived(subscription, count)
+    _Arrived(subscription, lambda came: len(came) >= count)
+
+
+def until_arrived_at(
+    subscription: Subscription, wanted: Callable[[bytes], bool], meanwhile: Callable[[], object]
+) -> None:
+    """Waits until the wanted message has come, `meanwhile` again and again; none is read yet."""
+    _Arrived(subscription, lambda came: bool(came) and wanted(came[-1]), meanwhile)
 
 
 class _Arrived:
     """Takes messages out of a subscription's socket, and stands before it: they are read as if they lay there still."""
 
-    def __init__(self, subscription: Subscription, count: int) -> None:
+    def __init__(
+        self,
+        subscription: Subscription,
+        all_there: Callable[[deque[bytes]], bool],
+        meanwhile: Callable[[], object] = lambda: None,
+    ) -> None:
         self.waiting: deque[bytes] = deque()
         self.receive_, self.readable_, self.wait_ = subscription.receive, subscription.readable, subscription.wait
-        for _ in range(count):
-            assert self.wait_(LONG_MS), f"{len(self.waiting)} of {count} messages have come"
-            self.waiting.extend([self.receive_(0)])
+        deadline = time.monotonic() + LONG_MS / 1000
+        while not all_there(self.waiting):
+            assert time.monotonic() < deadline, f"only {len(self.waiting)} messages have come"
+            meanwhile()
+            if self.wait_(LOOK_MS):
+                self.waiting.append(self.receive_(0))
         for name in ("receive", "readable", "wait", "arrived"):
             setattr(subscription, name, getattr(self, name))
 

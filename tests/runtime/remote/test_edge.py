@@ -10,6 +10,7 @@ import msgpack
 import numpy as np
 import pytest
 import zmq
+from support.arrivals import until_arrived_at
 from support.graphs import free_ports, until
 from support.pictures import smooth
 
@@ -59,6 +60,10 @@ def crossing(ends: Callable[..., Ends], **how: object) -> Crossing:
 
 def now() -> int:
     return time.perf_counter_ns()
+
+
+def seq_in(reader: Newest, data: bytes) -> int:
+    return reader.subscription._decoder.unpack(data)["seq"]
 
 
 def test_a_picture_crosses_as_jpeg_each_reader_in_its_own_form(ends: Callable[..., Ends]) -> None:
@@ -112,9 +117,8 @@ def test_a_slow_reader_reads_the_newest_and_counts_what_it_passed_over(ends: Cal
     for seq in range(2, 500):
         out.send(Hands(stream=1, seq=seq, captured_ns=now()))
         time.sleep(0.0005)
-    time.sleep(0.2)
-    out.ready()  # as a node does again and again: what was held back goes out
-    time.sleep(0.2)
+    # As a node does again and again: what was held back goes out.
+    until_arrived_at(reader.subscription, lambda data: seq_in(reader, data) == 499, out.ready)
     got = reader.next(10)
     assert got is not None
     assert got.message.seq == 499
