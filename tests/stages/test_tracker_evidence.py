@@ -30,6 +30,28 @@ def test_a_weak_peak_that_waves_is_told_within_a_second_and_one_that_rests_never
     assert first_told_s(feed(tracker(evidence=False), waving(0.3, 2)), 30) == np.inf
 
 
+def drifting(ripple: float, seconds: float = 8, fps: float = 30) -> list[Peaks]:
+    """Peaks of something of 3.6 % of the width that goes its way at .7 radii/s, and whose score has a ripple."""
+    steps = range(round(seconds * fps))
+    return [peaks((0.3 + 0.025 * k / fps, 0.5, 0.38 + ripple * np.sin(2 * k), 0.2, 0.018)) for k in steps]
+
+
+def test_what_drifts_and_scores_the_same_all_the_time_is_a_lamp() -> None:
+    assert first_told_s(feed(tracker(), drifting(0.02)), 30) == np.inf
+    assert first_told_s(feed(tracker(), drifting(0.08)), 30) < 2
+
+
+def test_a_hand_that_has_gone_does_not_become_the_elbow_that_is_left() -> None:
+    arm = [peaks((0.5, 0.5, 0.8), (0.5, 0.62, 0.25, 0.1))] * 30
+    left = feed(tracker(), [*arm, *[peaks((0.5, 0.62, 0.25, 0.1))] * 15])
+    assert ids(left[29]) == [1]
+    assert ids(left[-1]) == []
+    # What scores like the hand is the hand, which has turned more sharply than expected.
+    went = feed(tracker(), [*arm, *[peaks((0.5, 0.62, 0.7))] * 15])
+    assert ids(went[-1]) == [1]
+    assert went[-1].xy[0] == pytest.approx([0.5, 0.62], abs=0.01)
+
+
 def test_evidence_counts_in_seconds_not_in_frames() -> None:
     times = [first_told_s(feed(tracker(), waving(0.3, 3, fps), fps=fps), fps) for fps in (15, 30, 60)]
     assert max(times) - min(times) < 0.2

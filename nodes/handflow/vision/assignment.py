@@ -9,6 +9,9 @@ TOUCH = 1.5  # sums of two hands' radii: nearer than this, the flow at one may b
 
 # Radii/s that a hand goes at most (2 m/s), and radii from where it was expected that it is looked for.
 FAST, FARTHEST = 20.0, 4.0
+# The share of what a hand scored that a peak must score to be that hand where it was not expected: an elbow scores
+# less. Of .5 to .9, and none, tried on the drawn demo; signers and far palms are found alike with each of them.
+ALIKE = 0.7
 BID = 0.05  # least step of the auction: small beside the gain of a good pair, 5 to 15
 
 
@@ -70,12 +73,12 @@ def is_within(track: Track, peak: Peak, dt: float) -> bool:
 
 
 def nearest(tracks: list[Track], peaks: list[Peak], dt: float) -> list[tuple[Track, Peak]]:
-    """Pairs of tracks and peaks that a hand's top speed may bring together, nearest first."""
+    """Pairs of tracks and peaks that score alike and that a hand's top speed may bring together, nearest first."""
     possible = sorted(
         (abs(peak.position - track.path.position), t, p)
         for t, track in enumerate(tracks)
         for p, peak in enumerate(peaks)
-        if is_within(track, peak, dt)
+        if peak.score >= ALIKE * track.score and is_within(track, peak, dt)
     )
     found: list[tuple[Track, Peak]] = []
     given: set[int] = set()

@@ -8,7 +8,8 @@ peak adds ln (1 - P_D) / (1 - P_FA). The ratios are measured, not guessed: `Cali
 
 Frames are not independent looks: a lamp that scored .4 scores .4 in the next frame too. The sum is therefore a leaky
 one whose limit is the effective number of looks among correlated ones, n / (1 + (n - 1) r) (Kish, Survey Sampling,
-1965, 8.2), of what moves more than of what rests. All of it counts in seconds: frame rate does not matter.
+1965, 8.2), of what moves and changes more than of what rests or stays as it is. All of it counts in seconds: frame rate
+does not matter.
 """
 
 import math
@@ -28,6 +29,11 @@ STILL_SHARE = 0.33
 MOTION_S = 0.25
 # Radii: what moves by less may be at rest, with the network's noise.
 STILL = 0.3
+# What moves little and scores the same all the time is no news either: by how much a score differs from its mean of
+# SCORE_S. A lamp's does by less than .02, whether it swings or not, a waving palm's by more than .04.
+STEADY, RESTLESS, SCORE_S = 0.015, 0.035, 0.5
+# Radii: of what is no hand, drawn lamps that swing and all, 5 % moves by more than .4.
+LIVELY = 0.5
 # Radii from where it was first seen: what got so far came from elsewhere, and what is nearer has stayed. Of what is no
 # hand a half has strayed by less than .5 half a second later, of waving palms 1 %.
 ARRIVED, STAYED = 2.0, 1.0
@@ -101,6 +107,8 @@ class Evidence:
         self.motion = self.strayed = 0.0
         self.sum = calibration.miss if first.score is None else calibration.of_peak(first.score) * (1 - first.habit)
         self.base, self.habit, self.told = calibration.base, first.habit, first.is_told
+        # Nobody knows yet how steady it is.
+        self.score, self.change = first.score or 0.0, RESTLESS
 
     def look(self, look: Look, dt: float, calibration: Calibration) -> None:
         """Takes a look `dt` seconds after the last."""
@@ -120,7 +128,11 @@ class Evidence:
                 moves = max(moves, 0.0)
             # Where something always fires a high score is no news.
             ratio = calibration.of_peak(look.score) * (1 - self.habit) + moves
-        looks = LOOKS * (STILL_SHARE + (1 - STILL_SHARE) * min(self.motion / STILL, 1.0))
+            self.change += (abs(look.score - self.score) - self.change) * share(dt, SCORE_S)
+            self.score += (look.score - self.score) * share(dt, SCORE_S)
+        changes = max((self.change - STEADY) / (RESTLESS - STEADY), 0.0)
+        news = min(self.motion / STILL, max(changes, self.motion / LIVELY - 1), 1.0)
+        looks = LOOKS * (STILL_SHARE + (1 - STILL_SHARE) * news)
         self.sum += (ratio * looks - self.sum) * share(dt, MEMORY_S)
 
     @property
