@@ -308,10 +308,28 @@ def test_maps_that_are_sent_again_say_from_when_they_are(model):
 def test_a_tracker_in_doubt_has_every_picture_looked_at(model):
     node = HeatmapNode(model=model, idle_fps=5)
     node.start()
-    said = [node.process(frame, Hands(doubtful=1)) for frame in frames([spot(640, 360, 320, 180)] * 60)]
+    doubts = Hands(stream=1, doubtful=1)
+    said = [node.process(frame, doubts) for frame in frames([spot(640, 360, 320, 180)] * 60)]
     assert all(fresh(said))
     later = [node.process(frame, Hands()) for frame in frames([spot(640, 360, 320, 180)] * 60, first=60)]
     assert sum(fresh(later[30:])) == 5
+
+
+def test_of_several_cameras_each_settles_by_itself(model):
+    still = spot(640, 360, 320, 180)
+    node = HeatmapNode(model=model, idle_fps=5)
+    node.start()
+    said: dict[int, list[bool]] = {1: [], 2: [], 3: []}
+    for number in range(75):
+        # The third one's hand moves, and its tracker doubts.
+        for stream, picture in ((1, still), (2, still[:, ::-1]), (3, spot(640, 360, 320 + 4 * (number % 9), 180))):
+            (frame,) = frames([picture], first=number)
+            frame.stream = stream
+            heatmap = node.process(frame, Hands(stream=3, doubtful=1))
+            said[stream] += fresh([heatmap])
+            assert find_peaks(heatmap, 0.2).xy[0, 0] == pytest.approx(0.5, abs=0.06)
+    assert [sum(said[stream][30:]) for stream in (1, 2)] == pytest.approx([8, 8], abs=1)
+    assert all(said[3])
 
 
 def test_every_picture_is_looked_at_if_that_is_wanted_or_after_a_new_start_of_the_source(model):

@@ -28,6 +28,32 @@ from handflow.vision.stillness import Stillness, cells_of
 SETTLE_S = 1.0
 
 
+# Cameras that share the network: of more each is looked at in whole again whenever its turn comes.
+MOST_STREAMS = 32
+
+
+class CameraScene:
+    """What one camera shows: whether it has settled, and the last look at it."""
+
+    def __init__(self) -> None:
+        self.stillness = Stillness()
+        self.last: Heatmap | None = None
+        # Stream clock.
+        self.looked_ns = self.moved_ns = 0
+
+    def may_rest(self, frame: Frame, prior: Hands | None, idle_fps: float) -> bool:
+        """Whether this frame need not be looked at: nothing has moved for a while and the tracker is in no doubt."""
+        moved = self.stillness.moved(cells_of(frame.image), frame.captured_ns)
+        if moved or (prior is not None and prior.doubtful):
+            self.moved_ns = frame.captured_ns
+        since_s = (frame.captured_ns - self.looked_ns) / 1e9
+        # A clock that went back is a new beginning.
+        rests = 0 <= since_s < 1 / idle_fps and frame.captured_ns - self.moved_ns >= SETTLE_S * 1e9
+        if not rests:
+            self.stillness.looked()
+        return rests
+
+
 class HeatmapNode(Node):
     """Shows where in the frame hands are, and which of them are open palms."""
 
@@ -92,14 +118,12 @@ class HeatmapNode(Node):
         self.size = self.budget
         self.network = self.opened(self.size)
         self.frame_size = (0, 0)  # height and width of the last frame
-        self.stillness = Stillness()
-        # Of the last look, and when it was; stream clock.
-        self.last: Heatmap | None = None
-        self.looked_ns = self.moved_ns = self.stream = 0
         # The first runs take longer: they are none of the graph's.
         self.whole_s = self.network.seconds_of(self.size)
-        # Of several cameras each has its own, and their trackers' hands are none of the others'.
-        self.gaze_of = lru_cache(maxsize=32)(self._new_gaze)
+        # Of several cameras each has its own, and their trackers' hands are none of the others'. One that starts anew
+        # has another number.
+        self.scene_of = lru_cache(maxsize=MOST_STREAMS)(lambda stream: CameraScene())
+        self.gaze_of = lru_cache(maxsize=MOST_STREAMS)(self._new_gaze)
         self.windows: Model | None = None
         if profile == "gaze":
             multiple = self.network.multiple
@@ -113,25 +137,12 @@ class HeatmapNode(Node):
         return name not in ("prior_gain", "idle_fps", "effort", "budget_ms", "every")
 
     def process(self, frame: Frame, prior: Hands | None, flow: Flow | None = None) -> Heatmap:
-        if self.last is not None and self.may_rest(frame, prior):
-            return replace(self.last, seen_ns=self.looked_ns)
-        self.last = self.look(frame, prior, flow)
-        self.looked_ns, self.stream = frame.captured_ns, frame.stream
-        return self.last
-
-    def may_rest(self, frame: Frame, prior: Hands | None) -> bool:
-        """Whether this frame need not be looked at: nothing has moved for a while and the tracker is in no doubt."""
-        if self.idle_fps >= self.fps:
-            return False
-        moved = self.stillness.moved(cells_of(frame.image), frame.captured_ns)
-        if moved or frame.stream != self.stream or (prior is not None and prior.doubtful):
-            self.moved_ns = frame.captured_ns
-        since_s = (frame.captured_ns - self.looked_ns) / 1e9
-        # A clock that went back is a new beginning.
-        rests = 0 <= since_s < 1 / self.idle_fps and frame.captured_ns - self.moved_ns >= SETTLE_S * 1e9
-        if not rests:
-            self.stillness.looked()
-        return rests
+        scene = self.scene_of(frame.stream)
+        known = prior if prior is not None and prior.stream == frame.stream else None
+        if self.idle_fps < self.fps and scene.may_rest(frame, known, self.idle_fps) and scene.last is not None:
+            return replace(scene.last, seen_ns=scene.looked_ns)
+        scene.last, scene.looked_ns = self.look(frame, prior, flow), frame.captured_ns
+        return scene.last
 
     def look(self, frame: Frame, prior: Hands | None, flow: Flow | None = None) -> Heatmap:
         """What the network says of a frame."""
