@@ -41,7 +41,7 @@ def supervise(
         for stage in stages.values():
             node = stage.node(**stage.settings)
             node.graph = graph.plain()
-            if stage.on == graph.on and (first := node.first_line()):
+            if graph.on in graph.places(stage.name) and (first := node.first_line()):
                 # As it is: whoever starts the graph may know its tokens.
                 print(one_line(first), file=sys.stderr, flush=True)
         opened()

@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -44,13 +44,16 @@ def stream_tag(node: str) -> bytes:
     return hashlib.blake2b(node.encode(), digest_size=TAG_BYTES).digest()
 
 
-def ports(machines: Mapping[str, Machine], placed: Mapping[str, str], read: Iterable[str]) -> dict[str, int]:
-    """The tcp port of each node that is `read` on another machine than where it is `placed`: in the graph's order."""
+def ports(
+    machines: Mapping[str, Machine], placed: Mapping[str, Sequence[str]], read: Iterable[str]
+) -> dict[tuple[str, str], int]:
+    """The tcp port of each node that is `read` on another machine, on each where it may be: in the graph's order."""
     taken = {name: machine.port for name, machine in machines.items()}
     across = set(read)
     found = {}
-    for node, machine in placed.items():
-        if node in across and machine in taken:
-            taken[machine] += 1
-            found[node] = taken[machine]
+    for node, places in placed.items():
+        for machine in places:
+            if node in across and machine in taken:
+                taken[machine] += 1
+                found[node, machine] = taken[machine]
     return found

@@ -64,7 +64,7 @@ def test_nodes_stand_on_the_first_machine_unless_the_graph_says_otherwise(folder
 def test_nodes_that_are_read_across_take_the_ports_after_the_machines_own(folder: Path) -> None:
     loaded = read(graph(folder))
     stages = resolve(loaded)
-    assert loaded.ports() == {"ticker": 5601, "passer": 5602}
+    assert loaded.ports() == {("ticker", "eye"): 5601, ("passer", "eye"): 5602}
     assert stages["far"].edges[0].crossing == Crossing("tcp://127.0.0.1:5601", 95, (160, 160))
     assert [edge.crossing and edge.crossing.endpoint for edge in stages["tap"].edges] == [None, "tcp://127.0.0.1:5602"]
     assert stages["ticker"].crossings == [Crossing("tcp://127.0.0.1:5601", 95, (160, 160))]
@@ -87,7 +87,7 @@ def test_the_copy_that_processes_read_says_the_same(folder: Path) -> None:
     [
         ("on: play}", "on: plai}", "graph.yaml:7:86: far: on: expected a machine, got 'plai' (did you mean "
          "'play'?); there are eye, play"),
-        ("on: play}", "on: 7}", "graph.yaml:7:86: far: on: expected the name of a machine, got 7"),
+        ("on: play}", "on: 7}", "graph.yaml:7:86: far: on: expected the name of a machine, or a list of names, got 7"),
         (GRAPH[: GRAPH.index("nodes:")], "", "graph.yaml:4:86: far: on 'play': the graph has no 'machines:'"),
         ("eye: {host: 127.0.0.1,", "eye: {host: 10.0.0.5,", "graph.yaml:2:15: machine eye: whoever reaches 10.0.0.5 "
          "could read and feed this graph, for nothing is encrypted; make a key with handflow key FILE and write "
@@ -137,7 +137,8 @@ def test_the_schema_knows_machines() -> None:
         "machines": {"eye": {"host": "10.0.0.5", "port": 5600}},
         "insecure": True,
         "nodes": {
-            "flow": {"run": "flow", "in": {"frame": {"from": "camera", "jpeg": 80, "size": [320, 180]}}, "on": "eye"}
+            "flow": {"run": "flow", "in": {"frame": {"from": "camera", "jpeg": 80, "size": [320, 180]}}, "on": "eye"},
+            "edges": {"run": "flow", "in": "camera", "on": ["eye", "spare"]},
         },
     }
     jsonschema.validate(whole, schema())

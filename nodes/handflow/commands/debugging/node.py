@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--supervised", action="store_true", help=argparse.SUPPRESS)  # standard input is the supervisor
     add("--restarted", action="store_true", help=argparse.SUPPRESS)  # does not wait for its listeners
     add("--standby", action="store_true", help=argparse.SUPPRESS)  # takes over from one that works
+    add("--spare", action="store_true", help=argparse.SUPPRESS)  # takes over from one on another machine
 
 
 def run(args: argparse.Namespace) -> int:
@@ -37,4 +38,4 @@ def run(args: argparse.Namespace) -> int:
 
         graph.exact = args.exact
         return run_in_dataflow(graph, args.name)
-    return run_process(graph, args.name, args.supervised, args.restarted, args.standby)
+    return run_process(graph, args.name, args.supervised, args.restarted, args.standby, args.spare)

@@ -65,6 +65,10 @@ def run(args: argparse.Namespace) -> int:
         if args.to == "dora":
             _dora(graph, stages, folder)
             return 0
+        if lists := [name for name, node in graph.nodes.items() if node.places]:
+            complain(
+                f"{', '.join(lists)}: runs on the first machine of its list alone; to move it is the engine's work"
+            )
         for each in deployments(graph, args.image):
             place = folder / each.machine if each.machine else folder
             place.mkdir(parents=True, exist_ok=True)

@@ -28,6 +28,6 @@ def run(args: argparse.Namespace) -> int:
         return 0
     say(f"{graph.file}: {len(stages)} nodes, nothing wrong")
     for machine in graph.machines.values():
-        taken = [f"{port} {name}" for name, port in graph.ports().items() if stages[name].on == machine.name]
+        taken = [f"{port} {name}" for (name, on), port in graph.ports().items() if on == machine.name]
         print(f"{machine.name} listens on {machine.host}: {', '.join([f'{machine.port} its supervisor', *taken])}")
     return 0

@@ -22,7 +22,7 @@ def joined(graph: Graph) -> Graph:
     whole = graph.copy()
     whole.machines, whole.key, whole.on = {}, "", ""
     for node in whole.nodes.values():
-        node.on = ""
+        node.on, node.places = "", []
         for _, edge in node.edges():
             edge.jpeg = edge.size = UNSET
     return whole

@@ -133,14 +133,22 @@ class Graph(msgspec.Struct, omit_defaults=True):
             driven |= {name for name in self.nodes if self.drivers(name) & driven}
         return driven
 
-    def ports(self) -> dict[str, int]:
-        """The tcp port of each node that is read on another machine."""
+    def places(self, name: str) -> list[str]:
+        """The machines that may run a node: the first that is alive does."""
+        return self.nodes[name].places or [self.nodes[name].on]
+
+    def may_cross(self, producer: str, reader: str) -> bool:
+        """Whether the two may run on different machines."""
+        return len({*self.places(producer), *self.places(reader)}) > 1
+
+    def ports(self) -> dict[tuple[str, str], int]:
+        """The tcp port of each node that may be read on another machine, by node and machine."""
         across = [
             producer
-            for producer, node in self.nodes.items()
-            if any(self.nodes[reader].on != node.on for reader, _ in self.readers(producer))
+            for producer in self.nodes
+            if any(self.may_cross(producer, reader) for reader, _ in self.readers(producer))
         ]
-        return ports(self.machines, {name: node.on for name, node in self.nodes.items()}, across)
+        return ports(self.machines, {name: self.places(name) for name in self.nodes}, across)
 
     def free_name(self, name: str) -> str:
         """`name`, or with a number where the graph has a node of that name."""
@@ -202,7 +210,7 @@ class Graph(msgspec.Struct, omit_defaults=True):
     def put_on_one_machine(self) -> None:
         """Whatever ran on several machines runs on this one."""
         for node in self.nodes.values():
-            node.on = ""
+            node.on, node.places = "", []
             for _, edge in node.edges():
                 edge.jpeg = edge.size = UNSET
         self.machines, self.on = {}, ""

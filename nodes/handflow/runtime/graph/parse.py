@@ -139,14 +139,18 @@ class _GraphText(YamlText):
         return None
 
     def place(self, name: str, node: NodeSpec, machines: Mapping[str, Machine], several: bool) -> None:
-        """Puts a node on the machine that it names, or on the first one."""
-        if not node.on:
-            node.on = next(iter(machines), "")
-        elif not several:
-            self.fault(self.positions[f"{name}.on"], f"{name}: on {node.on!r}: the graph has no 'machines:'")
-        elif node.on not in machines:
-            near = f"{hint(node.on, list(machines))}; there are {', '.join(machines) or 'none'}"
-            self.fault(self.positions[f"{name}.on"], f"{name}: on: expected a machine, got {node.on!r}{near}")
+        """Puts a node on the machine that it names, of several the first of them, or on the graph's first one."""
+        for place in node.places:
+            if not several:
+                self.fault(self.positions[f"{name}.on"], f"{name}: on {place!r}: the graph has no 'machines:'")
+            elif place not in machines:
+                near = f"{hint(place, list(machines))}; there are {', '.join(machines) or 'none'}"
+                self.fault(self.positions[f"{name}.on"], f"{name}: on: expected a machine, got {place!r}{near}")
+        if twice := [place for place in node.places if node.places.count(place) > 1]:
+            self.fault(self.positions[f"{name}.on"], f"{name}: on: expected each machine once, got {twice[0]!r} twice")
+        node.on = next(iter(node.places or machines), "")
+        if len(node.places) < 2:
+            node.places = []
 
     # Nodes
 
@@ -169,17 +173,19 @@ class _GraphText(YamlText):
         self.known(body, NODE_KEYS, name)
         at = self.positions
         at |= {name: position} | {f"{name}.{key}": self.at(body, key) for key in body}
-        run, with_, on = body.get("run"), body.get("with") or CommentedMap(), body.get("on", "")
+        run, with_, on = body.get("run"), body.get("with") or CommentedMap(), plain(body.get("on", []))
         inputs = self.inputs(name, body.get("in"))
         if not isinstance(run, str):
             self.fault(at.get(f"{name}.run", position), f"{name}: run: expected a stage's name, got {found(run)}")
         elif not isinstance(with_, CommentedMap):
             self.fault(at[f"{name}.with"], f"{name}: with: expected a map of settings, got {found(with_)}")
-        elif not isinstance(on, str):
-            self.fault(at[f"{name}.on"], f"{name}: on: expected the name of a machine, got {found(on)}")
+        elif not _is_place(on) and "on" in body:
+            expected = "the name of a machine, or a list of names"
+            self.fault(at[f"{name}.on"], f"{name}: on: expected {expected}, got {found(on)}")
         else:
             at |= {f"{name}.with.{key}": self.at(with_, key) for key in with_}
-            return NodeSpec(run, inputs, plain(with_), str(on), *self.processor(name, body))
+            places = [on] if isinstance(on, str) else on
+            return NodeSpec(run, inputs, plain(with_), "", *self.processor(name, body), places)
         return None
 
     def processor(self, name: str, body: CommentedMap) -> tuple[list[int], int]:
@@ -242,3 +248,9 @@ class _GraphText(YamlText):
         if not good:
             self.fault(position, f"expected a name for a {of} of small letters, digits, - and _, got {name!r}")
         return good
+
+
+def _is_place(on: Any) -> bool:
+    """Whether that is a machine's name, or a list of names, as far as its form goes."""
+    names = [on] if isinstance(on, str) else on
+    return isinstance(names, list) and bool(names) and all(isinstance(name, str) for name in names)

@@ -33,7 +33,7 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
     for stage in stages.values():
         faults += _connect(graph, stages, stage)
     for producer in stages.values():
-        producer.crossings = _crossings(graph, producer.name)
+        producer.crossings, producer.awaited = _crossings(graph, producer.name)
         producer.streams = sorted({edge.stream for _, edge in graph.readers(producer.name) if edge.stream})
     if not only:
         # A class may ask for every message where the graph does not.
@@ -57,17 +57,21 @@ def explicit(graph: Graph, stages: Mapping[str, Stage]) -> Graph:
         given = _given(graph, name, stage.declaration)
         copy.nodes[name].run = stage.run
         copy.nodes[name].inputs = _specs(stage)
-        # What is written out is waited for, by processes that do not load the classes of others.
-        if graph.exact or stage.declaration.may_rest:
-            for argument, specs in copy.nodes[name].inputs.items():
-                for spec, of_file in zip(specs if isinstance(specs, list) else [specs], given[argument], strict=True):
+        for argument, specs in copy.nodes[name].inputs.items():
+            for spec, of_file in zip(specs if isinstance(specs, list) else [specs], given[argument], strict=True):
+                # What is written out is waited for, by processes that do not load the classes of others.
+                if graph.exact or stage.declaration.may_rest:
                     spec.keep = of_file.keep
+                # Of an edge that does not cross just now, but may.
+                spec.jpeg, spec.size = spec.jpeg or of_file.jpeg, spec.size or of_file.size
     return copy
 
 
 def shared_by_machines(graph: Graph, stages: Mapping[str, Stage]) -> dict[str, Any]:
     """What must be the same on all machines of a graph, as JSON has it: nodes, edges and machines, not settings."""
-    nodes = {stage.name: {"run": stage.run, "on": stage.on, "in": _specs(stage)} for stage in stages.values()}
+    nodes = {
+        stage.name: {"run": stage.run, "on": graph.places(stage.name), "in": _specs(stage)} for stage in stages.values()
+    }
     machines = {machine.name: [machine.host, machine.port] for machine in graph.machines.values()}
     return msgspec.to_builtins({"machines": machines, "nodes": nodes})
 
@@ -167,15 +171,16 @@ def _edge(
     loop = not drives and _feeds(graph, stage.name, spec.producer)
     allowed = ("all",) if graph.exact else KEEPS_DRIVING if drives else KEEPS_BESIDE
     crossing = _crossing(graph, stage.name, spec)
+    crosses = spec.producer in graph.nodes and graph.may_cross(spec.producer, stage.name)
     default = "newest" if loop else "same"
     if drives:
-        default = stage.declaration.keep_of(argument, crossing is not None)
+        default = stage.declaration.keep_of(argument, crosses)
     keep: Any = "all" if graph.exact else spec.keep or default
     faults = []
     if keep not in allowed:
         how = "drives" if drives else "does not drive"
         faults.append(f"keep of {argument}, which {how}: expected {' or '.join(allowed)}, got {keep}")
-    if crossing and keep == "all":
+    if crosses and keep == "all":
         faults.append("keep: all does not cross from one machine to another; put both nodes on one")
     wait_ms = Edge.wait_ms if spec.wait_ms is msgspec.UNSET else spec.wait_ms
     stream = spec.stream or ""
@@ -185,19 +190,31 @@ def _edge(
     )
 
 
-def _crossing(graph: Graph, reader: str, edge: EdgeSpec) -> Crossing | None:
-    """How an edge crosses to another machine; None: it does not."""
+def edges_as_placed(graph: Graph, stage: Stage) -> list[Edge]:
+    """A stage's edges once nodes have moved to other machines; of a graph with all that is decided written out."""
+    specs = {(argument, spec.producer, spec.stream or ""): spec for argument, spec in graph.nodes[stage.name].edges()}
+    return [
+        replace(edge, crossing=_crossing(graph, stage.name, specs[edge.argument, edge.node, edge.stream]))
+        for edge in stage.edges
+    ]
+
+
+def _crossing(graph: Graph, reader: str, edge: EdgeSpec, on: str | None = None) -> Crossing | None:
+    """How an edge crosses to another machine; None: it does not. `on`: where the reader is, if not where it runs."""
     producer = graph.nodes.get(edge.producer)
-    if producer is None or producer.on == graph.nodes[reader].on or producer.on not in graph.machines:
+    on = graph.nodes[reader].on if on is None else on
+    if producer is None or producer.on == on or producer.on not in graph.machines:
         return None
-    endpoint = f"tcp://{graph.machines[producer.on].host}:{graph.ports()[edge.producer]}"
+    endpoint = f"tcp://{graph.machines[producer.on].host}:{graph.ports()[edge.producer, producer.on]}"
     return Crossing(endpoint, edge.jpeg or Crossing.jpeg, edge.size or None, graph.key, edge.stream or "")
 
 
-def _crossings(graph: Graph, producer: str) -> list[Crossing]:
-    """The ways in which a node is read on other machines, each once."""
-    found = [_crossing(graph, reader, edge) for reader, edge in graph.readers(producer)]
-    return list(dict.fromkeys(crossing for crossing in found if crossing is not None))
+def _crossings(graph: Graph, producer: str) -> tuple[list[Crossing], list[Crossing]]:
+    """The ways in which a node may be read on other machines, each once; and those of readers as they stand now."""
+    readers = graph.readers(producer)
+    may = [_crossing(graph, reader, edge, on) for reader, edge in readers for on in graph.places(reader)]
+    now = [_crossing(graph, reader, edge) for reader, edge in readers]
+    return list(dict.fromkeys(filter(None, may))), list(dict.fromkeys(filter(None, now)))
 
 
 def _misfit(
@@ -279,8 +296,8 @@ def _driven_from(stages: Mapping[str, Stage], name: str, goal: str, before: Coll
 def _ports_taken_twice(graph: Graph) -> list[str]:
     """Ports that two machines with the same address would both listen on."""
     listening = [(machine.host, machine.port, machine.name) for machine in graph.machines.values()]
-    for name, port in graph.ports().items():
-        machine = graph.machines[graph.nodes[name].on]
+    for (name, on), port in graph.ports().items():
+        machine = graph.machines[on]
         listening.append((machine.host, port, f"{machine.name}'s {name}"))
     first: dict[tuple[str, int], str] = {}
     for host, port, who in listening:

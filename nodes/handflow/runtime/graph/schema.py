@@ -14,7 +14,8 @@ def schema() -> dict[str, Any]:
     parts = {"EdgeSpec": _edge()}
     rules = [_stage_rule(name, parts) for name in stage_names()]
     run = {"anyOf": [{"enum": stage_names()}, {"type": "string", "pattern": r"\.py$|\."}]}
-    node = _map({"run": run, "in": {}, "with": {}, "on": {"type": "string"}} | _processor(), ["run"]) | {"allOf": rules}
+    on = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+    node = _map({"run": run, "in": {}, "with": {}, "on": on} | _processor(), ["run"]) | {"allOf": rules}
     port = {"type": "integer", "minimum": 1024, "maximum": 65000}
     machine = _map({"host": {"type": "string"}, "port": port}, ["host", "port"])
     whole = {

@@ -43,9 +43,10 @@ class NodeSpec(msgspec.Struct, omit_defaults=True):
     # By argument; "": the first argument. A list: several nodes feed it.
     inputs: Mapping[str, EdgeSpec | list[EdgeSpec]] = msgspec.field(name="in")
     settings: dict[str, Any] = msgspec.field(name="with")
-    on: str = ""  # the machine; "" in a graph of one
+    on: str = ""  # the machine, of several the one that it runs on; "" in a graph of one
     cores: list[Core] = []  # of the processor, that its process may run on; []: on any
     nice: Nice = 0  # how far it stands back for other processes
+    places: list[str] = []  # machines that may run it: the first that is alive does; []: `on` alone
 
     def edges(self) -> list[tuple[str, EdgeSpec]]:
         """Each edge with its argument, those of a list one after the other."""
@@ -62,6 +63,6 @@ class NodeSpec(msgspec.Struct, omit_defaults=True):
 
     def shortest(self) -> dict[str, Any]:
         """The node as people write it; what is empty is left out."""
-        form = {"run": self.run, "in": self.shortest_inputs(), "on": self.on, "with": self.settings}
+        form = {"run": self.run, "in": self.shortest_inputs(), "on": self.places or self.on, "with": self.settings}
         form |= {"cores": self.cores, "nice": self.nice}
         return {key: value for key, value in form.items() if value}

@@ -65,8 +65,9 @@ class Stage:
     listeners: list[str]  # who listens to it, once for each edge
     readers: list[str]  # those of them that read every message
     declaration: Declaration
-    on: str = ""  # the machine
+    on: str = ""  # the machine, of several the one that it runs on
     crossings: list[Crossing] = field(default_factory=list)  # how it is read on other machines, each way once
+    awaited: list[Crossing] = field(default_factory=list)  # those of them by which it is read as things stand
     streams: list[str] = field(default_factory=list)  # nodes by which some readers choose from its messages
 
 

@@ -49,6 +49,7 @@ class WorkerCommands:
     leave: bool = False  # another process is to take over
     go: threading.Event = field(default_factory=threading.Event)  # this one takes over,
     clocks: dict[str, int] = field(default_factory=dict)  # of inputs whose messages have another clock: its offset_ns
+    moved: deque[tuple[str, str]] = field(default_factory=deque)  # nodes, and the machines that run them now
     last: dict[int, int] = field(default_factory=dict)  # after these frames: seq by stream
 
     def read(self, lines: Iterable[str]) -> None:
@@ -65,6 +66,9 @@ class WorkerCommands:
                 self.waiting.append(SettingChange(*command["set"]))
             elif "call" in command:
                 self.waiting.append(NodeCommand(*command["call"]))
+            elif "place" in command:
+                node, machine = command["place"]
+                self.moved.append((node, machine))
             elif "trace" in command:
                 self.waiting.append(TraceCommand(command["trace"]))
             elif "leave" in command:

@@ -52,11 +52,16 @@ class LineFormatter(logging.Formatter):
 
 
 def run_process(
-    graph: Graph, name: str, supervised: bool = False, restarted: bool = False, standby: bool = False
+    graph: Graph,
+    name: str,
+    supervised: bool = False,
+    restarted: bool = False,
+    standby: bool = False,
+    spare: bool = False,
 ) -> int:
     """Runs the node until its input ends or a signal stops it; the exit status. GraphError.
 
-    `standby`: beside the one that runs, to take over from it.
+    `standby`: beside the one that runs, to take over from it. `spare`: from one on another machine.
     """
     directory = RunDir(graph.file, graph.portable, graph.on)
     profile = Profile(name, os.getpid())
@@ -76,7 +81,7 @@ def run_process(
             confine(graph.nodes[name].cores, graph.nodes[name].nice)
         stage = _stage(graph, name, standby)
         Clock.offset_ns = graph.clock_offset_ns or _running_clock(directory) or Clock.offset_ns
-        if not standby and directory.lock(name, wait_s=3 if supervised else 0) is None:
+        if not (standby or spare) and directory.lock(name, wait_s=3 if supervised else 0) is None:
             pid = directory.holder(name)
             raise SetupError(f"node {name!r} of {graph.file} already runs (process {pid}); stop that one first")
         manager.ready()
@@ -85,8 +90,8 @@ def run_process(
         if stage.node.gives_way and hasattr(os, "nice"):
             os.nice(NICENESS)
         worker = Worker(stage, graph, directory, context, rings, profile, commands)
-        if standby:
-            worker.take_over()
+        if standby or spare:
+            worker.take_over(spare)
         else:
             worker.run(restarted)
         if not commands.leave:
@@ -117,6 +122,8 @@ def run_process(
 def _stage(graph: Graph, name: str, standby: bool) -> Stage:
     if name not in graph.nodes:
         raise SetupError(f"{graph.file} has no node {name!r}; it has {', '.join(graph.nodes)}")
+    if graph.on in graph.places(name):
+        graph.nodes[name].on = graph.on
     checked = graph.clock_offset_ns is not None and not standby  # by the supervisor that wrote this copy
     return resolve(graph, only=name if checked else None)[name]
 

@@ -27,7 +27,7 @@ class RunningGraph:
         self.clock = AwakeClock(AWAKE_STEP_S)  # by which processes are judged
         self.stages = stages  # of the whole graph; those of other machines are theirs to run
         self.directory = RunDir(graph.file, graph.portable, graph.on)
-        self.children = {name: Child(stage) for name, stage in stages.items() if stage.on == graph.on}
+        self.children = {name: Child(stage) for name, stage in stages.items() if graph.on in graph.places(name)}
         self.beside: list[Child] = []  # processes that are to take over from a child, or have been replaced
         self.attached: dict[str, AttachedNode] = {}
         self.peers: Peers | None = None
@@ -86,6 +86,15 @@ class RunningGraph:
         for name in self.peers.ended() & {edge.node for edge in child.stage.edges} - child.ended_inputs:
             child.ended_inputs.add(name)
             child.send({"ended": name})
+
+    def move(self, node: str, machine: str) -> None:
+        """Another machine runs the node from now on: those that read it here read it there."""
+        self.graph.nodes[node].on = self.stages[node].on = machine
+        self.write_again()
+        for each in self.participants():
+            each.send({"place": [node, machine]})
+        for child in self.processes():
+            self.send_news_of_peers(child)
 
     def relay(self, child: Child) -> None:
         """Passes on the lines that the node wrote to stderr."""

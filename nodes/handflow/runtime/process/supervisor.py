@@ -32,6 +32,7 @@ from .running_graph import UNANSWERED, RunningGraph
 from .service_manager import ServiceManager
 from .status_table import EMPTY_ROW, Row, line, row
 from .swap import Swaps
+from .takeover import Takeover
 
 PAUSES_S = (0.1, 0.5, 1, 2, 5, 10)  # before a restart, growing while the node keeps dying
 HEALTHY_S = 30  # a node that ran so long starts again with the shortest pause
@@ -66,6 +67,7 @@ class Supervisor:
         self.swaps = Swaps(self.running)
         self.control = ControlServer(self.running, self.swaps, self.rows, lines, trace)
         self.watch = GraphWatch(self.running, self.control.settings, self.swaps, reread) if reread else None
+        self.takeover: Takeover | None = None  # where other machines take nodes over
         self._own: list[Row] = []
         self._rows_at = -ROWS_S
         self._refused_said, self._refused_at = 0, -REFUSED_EVERY_S
@@ -91,6 +93,7 @@ class Supervisor:
                 self._open(context)
                 if self.graph.machines:
                     running.peers = Peers(self.graph, running.stages, self.say)
+                    self.takeover = Takeover(running, running.peers) if running.peers.moving else None
                 opened()
                 self.manager.ready()
                 self._loop(for_s)
@@ -99,6 +102,8 @@ class Supervisor:
             finally:
                 ignore_stop_signals()
                 self.manager.stopping()
+                if self.takeover:
+                    self.takeover.leave()
                 self._stop()
                 if running.peers:
                     running.peers.close()
@@ -141,8 +146,10 @@ class Supervisor:
             if self._stop_asked.is_set() or (for_s is not None and now - started >= for_s):
                 return
             for name, child in children.items():
-                if not self.swaps.holds(name):
+                if not (self.swaps.holds(name) or (self.takeover and self.takeover.holds(name))):
                     self._tend(child, now)
+            if self.takeover:
+                self.takeover.step(now)
             if now - shown >= 1:
                 shown = now
                 self._every_second(now)
@@ -204,10 +211,11 @@ class Supervisor:
             self._kill_if_hung(child, now)
             return
         self.running.reap(child)
-        if code == 0:
+        if code == 0 and not (self.takeover and self.takeover.is_spare(child)):
             self.running.end(child)
             return
-        if code == FAILED_TO_START and not child.ran:
+        # What other machines can take over ends no run here.
+        if code == FAILED_TO_START and not child.ran and not self.graph.nodes[child.name].places:
             raise RunError("")  # the node has said why
         why = f"was killed by {signal.Signals(-code).name}" if code < 0 else f"failed ({child.last_line or code})"
         if self.graph.exact:
@@ -218,8 +226,9 @@ class Supervisor:
 
     def _start(self, child: Child, now: float) -> None:
         """What the system refuses now it may allow later: only a first start that fails ends the run."""
+        spare = ["--spare"] if self.takeover and self.takeover.is_spare(child) else []
         try:
-            self.running.start(child)
+            self.running.start(child, flags=spare)
         except OSError as error:
             if not child.ran:
                 raise RunError(f"{child.name} cannot be started: {line_of_refusal(error)}") from error

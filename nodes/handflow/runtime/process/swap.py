@@ -9,10 +9,11 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from handflow.errors import GraphError, Refused
 from handflow.runtime.graph.graph import Graph
 from handflow.runtime.graph.resolve import explicit, resolve
-from handflow.runtime.graph.spec import NodeSpec
 
 from .child import Child
 from .running_graph import RunningGraph
@@ -132,8 +133,8 @@ class Swaps:
             graph.nodes[node].settings |= settings
         else:  # inputs as the file has them, for the arguments of another stage may be others
             inputs = running.graph.nodes[node].inputs
-            before = graph.nodes[node]
-            graph.replace(node, NodeSpec(run, inputs, settings, before.on, before.cores, before.nice))
+            another = msgspec.structs.replace(graph.nodes[node], run=run, inputs=inputs, settings=settings)
+            graph.replace(node, another)
         file = running.directory.path / f"{node}.swap.json"
         graph.write_copy(file)
         new = old.successor()

@@ -19,6 +19,7 @@ import zmq
 
 from handflow.errors import Refused, SetupError
 from handflow.runtime.graph.graph import Graph
+from handflow.runtime.graph.resolve import edges_as_placed
 from handflow.runtime.graph.stage import Stage
 from handflow.runtime.node import Call, run_node
 from handflow.runtime.profile import Profile
@@ -84,14 +85,17 @@ class Worker:
                 local, publisher, 0 if restarted else LISTENERS_S, READERS_AFTER_RESTART_S if restarted else READERS_S
             )
 
-    def take_over(self) -> None:
-        """Starts beside the process that works, and goes on when that has left."""
+    def take_over(self, spare: bool = False) -> None:
+        """Starts beside the process that works, and goes on when that has left.
+
+        `spare`: that one is on another machine, whose messages are not to be sent here too meanwhile.
+        """
         with self._open:
             # A source or a sink may hold what only one process can hold: a camera, a port. Others can start before.
             exclusive = not (self.stage.edges and self.stage.declaration.output)
             if not exclusive:
                 self._start()
-            self.inputs = self._open_inputs()
+            self.inputs = None if spare else self._open_inputs()
             self.profile.enter("standby")
             while not self.commands.go.wait(0 if self.inputs else 1):
                 if self.inputs is not None:
@@ -102,7 +106,10 @@ class Worker:
             local, publisher = self._publishers()
             if exclusive:
                 self._start()
-            if self.inputs is not None:
+            if spare:
+                self._moved()
+                self.inputs = self._open_inputs()
+            elif self.inputs is not None:
                 self.inputs.go_on_after(self.commands.last)
             self._drive(local, publisher, LISTENERS_AFTER_SWAP_S, READERS_AFTER_RESTART_S)
 
@@ -209,7 +216,7 @@ class Worker:
         self._open.callback(local.close)
         if not stage.crossings:
             return local, local
-        far = RemotePublisher(self.context, local, stage.crossings)
+        far = RemotePublisher(self.context, local, stage.crossings, stage.awaited)
         self._open.callback(far.close)
         return local, far
 
@@ -231,9 +238,22 @@ class Worker:
             in_order=self.graph.exact and stage.declaration.rest is None,
             clocks=self.commands.clocks,
             poller=self.poller,
+            moved=self._moved,
         )
         self._open.callback(inputs.close)
         return inputs
+
+    def _moved(self) -> list[Edge] | None:
+        """The inputs, if nodes have moved to other machines since the last time."""
+        moved = self.commands.moved
+        if not moved:
+            return None
+        while moved:
+            node, machine = moved.popleft()
+            if node in self.graph.nodes and node != self.stage.name:  # this one is here
+                self.graph.nodes[node].on = machine
+        self.stage.edges = edges_as_placed(self.graph, self.stage)
+        return self.stage.edges
 
     def _subscribe(self, edge: Edge) -> Subscription:
         if edge.crossing:

@@ -33,8 +33,8 @@ class Offset:
     Like the clock filter of RFC 5905, section 10: an old sample counts as if it had been delayed more.
     """
 
-    def __init__(self) -> None:
-        self._samples: deque[ClockSample] = deque(maxlen=KEPT_SAMPLES)
+    def __init__(self, kept: int = KEPT_SAMPLES) -> None:
+        self._samples: deque[ClockSample] = deque(maxlen=kept)
 
     def add(self, new: ClockSample) -> None:
         """Takes one exchange more. If none before can be as true, one of the clocks was stopped or set: those go."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import msgpack
+import msgspec
 import zmq
 
 from handflow.messages import now_ns
@@ -20,11 +21,13 @@ from handflow.runtime.awake_clock import AwakeClock
 from handflow.runtime.keys import Guard, Key, serve, visit
 from handflow.runtime.topology import Machine
 
-from .clock import ClockSample, Offset, exchanged
+from .clock import KEPT_SAMPLES, ClockSample, Offset, exchanged
+from .places import Holding
 from .sockets import bind, harden
 
-# Seconds between two questions to a machine, and between the first ones once it has been reached.
-ASK_S, FIRST_ASK_S = 1.0, 0.1
+# Seconds between two questions to a machine, and between the first ones once it has been reached. Where another is to
+# take its nodes over its silence must be noticed sooner.
+ASK_S, ASK_OFTEN_S, FIRST_ASK_S = 1.0, 0.2, 0.1
 FIRST_QUESTIONS = 8
 # A machine that has not answered for so long is not reachable.
 LOST_S = 3.0
@@ -45,18 +48,26 @@ class Peer:
     graph: str = ""  # what it says it runs
     rows: list[Any] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
+    holding: Holding = field(default_factory=Holding)
     asked: int = 0  # monotonic ns: the question that waits for its answer
     due: float = 0.0
 
+    def silent_s(self) -> float:
+        """For how long it has said nothing; seconds."""
+        return self.awake.now() - self.heard
+
     def reachable(self) -> bool:
-        return self.awake.now() - self.heard < LOST_S
+        return self.silent_s() < LOST_S
 
     def clock(self) -> ClockSample | None:
         return self.offset.best(time.perf_counter_ns())
 
 
 class PeerLink(threading.Thread):
-    """Runs beside the supervisor's loop, so that an answer waits for nothing. `report` says what ours are report."""
+    """Runs beside the supervisor's loop, so that an answer waits for nothing. `report` says what ours are report.
+
+    `often`: the others are asked so often that one which has gone is noticed within two seconds.
+    """
 
     def __init__(
         self,
@@ -65,9 +76,12 @@ class PeerLink(threading.Thread):
         graph: str,
         report: Callable[[], Mapping[str, Any]],
         key: Key | None = None,
+        often: bool = False,
     ) -> None:
         super().__init__(daemon=True)
-        self.peers = {machine.name: Peer(machine) for machine in others}
+        self._ask_s = ASK_OFTEN_S if often else ASK_S
+        kept = round(KEPT_SAMPLES * ASK_S / self._ask_s)
+        self.peers = {machine.name: Peer(machine, Offset(kept)) for machine in others}
         self.asked_at: dict[str, float] = {}  # who asked last when, monotonic seconds
         self._here, self._graph, self._report = here, graph, report
         self._run_id = time.time_ns()
@@ -128,7 +142,7 @@ class PeerLink(threading.Thread):
             return
         if not peer.reachable():
             peer.answers = 0
-        peer.due = now + (FIRST_ASK_S if peer.answers < FIRST_QUESTIONS else ASK_S)
+        peer.due = now + (FIRST_ASK_S if peer.answers < FIRST_QUESTIONS else self._ask_s)
         peer.asked = time.perf_counter_ns()
         try:
             socket.send(msgpack.packb([VERSION, self._here.name, peer.asked]), zmq.NOBLOCK)
@@ -159,13 +173,14 @@ class PeerLink(threading.Thread):
             asked, received, sent = map(int, times)
             run, graph = int(body["run"]), str(body["graph"])
             rows, ended = list(body["rows"]), [str(name) for name in body["ended"]]
-        except (ValueError, TypeError, KeyError, msgpack.UnpackException):
+            holding = msgspec.convert(body.get("holding", {}), Holding)
+        except (ValueError, TypeError, KeyError, msgpack.UnpackException, msgspec.ValidationError):
             return
         if asked != peer.asked:  # the answer to a question that was given up
             return
         if run != peer.run:
             peer.offset.clear()
-        peer.run, peer.graph, peer.rows, peer.ended = run, graph, rows, ended
+        peer.run, peer.graph, peer.rows, peer.ended, peer.holding = run, graph, rows, ended, holding
         peer.offset.add(exchanged(asked, received, sent, arrived))
         peer.heard = peer.awake.now()
         peer.answers += 1

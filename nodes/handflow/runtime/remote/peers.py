@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from handflow.messages import Clock
 from handflow.runtime import keys
 from handflow.runtime.awake_clock import AwakeClock, Countdown
@@ -13,6 +15,7 @@ from handflow.runtime.graph.resolve import shared_by_machines
 from handflow.runtime.graph.stage import Stage
 
 from .peer_link import Peer, PeerLink, digest
+from .places import Holding
 
 # After so long a line says that a machine has not been there yet.
 EXPECTED_S = 5.0
@@ -32,13 +35,15 @@ class Peers:
         self.graph, self.stages, self.say = graph, stages, say
         self._rows: list[Row] = []  # of this machine, as the others hear
         self._ended: list[str] = []
+        self.moving = [name for name, node in graph.nodes.items() if node.places]  # nodes that other machines take over
+        self.holding = Holding()  # what this machine has of them, as the others hear
         here, others = graph.machines[graph.on], [m for m in graph.machines.values() if m.name != graph.on]
         same = shared_by_machines(graph, stages)
         for node in same["nodes"].values():
             node["run"] = Path(node["run"]).name  # the graph may lie in another folder there
         self._graph = digest(same)
         key = keys.read(Path(graph.key)) if graph.key else None
-        self._link = PeerLink(here, others, self._graph, lambda: {"rows": self._rows, "ended": self._ended}, key)
+        self._link = PeerLink(here, others, self._graph, self._answer, key, often=bool(self.moving))
         self._link.start()
         self._clock = AwakeClock(AWAKE_STEP_S)
         self._began = self._clock.now()
@@ -49,6 +54,13 @@ class Peers:
 
     def close(self) -> None:
         self._link.close()
+
+    def _answer(self) -> dict[str, Any]:
+        return {"rows": self._rows, "ended": self._ended, "holding": msgspec.to_builtins(self.holding)}
+
+    def machines(self) -> dict[str, Peer]:
+        """The others by name."""
+        return self._link.peers
 
     def report(self, rows: list[Row], ended: Iterable[str]) -> None:
         """Sets what the other machines hear of this one, and says which of them have gone or are back."""
@@ -106,7 +118,9 @@ class Peers:
             source = self.stages[source.edges[0].node]
         peer = self._link.peers.get(source.on)
         sample = peer.clock() if peer else None
-        return sample.offset_ns if sample else None
+        # What fed it from elsewhere may have moved here.
+        own = self.graph.clock_offset_ns if self.moving and not peer else None
+        return sample.offset_ns if sample else own
 
     def clocks(self, name: str) -> dict[str, int]:
         """For a node that merges, the offset of the clock that each input's messages have, where that is another's."""
@@ -133,10 +147,22 @@ class Peers:
                     row = _matching(reported.get(stage.name, {}), like) if peer.reachable() else like
                     state = row["state"] if peer.reachable() else UNREACHABLE
                     found[stage.name] = row | {"node": stage.name, "state": state} | clock
+        for name in self.moving:
+            first, now_on = self.graph.places(name)[0], self.stages[name].on
+            if now_on != first and not found[name]["fault"]:
+                found[name]["fault"] = f"spare: runs on {now_on}, for {first} is gone or has only just come back"
+            if ready := self._ready(name):
+                found[name]["next"] = found[name]["next"] or f"standby on {', '.join(ready)}"
         return [found[name] for name in self.stages]
 
+    def _ready(self, node: str) -> list[str]:
+        """The machines that could run a node at once and do not."""
+        able = {name: peer.holding.able for name, peer in self._link.peers.items() if peer.reachable()}
+        able[self.graph.on] = self.holding.able
+        return [name for name in self.graph.places(node) if node in able.get(name, [])]
+
     def _is_of(self, name: str, peer: Peer) -> bool:
-        return name in self.stages and self.stages[name].on == peer.machine.name
+        return name in self.graph.nodes and peer.machine.name in self.graph.places(name)
 
 
 def _matching(given: Mapping[str, Any], like: Mapping[str, Any]) -> Row:

@@ -32,7 +32,8 @@ class Inputs:
     They end when `ended` names all nodes that drive this one and everything that those sent has been read. `unwired`
     are the arguments that the graph leaves out. While `resting()`, nothing is subscribed to, and nothing comes.
     `in_order`: what several send is read in the order of its capture, however it arrives. `clocks`: by node, the
-    `Clock.offset_ns` of the messages that have another stream clock than this process.
+    `Clock.offset_ns` of the messages that have another stream clock than this process. `moved()`: all edges, once some
+    of them come from another machine than before.
     """
 
     def __init__(
@@ -49,13 +50,14 @@ class Inputs:
         in_order: bool = False,
         clocks: Mapping[str, int] | None = None,
         poller: Callable[[], zmq.Poller] = zmq.Poller,
+        moved: Callable[[], Sequence[Edge] | None] = lambda: None,
     ) -> None:
         self._node, self._edges, self._subscribe, self._say = node, edges, subscribe, say
         self._rings, self._new_poller = rings, poller
         rings.passes_on = all(edge.keep != "all" for edge in edges)
         self._profile = profile
         self._ended = ended
-        self._resting = resting
+        self._resting, self._moved = resting, moved
         self._unwired: dict[str, Message | None] = dict.fromkeys(unwired)
         several = max(1, sum(edge.drives for edge in edges))
         self._passed: deque[tuple[Driving, Received | None]] = deque(maxlen=CATCH_UP * several)  # see pass_by
@@ -65,23 +67,40 @@ class Inputs:
         self._open()
 
     def _open(self) -> None:
-        self._driving: list[Driving] = []
-        self._others: list[Matching] = []
-        for edge in self._edges:
-            subscription = self._subscribe(edge)
-            if edge.drives:
-                lossless = edge.keep == "all"
-                self._driving.append(
-                    Lossless(subscription, self._node, self._say) if lossless else Newest(subscription)
-                )
-            elif edge.keep == "all":
-                self._others.append(Exact(subscription, self._node, self._say, self._ended))
-            else:
-                self._others.append(SameFrame(subscription) if edge.keep == "same" else Newest(subscription))
+        self._driving = [self._policy(edge) for edge in self._edges if edge.drives]
+        self._others = [self._policy_beside(edge) for edge in self._edges if not edge.drives]
+        self._arrange()
+
+    def _policy(self, edge: Edge) -> Driving:
+        subscription = self._subscribe(edge)
+        return Lossless(subscription, self._node, self._say) if edge.keep == "all" else Newest(subscription)
+
+    def _policy_beside(self, edge: Edge) -> Matching:
+        subscription = self._subscribe(edge)
+        if edge.keep == "all":
+            return Exact(subscription, self._node, self._say, self._ended)
+        return SameFrame(subscription) if edge.keep == "same" else Newest(subscription)
+
+    def _arrange(self) -> None:
         self._subscriptions = [policy.subscription for policy in (*self._driving, *self._others)]
         self._poller = self._new_poller()
         for policy in self._driving:
             self._poller.register(policy.subscription.socket, zmq.POLLIN)
+
+    def _move(self, edges: Sequence[Edge]) -> None:
+        """Reads from elsewhere what has moved; what has come from where it was is let go of."""
+        for at, edge in enumerate(edge for edge in edges if edge.drives):
+            if edge.crossing != self._driving[at].edge.crossing:
+                self._driving[at].subscription.close()
+                self._driving[at] = self._policy(edge)
+        for at, edge in enumerate(edge for edge in edges if not edge.drives):
+            if edge.crossing != self._others[at].edge.crossing:
+                self._others[at].subscription.close()
+                self._others[at] = self._policy_beside(edge)
+        self._edges = edges
+        self._arrange()
+        self._passed.clear()
+        self._heads.clear()
 
     def _rest(self) -> Iterator[None]:
         """Lets go of the producers until somebody needs messages again."""
@@ -93,6 +112,8 @@ class Inputs:
 
     def __iter__(self) -> Iterator[Call | None]:
         while True:
+            if (edges := self._moved()) is not None:
+                self._move(edges)
             if self._resting():
                 yield from self._rest()
             ending, began_s = all(policy.edge.node in self._ended for policy in self._driving), time.perf_counter()

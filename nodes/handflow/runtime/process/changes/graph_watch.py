@@ -93,7 +93,7 @@ class GraphWatch:
         found = []
         for name in names:
             old, new = running.nodes.get(name), after.nodes.get(name)
-            if old is None or new is None or (old.inputs, old.on) != (new.inputs, new.on):
+            if old is None or new is None or old.inputs != new.inputs or running.places(name) != after.places(name):
                 found.append(name)
         if (running.machines, running.key, running.portable) != (after.machines, after.key, after.portable):
             found.append("machines, key or transport")

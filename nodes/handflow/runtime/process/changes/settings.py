@@ -31,7 +31,7 @@ class SettingChanges:
     def child(self, node: str) -> Child:
         """A node of this machine."""
         children = self.running.children
-        if node not in children and node in self.running.stages:
+        if node in self.running.stages and self.running.stages[node].on != self.running.graph.on:
             raise Refused(f"{node} runs on machine {self.running.stages[node].on}; run this command there")
         if node not in children:
             raise Refused(f"there is no node {node!r}{hint(node, list(children))}; there are {', '.join(children)}")
