@@ -12,22 +12,17 @@ import cv2
 import numpy as np
 import pytest
 from support.clocks import oversleep
-from support.drivers import GRAIN, Driver
+from support.drivers import GRAIN, Driver, number
 from support.graphs import until
 from support.quiet import in_a_quiet_moment
 from support.web_cameras import arrived as arrived_within
 
 from handflow import now_ns
 from handflow.capture import reader as live
-from handflow.capture.files import CapturedFrame
 from handflow.capture.reader import CameraReader, Health
 
 # Drivers here are slow on purpose.
 arrived = functools.partial(arrived_within, within_s=60.0)
-
-
-def number(picture: CapturedFrame) -> int:
-    return int(picture.image[0, 0, 0])
 
 
 @pytest.fixture

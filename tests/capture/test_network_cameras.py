@@ -142,8 +142,11 @@ def test_a_slow_server_is_as_good_as_its_pictures(serving, reading_url) -> None:
         connection.sendall(HEAD)
         paced(connection, itertools.count(), 0.4)
 
-    shown = [number(picture.image) for picture in arrived(reading_url(serving(serve).url), 3)]
-    assert shown[1:] == [shown[0] + 1, shown[0] + 2]
+    def observe() -> None:
+        shown = [number(picture.image) for picture in arrived(reading_url(serving(serve).url), 3)]
+        assert shown[1:] == [shown[0] + 1, shown[0] + 2]
+
+    in_a_quiet_moment(observe)
 
 
 def hang_after(text: bytes) -> Callable[[socket.socket, int], None]:

@@ -12,7 +12,8 @@ from handflow.messages import Clock
 
 
 def number(picture: CapturedFrame) -> int:
-    return int(picture.image[0, 0, 0])
+    low, middle, high = picture.image[0, 0].tolist()
+    return int(low + (middle << 8) + (high << 16))
 
 
 GRAIN = np.random.default_rng(0).integers(0, 40, (48, 64, 3)).astype(np.uint8)
@@ -57,7 +58,8 @@ class Driver:
             return True, GRAIN // 20
         image = GRAIN + np.uint8(100)
         if what != "same":
-            image[0, 0] = self.fetched % 256
+            # In three bytes: a busy machine comes to more than 256 of them.
+            image[0, 0] = self.fetched & 255, self.fetched >> 8 & 255, self.fetched >> 16
         return True, image
 
     def get(self, propId: int) -> float:  # noqa: N803
