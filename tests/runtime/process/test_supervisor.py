@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.graphs import Run, left, memory_files, until
 from support.numbered import BOTH_IF_SLOW, PASSER, TAP, TICKER, graph, tapped, with_nodes
+from support.quiet import in_a_quiet_moment
 
 from handflow.runtime.node import Stopped
 from handflow.runtime.process.supervisor import signals_stop
@@ -25,21 +26,30 @@ def folder(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     "how", [signal.SIGINT, *(pytest.param(how, marks=pytest.mark.slow) for how in (signal.SIGTERM, signal.SIGHUP))]
 )
 def test_a_signal_stops_cleanly_with_status_0(run: Callable[..., Run], folder: Path, how: int) -> None:
-    endless = "ticker: {run: ticker.py}"
-    started = run("run", graph(folder, endless, PASSER, TAP), cwd=folder)
-    until(lambda: len(tapped(folder)) > 3, "nothing is delivered")
-    before = started.children()
-    assert started.stop(how) == 0
-    assert not left({child.pid for child in before.values()})
-    assert started.err == []
+    def observe() -> None:
+        """What has not stopped in 2 s is killed, and that is said."""
+        (folder / "out").unlink(missing_ok=True)
+        started = run("run", graph(folder, "ticker: {run: ticker.py}", PASSER, TAP), cwd=folder)
+        until(lambda: len(tapped(folder)) > 3, "nothing is delivered")
+        before = started.children()
+        assert started.stop(how) == 0
+        assert not left({child.pid for child in before.values()})
+        assert started.err == []
+
+    in_a_quiet_moment(observe)
 
 
 @BOTH_IF_SLOW
 def test_a_stage_that_cannot_start_ends_the_run_with_its_line(run: Callable[..., Run], folder: Path) -> None:
     broken = "passer: {run: passer.py, in: ticker, with: {broken: start}}"
-    started = run("run", graph(folder, TICKER, broken, TAP), cwd=folder)
-    assert started.end() == 1
-    assert started.err == ["passer: OSError: the passer is broken\n"]
+
+    def observe() -> None:
+        """What of the others has not stopped in 2 s is killed, and that is said too."""
+        started = run("run", graph(folder, TICKER, broken, TAP), cwd=folder)
+        assert started.end() == 1
+        assert started.err == ["passer: OSError: the passer is broken\n"]
+
+    in_a_quiet_moment(observe)
 
 
 @pytest.mark.slow

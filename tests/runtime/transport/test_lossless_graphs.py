@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.graphs import Run, until
+from support.quiet import in_a_quiet_moment
 
 from handflow.__main__ import main
 
@@ -74,13 +75,19 @@ def test_a_node_may_take_all_there_is(run: Callable[..., Run], folder: Path) -> 
         "passer: {run: passer.py, in: {frame: {from: ticker, keep: all}}}",
         "keeper: {run: keeper.py, in: {raw: ticker, passed: passer}, with: {file: out}}",
     )
-    started = run("run", file, cwd=folder)
-    assert started.end() == 0
-    assert started.err == []
-    for name in ("raw", "passed"):
-        assert [(seq, whole) for each, seq, whole in kept(folder) if each == name] == [
-            (seq, "True") for seq in range(1, 301)
-        ]
+
+    def observe() -> None:
+        """A reader that did not run for a second is not waited for, and loses messages."""
+        (folder / "out").unlink(missing_ok=True)
+        started = run("run", file, cwd=folder)
+        assert started.end() == 0
+        assert started.err == []
+        for name in ("raw", "passed"):
+            assert [(seq, whole) for each, seq, whole in kept(folder) if each == name] == [
+                (seq, "True") for seq in range(1, 301)
+            ]
+
+    in_a_quiet_moment(observe)
 
 
 def test_a_stopped_reader_of_everything_stops_nobody(run: Callable[..., Run], folder: Path) -> None:
