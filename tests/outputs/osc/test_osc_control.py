@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from pythonosc.osc_message_builder import OscMessageBuilder
+from support.clocks import StillClock
 from support.graphs import until
 
 from handflow.errors import SetupError
+from handflow.outputs.osc import control as osc_control
 from handflow.outputs.osc.control import OscControl
 
 
@@ -35,6 +37,12 @@ def free_port() -> int:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as found:
         found.bind(("127.0.0.1", 0))
         return found.getsockname()[1]
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said once a second is said again after a second, which a busy machine may take."""
+    StillClock(monkeypatch, osc_control)
 
 
 @pytest.fixture
