@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 from support.drivers import Driver
+from support.graphs import until
 from support.pictures import clip
 from support.quiet import in_a_quiet_moment
 
@@ -136,7 +137,7 @@ def test_a_camera_that_was_there_in_this_run_is_waited_for(monkeypatch, caplog) 
     node.start()
     stream = node.process()
     assert [next(stream) for _ in range(3)] == [None, None, None]
-    assert node.note == "lost"
+    until(lambda: next(stream) is None and node.note == "lost", "it is not said")
     node.stop()
     assert "demo" not in caplog.text
     assert caplog.text.count("camera lost: it does not open") == 1
@@ -158,6 +159,7 @@ def test_a_camera_by_its_number_is_waited_for_and_nothing_is_drawn(monkeypatch) 
     node = started(source="3")
     stream = node.process()
     assert [next(stream) for _ in range(2)] == [None, None]
+    until(lambda: next(stream) is None and opened, "it is not tried")
     node.stop()
     assert set(opened) == {3}
 

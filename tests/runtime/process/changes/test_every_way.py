@@ -130,7 +130,7 @@ def test_random_settings_are_applied_within_two_frames_and_none_is_lost(
         taken = way(key, value)
         answered_ns = now_ns()
         new, column = str(float(value) if key == "gain" else value), 1 + list(VALID).index(key)
-        until(lambda new=new, at=column: frames(tmp_path)[-1][at] == new, f"{key}={value} is lost", 10)
+        until(lambda new=new, at=column: frames(tmp_path)[-1][at] == new, f"{key}={value} is lost")
         old = [int(at) for at, *each in frames(tmp_path) if int(at) > sent_ns and each[column - 1] != new]
         late[way.__name__].append(len(old))
         assert taken is None or (taken and not [at for at in old if at > answered_ns])
