@@ -126,13 +126,18 @@ class Program:
         )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
+        self.knock()
+
+    def knock(self) -> None:
+        """Waits until it listens, and what was sent before has been heard: datagrams keep their order here."""
+        before = self.knocks
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
 
-            def knock() -> int:
+            def heard() -> bool:
                 sender.sendto(KNOCK, ("127.0.0.1", self.port))
-                return self.knocks
+                return self.knocks > before
 
-            until(knock, f"{self.process.args} does not listen: {self.lines}", 60)
+            until(heard, f"{self.process.args} does not listen: {self.lines}", 60)
 
     def _read(self) -> None:
         assert self.process.stdout
