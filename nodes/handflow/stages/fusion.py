@@ -222,7 +222,8 @@ class Fusion(Node):
     # The message
 
     def _told(self, lost: list[FusedHand], metres: complex, width: int) -> Hands:
-        hands = [*self.fuser.hands, *lost]
+        there = [hand for hand in self.fuser.hands if hand.id]
+        hands = [*there, *lost]
         for hand in lost:
             hand.state = State.LEAVING
         told = Hands(
@@ -239,9 +240,9 @@ class Fusion(Node):
             height=round(width * metres.imag / metres.real),
             captured_ns=self.moment_ns,
         )
-        new = [hand.id for hand in self.fuser.hands if hand.id not in self.known]
+        new = [hand.id for hand in there if hand.id not in self.known]
         told.state[np.isin(told.id, new) & (told.state != State.LEAVING)] = State.NEW
-        self.known = {hand.id for hand in self.fuser.hands}
+        self.known = {hand.id for hand in there}
         return told
 
     def _new_id(self) -> int:

@@ -25,6 +25,10 @@ SPEED_NOISE, YOUNG_S = 0.6, 0.3
 MOST_SPEED_COST = 3.0
 # What it counts that a camera's hand was this one: alone, or where another camera sees it too.
 LINK_ALONE, LINK = 40.0, 6.0
+# Another camera sees the hand: so it would see a second one beside it too, but for one time in twenty.
+COVERED = 6.0
+# Of what has no id yet: rather another hand than this, rather this than one more.
+NO_ID = 0.5
 # A hand that a camera sees anew, so near to one that others see: rather that one, seen badly at first.
 NEAR_M, HOLD_S = 0.6, 0.2
 # Two hands that no camera sees both of, so near and so alike in speed for so long, are one.
@@ -84,7 +88,11 @@ class Fuser:
 
     def forget_lost(self) -> list[FusedHand]:
         """Those that nobody has seen for too long; they are not followed any more."""
-        lost = [hand for hand in self.hands if not hand.members and self.moment_s - hand.seen_s > self.keep_s]
+        lost = [
+            hand
+            for hand in self.hands
+            if not hand.members and (not hand.id or self.moment_s - hand.seen_s > self.keep_s)
+        ]
         self._remove(lost)
         lost += self._lost
         self._lost = []
@@ -96,9 +104,16 @@ class Fuser:
         return [hand for hand in lost if hand.id]
 
     def confirm(self) -> None:
-        """Gives ids to those that have none."""
+        """Gives ids to those that have none; not yet to what one camera alone sees beside a hand of others."""
+        told = [hand for hand in self.hands if hand.id]
         for hand in self.hands:
-            hand.id = hand.id or self.new_id()
+            doubtful = len(hand.members) < 2 and self.moment_s - hand.born_s < HOLD_S
+            if not hand.id and not (doubtful and any(self._may_be(hand, other) for other in told)):
+                hand.id = self.new_id()
+
+    @staticmethod
+    def _may_be(hand: FusedHand, other: FusedHand) -> bool:
+        return bool(other.members.keys() - hand.members) and abs(hand.path.position - other.path.position) < NEAR_M
 
     def _vote(self, name: str, camera: CameraHands, seen: Sequence[Sighting], raw: dict[int, complex]) -> None:
         others = {}
@@ -140,7 +155,9 @@ class Fuser:
         """How much likelier each hand (row) is each sighting (column) than that is another's: 2 log of the ratio."""
         apart_m = KNOWN_OFFSET_M if name in self.measured else UNKNOWN_OFFSET_M
         alone = np.array([hand.members.keys() <= {name} for hand in self.hands])[:, None]
+        told = np.array([bool(hand.id) for hand in self.hands])[:, None]
         own = np.array([set(hand.members) == {name} for hand in self.hands])[:, None]
+        covered = np.array([bool(hand.seen_by() - {name}) for hand in self.hands])[:, None]
         place = np.array([hand.path.position for hand in self.hands])[:, None]
         speed = np.array([hand.path.velocity for hand in self.hands])[:, None]
         variance = np.array([hand.path.position_var for hand in self.hands])[:, None]
@@ -153,7 +170,9 @@ class Fuser:
         known = np.array([sighting.age_s > YOUNG_S for sighting in seen])
         gains -= known * np.minimum(faster / (SPEED_NOISE**2 + speed_var), MOST_SPEED_COST)
         linked = np.array([[camera.links.get(s.id) is hand for s in seen] for hand in self.hands])
-        return gains + linked * np.where(alone, LINK_ALONE, LINK)
+        gains += covered * COVERED + linked * np.where(alone, LINK_ALONE, LINK)
+        # One that has no id yet has nothing to lose, and is as likely a mistake.
+        return np.where(told | covered, gains, np.minimum(gains, NO_ID))
 
     def _near_another(self, name: str, sighting: Sighting) -> bool:
         """Whether a hand that others see, and this camera does not yet, is so near that this may be it."""
