@@ -88,7 +88,7 @@ def page(browser: Any, node: View, feed: Callable[[], None]) -> Iterator[Any]:
     made = browser.new_page(viewport={"width": 1280, "height": 800})
     made.on("pageerror", lambda error: wrong.append(str(error)))
     made.goto(node.web.url)
-    made.wait_for_selector('#state[data-state="live"]', timeout=30_000)
+    made.wait_for_selector('#state[data-state="live"]')
     made.wait_for_selector(".field", state="attached")
     yield made
     made.close()

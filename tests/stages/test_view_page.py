@@ -36,7 +36,7 @@ def opened(browser: Any, node: View) -> Iterator[Callable[..., Any]]:
         page.on("console", lambda message: wrong.append(message.text) if refused(message) else None)
         page.on("request", lambda request: request.url.startswith(node.web.url) or wrong.append(request.url))
         page.goto(node.web.url)
-        page.wait_for_selector('#state[data-state="live"]', timeout=30_000)
+        page.wait_for_selector('#state[data-state="live"]')
         return page
 
     yield open_

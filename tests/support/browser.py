@@ -4,6 +4,8 @@ from typing import Any
 
 from .osc_receivers import NPM, NPM_INSTALL, need
 
+PATIENCE_MS = 60_000  # twice Playwright's own, as `until` has
+
 
 class Browser:
     """Chromium; a page that was left is given to the next who wants one like it, since each starts a process."""
@@ -17,6 +19,7 @@ class Browser:
         kind = repr(sorted(context.items()))
         left = self._left.setdefault(kind, [])
         page = left.pop() if left else self._chromium.new_page(**context)
+        page.set_default_timeout(PATIENCE_MS)
         self._kinds[page] = kind
         return page
 
