@@ -8,7 +8,7 @@ is searched as finely as a wide one. What is left to the multiples the network n
 the frame at near now and then, and windows at the frame's own resolution where hands are or may be (vision/gaze).
 """
 
-from dataclasses import replace
+from copy import copy
 from functools import lru_cache, partial
 from typing import Annotated, Literal
 
@@ -140,7 +140,9 @@ class HeatmapNode(Node):
         scene = self.scene_of(frame.stream)
         known = prior if prior is not None and prior.stream == frame.stream else None
         if self.idle_fps < self.fps and scene.may_rest(frame, known, self.idle_fps) and scene.last is not None:
-            return replace(scene.last, seen_ns=scene.looked_ns)
+            again = copy(scene.last)
+            again.seen_ns = scene.looked_ns
+            return again
         scene.last, scene.looked_ns = self.look(frame, prior, flow), frame.captured_ns
         return scene.last
 
