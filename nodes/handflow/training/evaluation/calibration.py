@@ -21,7 +21,7 @@ from handflow.stages.tracker import Tracker
 from handflow.training.labels.data import read_labels
 from handflow.training.labels.pictures import LabelledPicture
 from handflow.training.targets import OPEN
-from handflow.vision.evidence import MOTION_S, MOTIONS, SCORES, Calibration
+from handflow.vision.evidence import MOTION_S, MOTIONS, SCORES, SHIPPED, Calibration
 
 from .evaluate import Profile
 from .matching import reach
@@ -31,6 +31,8 @@ from .tracking import clips_of
 FEWEST = 200
 # At which a model file is measured: it is far hands that need evidence.
 PROFILE: Profile = "far"
+# A bin with fewer says nothing: there the shipped curve counts.
+FEW = 10
 # No single look is believed more than this.
 MOST = 6.0
 
@@ -79,14 +81,17 @@ def calibrate(pictures: Iterable[LabelledPicture], model: HeatmapNode) -> Calibr
     motions = np.array([look.motion for look in looks])
     # A new track has not moved yet.
     old = seen & (np.array([look.age_s for look in looks]) > MOTION_S)
-    # A bin in which nothing was seen says nothing: its neighbours speak for it.
-    known = np.histogram(scores[seen], edges_of(np.array(SCORES)))[0] + 1e-6
+    known = np.histogram(scores[seen], edges_of(np.array(SCORES)))[0]
+    # Clips of far palms have no high scores, and near hands must be told at once with what was measured in them.
+    score = np.where(known < FEW, SHIPPED.score, ratios(scores[seen], hands[seen], np.array(SCORES)))
+    moved = np.histogram(motions[old], edges_of(np.array(MOTIONS)))[0]
+    motion = np.where(moved < FEW, SHIPPED.motion, ratios(motions[old], hands[old], np.array(MOTIONS)))
     missed = [(1 + (~seen & kind).sum()) / (2 + kind.sum()) for kind in (hands, ~hands)]
     return Calibration(
         base=float(np.log(hands.sum() / (~hands).sum())),
         miss=float(np.log(missed[0] / missed[1])),
-        score=tuple(monotone(ratios(scores[seen], hands[seen], np.array(SCORES)), known).tolist()),
-        motion=tuple(ratios(motions[old], hands[old], np.array(MOTIONS)).tolist()),
+        score=tuple(monotone(score, known + 1e-6).tolist()),
+        motion=tuple(motion.tolist()),
     )
 
 
