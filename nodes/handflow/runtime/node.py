@@ -52,7 +52,7 @@ class Node:
     # A source's message that is older by the time it would be sent is not sent, but counted as skipped.
     max_age_s: float
     # How the driving input is read where the graph does not say: `newest`, or `all` of it. By argument if it matters
-    # which one drives: {"hands": "all"}; between machines that means the newest, since `all` does not cross.
+    # which one drives: {"hands": "all"}; between machines that means the newest, for a slow link must hold nobody up.
     keep: str | dict[str, str] = "newest"
     # Whether its process leaves the processor to the others' where there is not enough for all: who looks must not
     # hold up who plays.

@@ -31,12 +31,13 @@ class Crossing:
     size: tuple[int, int] | None = None  # frames bigger than this (width, height) are made to fit
     key: str = ""  # file; "": nothing is encrypted
     stream: str = ""  # only the messages that came by this node; "": all
+    lossless: bool = False  # every message (`keep: all`)
 
     @property
     def topic(self) -> bytes:
         """What the reader subscribes to, and each message for it begins with."""
         stream = stream_tag(self.stream) if self.stream else b""
-        return _TOPIC.pack(b"far2", self.jpeg, *(self.size or (0, 0)), stream)
+        return _TOPIC.pack(b"all2" if self.lossless else b"far2", self.jpeg, *(self.size or (0, 0)), stream)
 
 
 def stream_tag(node: str) -> bytes:

@@ -117,8 +117,6 @@ def test_the_copy_that_processes_read_says_the_same(folder: Path) -> None:
         ("[160, 160]", "[160]", "graph.yaml:7:37: far: size: expected [width, height] from 16 to 8192, got [160]"),
         ("[160, 160]", "[160, big]", "graph.yaml:7:37: far: size: expected [width, height] from 16 to 8192, "
          "got [160, 'big']"),
-        ("jpeg: 95", "keep: all", "graph.yaml:7:37: far: keep: all does not cross from one machine to another; "
-         "put both nodes on one"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_in_one_line(folder: Path, old: str, new: str, expected: str) -> None:

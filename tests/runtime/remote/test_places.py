@@ -90,9 +90,11 @@ def test_a_node_has_a_port_on_each_machine_that_may_run_it(graph: Callable[..., 
     assert graph().ports() == {("ticker", "eye"): 5601, ("passer", "eye"): 5602, ("passer", "spare"): 5641}
 
 
-def test_what_may_cross_cannot_be_read_whole(graph: Callable[..., Graph]) -> None:
-    with pytest.raises(GraphError, match="keep: all does not cross"):
-        resolve(graph("jpeg: 95", "keep: all"))
+def test_an_exact_run_stays_on_one_machine(graph: Callable[..., Graph]) -> None:
+    loaded = graph()
+    loaded.exact = True
+    with pytest.raises(GraphError, match="an exact run does not cross from one machine to another"):
+        resolve(loaded)
 
 
 def test_a_producer_serves_readers_wherever_they_may_run_and_awaits_those_that_do(graph: Callable[..., Graph]) -> None:

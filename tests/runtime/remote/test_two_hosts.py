@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,13 @@ nodes:
   ticker: {{run: ticker.py}}
   tap: {{run: tap.py, in: {{frame: {{from: ticker, jpeg: 95}}}}, on: play, with: {{file: out}}}}
 """
+# Every picture is read, and recorded, on the other host.
+LOSSLESS = (
+    GRAPH.replace("jpeg: 95", "jpeg: 95, keep: all")
+    + """\
+  recorder: {run: record, in: {ticker: ticker}, on: play, with: {file: whole.mcap}}
+"""
+)
 
 
 @pytest.fixture
@@ -62,10 +70,10 @@ class Graph:
 def running(hosts: TwoHosts, tmp_path: Path) -> Iterator[Callable[..., Graph]]:
     with ExitStack() as ends:
 
-        def start(clock_ahead_s: float = 0) -> Graph:
-            for name, text in NODES.items():
-                (tmp_path / name).write_text(text)
-            (tmp_path / "graph.yaml").write_text(GRAPH)
+        def start(clock_ahead_s: float = 0, text: str = GRAPH) -> Graph:
+            for name, source in NODES.items():
+                (tmp_path / name).write_text(source)
+            (tmp_path / "graph.yaml").write_text(text)
             graph = Graph(tmp_path)
             for host, name in enumerate(("eye", "play")):
                 code = "import sys, time; ahead = float(sys.argv.pop(1)); real = time.time_ns;"
@@ -141,3 +149,38 @@ def test_a_link_too_slow_for_all_pictures_carries_new_ones(hosts: TwoHosts, runn
     assert len(lines) > 20  # of 200
     assert lines[-1][0] - lines[0][0] > 150  # the newest ones
     assert ages[len(ages) // 2] < 1000
+
+
+def test_what_is_read_whole_on_another_host_loses_nothing_but_what_it_counts_while_the_link_is_cut(
+    hosts: TwoHosts, running: Callable[..., Graph]
+) -> None:
+    hosts.link.delay_s, hosts.link.loss = 0.02, 0.01
+    graph = running(text=LOSSLESS)
+    until(lambda: len(graph.lines()) > 100, "it does not go on", 60)
+    seqs = [line[0] for line in graph.lines()]
+    assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
+    hosts.link.cut = True
+    time.sleep(10)
+    before = len(graph.lines())
+    hosts.link.cut = False
+    until(lambda: len(graph.lines()) > before + 60, "it does not come back", 60)
+    until(lambda: graph.rows()["ticker"]["state"] == "running", "the other is not told of", 20)
+    assert "tap, on another machine, has read nothing for 1 s" in (graph.folder / "eye.log").read_text()
+    assert "ticker: messages were lost; `handflow top` counts them" in (graph.folder / "play.log").read_text()
+    graph.started[0].terminate()
+    graph.started[0].wait(20)
+    time.sleep(2)  # a status comes once a second
+    rows = graph.rows()
+    seqs = [line[0] for line in graph.lines()]
+    missing = seqs[-1] - seqs[0] + 1 - len(seqs)
+    print(f"{missing} of {seqs[-1]} messages were lost, by the longest gap {max(b - a for a, b in pairwise(seqs))}")
+    assert seqs == sorted(set(seqs))
+    assert missing > 100  # 20 fps for 10 s
+    assert rows["tap"]["lost"] == missing
+    graph.started[1].terminate()
+    graph.started[1].wait(20)
+    command = [sys.executable, "-m", "handflow", "info", "whole.mcap", "--json"]
+    done = subprocess.run(command, cwd=graph.folder, capture_output=True, text=True, check=True)
+    (recorded,) = json.loads(done.stdout)["outputs"]
+    assert recorded["lost"] == rows["recorder"]["lost"] > 100
+    assert recorded["messages"] > 100

@@ -32,13 +32,14 @@ def resolve(graph: Graph, only: str | None = None) -> dict[str, Stage]:
     stages = {stage.name: stage for stage in found if stage is not None}
     for stage in stages.values():
         faults += _connect(graph, stages, stage)
+    whole = {(stage.name, edge.node, edge.stream) for stage in stages.values() for edge in stage.edges if _whole(edge)}
     for producer in stages.values():
-        producer.crossings, producer.awaited = _crossings(graph, producer.name)
+        producer.crossings, producer.awaited = _crossings(graph, producer.name, whole)
         producer.streams = sorted({edge.stream for _, edge in graph.readers(producer.name) if edge.stream})
     if not only:
         # A class may ask for every message where the graph does not.
         waited_for = [stage for stage in stages.values() if graph.exact or not stage.declaration.may_rest]
-        edges = [(stage, edge) for stage in waited_for for edge in stage.edges if edge.keep == "all"]
+        edges = [(stage, edge) for stage in waited_for for edge in stage.edges if _whole(edge) and not edge.crossing]
         for producer in stages.values():
             producer.readers = [reader.name for reader, edge in edges if edge.node == producer.name]
         faults = faults or [*_loops(graph, stages), *_ports_taken_twice(graph), *_streams_in_streams(graph, stages)]
@@ -60,7 +61,8 @@ def explicit(graph: Graph, stages: Mapping[str, Stage]) -> Graph:
         for argument, specs in copy.nodes[name].inputs.items():
             for spec, of_file in zip(specs if isinstance(specs, list) else [specs], given[argument], strict=True):
                 # What is written out is waited for, by processes that do not load the classes of others.
-                if graph.exact or stage.declaration.may_rest:
+                crosses = graph.may_cross(spec.producer, name)
+                if graph.exact or (stage.declaration.may_rest and not crosses):
                     spec.keep = of_file.keep
                 # Of an edge that does not cross just now, but may.
                 spec.jpeg, spec.size = spec.jpeg or of_file.jpeg, spec.size or of_file.size
@@ -116,7 +118,11 @@ def _stage(graph: Graph, name: str, faults: list[str]) -> Stage | None:
         settings=good,
         edges=[],
         listeners=[reader for reader, _ in graph.readers(name)],
-        readers=[reader for reader, edge in graph.readers(name) if edge.keep == "all" or graph.exact],
+        readers=[
+            reader
+            for reader, edge in graph.readers(name)
+            if (edge.keep == "all" or graph.exact) and graph.nodes[reader].on == spec.on
+        ],
         declaration=declaration,
         on=spec.on,
     )
@@ -170,7 +176,6 @@ def _edge(
     """One edge of a stage, after those before it; what is wrong with it."""
     loop = not drives and _feeds(graph, stage.name, spec.producer)
     allowed = ("all",) if graph.exact else KEEPS_DRIVING if drives else KEEPS_BESIDE
-    crossing = _crossing(graph, stage.name, spec)
     crosses = spec.producer in graph.nodes and graph.may_cross(spec.producer, stage.name)
     default = "newest" if loop else "same"
     if drives:
@@ -180,8 +185,9 @@ def _edge(
     if keep not in allowed:
         how = "drives" if drives else "does not drive"
         faults.append(f"keep of {argument}, which {how}: expected {' or '.join(allowed)}, got {keep}")
-    if crosses and keep == "all":
-        faults.append("keep: all does not cross from one machine to another; put both nodes on one")
+    if crosses and graph.exact:
+        faults.append("an exact run does not cross from one machine to another; put both nodes on one")
+    crossing = _crossing(graph, stage.name, spec, keep == "all")
     wait_ms = Edge.wait_ms if spec.wait_ms is msgspec.UNSET else spec.wait_ms
     stream = spec.stream or ""
     return (
@@ -194,26 +200,39 @@ def edges_as_placed(graph: Graph, stage: Stage) -> list[Edge]:
     """A stage's edges once nodes have moved to other machines; of a graph with all that is decided written out."""
     specs = {(argument, spec.producer, spec.stream or ""): spec for argument, spec in graph.nodes[stage.name].edges()}
     return [
-        replace(edge, crossing=_crossing(graph, stage.name, specs[edge.argument, edge.node, edge.stream]))
+        replace(edge, crossing=_crossing(graph, stage.name, specs[edge.argument, edge.node, edge.stream], _whole(edge)))
         for edge in stage.edges
     ]
 
 
-def _crossing(graph: Graph, reader: str, edge: EdgeSpec, on: str | None = None) -> Crossing | None:
+def _whole(edge: Edge) -> bool:
+    """Whether every message is read."""
+    return edge.keep == "all"
+
+
+def _crossing(graph: Graph, reader: str, edge: EdgeSpec, lossless: bool, on: str | None = None) -> Crossing | None:
     """How an edge crosses to another machine; None: it does not. `on`: where the reader is, if not where it runs."""
     producer = graph.nodes.get(edge.producer)
     on = graph.nodes[reader].on if on is None else on
     if producer is None or producer.on == on or producer.on not in graph.machines:
         return None
     endpoint = f"tcp://{graph.machines[producer.on].host}:{graph.ports()[edge.producer, producer.on]}"
-    return Crossing(endpoint, edge.jpeg or Crossing.jpeg, edge.size or None, graph.key, edge.stream or "")
+    return Crossing(endpoint, edge.jpeg or Crossing.jpeg, edge.size or None, graph.key, edge.stream or "", lossless)
 
 
-def _crossings(graph: Graph, producer: str) -> tuple[list[Crossing], list[Crossing]]:
-    """The ways in which a node may be read on other machines, each once; and those of readers as they stand now."""
-    readers = graph.readers(producer)
-    may = [_crossing(graph, reader, edge, on) for reader, edge in readers for on in graph.places(reader)]
-    now = [_crossing(graph, reader, edge) for reader, edge in readers]
+def _crossings(
+    graph: Graph, producer: str, whole: Collection[tuple[str, str, str]]
+) -> tuple[list[Crossing], list[Crossing]]:
+    """The ways in which a node may be read on other machines, each once; and those of readers as they stand now.
+
+    `whole`: readers, producers and streams of which every message is read, where the graph itself does not say so.
+    """
+    readers = [
+        (reader, edge, edge.keep == "all" or (reader, producer, edge.stream or "") in whole)
+        for reader, edge in graph.readers(producer)
+    ]
+    may = [_crossing(graph, reader, edge, all_, on) for reader, edge, all_ in readers for on in graph.places(reader)]
+    now = [_crossing(graph, reader, edge, all_) for reader, edge, all_ in readers]
     return list(dict.fromkeys(filter(None, may))), list(dict.fromkeys(filter(None, now)))
 
 

@@ -216,7 +216,7 @@ class Worker:
         self._open.callback(local.close)
         if not stage.crossings:
             return local, local
-        far = RemotePublisher(self.context, local, stage.crossings, stage.awaited)
+        far = RemotePublisher(self.context, local, stage.crossings, stage.awaited, self.log.warning)
         self._open.callback(far.close)
         return local, far
 

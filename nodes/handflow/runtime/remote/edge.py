@@ -1,4 +1,5 @@
 """The ends of an edge between two machines: tcp, arrays inside the message, pictures as JPEG, nothing kept for later.
+With `keep: all` every message is acknowledged instead (lossless.py).
 
 A cut link is noticed by heartbeats (sockets.py); both ends then drop what was on its way, and the reader connects anew
 for ever. How much is on its way at a time the readers' acknowledgements say (congestion.py); what has been held up for
@@ -31,6 +32,7 @@ from handflow.runtime.transport.shared_memory import Ref
 from handflow.runtime.transport.subscriber import MAX_MESSAGE_BYTES, Subscription
 from handflow.runtime.transport.wire import Edge, encode, message_in, stream_of, unpack
 
+from . import lossless
 from .congestion import FORGET_DELAY, CongestionWindow
 from .sockets import bind, harden
 
@@ -144,9 +146,33 @@ class RemoteDecoder:
         return late_s is not None and late_s > LATE_S
 
 
+class LosslessAddress(FixedAddress):
+    """Where the producer is, for a reader of every message: no forwarder, since it acknowledges what is done with."""
+
+    def __init__(self, crossing: Crossing) -> None:
+        super().__init__(crossing.endpoint)
+        self.prefix, self._key = lossless.topic_of_reader(crossing), crossing.key
+
+    def connect(self, socket: zmq.Socket) -> None:
+        harden(socket)
+        if self._key:
+            keys.visit(socket, keys.read(Path(self._key)))
+        super().connect(socket)
+
+
+class LosslessDecoder(RemoteDecoder):
+    """Nothing is too late to be read."""
+
+    def late(self, stream: int, captured_ns: int, now_ns: int) -> bool:
+        return False
+
+
 def subscribe_remote(context: zmq.Context, profile: Profile, edge: Edge) -> Subscription:
     """Subscribes to a producer on another machine."""
     assert edge.crossing is not None
+    if edge.keep == "all":
+        where = LosslessAddress(edge.crossing)
+        return Subscription(context, edge, where, LosslessDecoder(where.prefix), profile)
     forwarder = Forwarder(context, edge.crossing)
     address = ForwarderAddress(forwarder.endpoint, edge, edge.crossing)
     decoder = RemoteDecoder(edge.crossing.topic)
@@ -157,7 +183,8 @@ def subscribe_remote(context: zmq.Context, profile: Profile, edge: Edge) -> Subs
 
 class RemotePublisher:
     """The sending ends of a node that is read on other machines too: `local` (whose owner closes it) for this one, and
-    one for the others. `awaited`: the crossings by which somebody reads it at the start; None: all.
+    one for the others. `awaited`: the crossings by which somebody reads it at the start; None: all. `say` gets a line
+    when a reader of every message loses its credit or has it back.
     """
 
     def __init__(
@@ -166,9 +193,13 @@ class RemotePublisher:
         local: Publisher,
         crossings: Sequence[Crossing],
         awaited: Sequence[Crossing] | None = None,
+        say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._local = local
-        self._forms = {crossing.topic: crossing for crossing in crossings}
+        self._forms = {crossing.topic: crossing for crossing in crossings if not crossing.lossless}
+        self._lossless_forms = {crossing.topic: crossing for crossing in crossings if crossing.lossless}
+        self._lossless = lossless.LosslessReaders(self._lossless_forms, self._send_counted, self._listen, say)
+        self._jpegs: dict[tuple[object, ...], bytes] = {}  # of the message that is sent just now
         self._awaited = {crossing.topic for crossing in (crossings if awaited is None else awaited)}
         self._wanted: dict[bytes, CongestionWindow] = {}  # the forms that somebody listens to: others are not made
         self._held: dict[bytes, tuple[int, bytes]] = {}  # the newest message in that form, not sent yet
@@ -176,7 +207,7 @@ class RemotePublisher:
         self._clock = AwakeClock(AWAKE_STEP_S)
         self._socket = context.socket(zmq.XPUB)
         harden(self._socket)
-        self._socket.setsockopt(zmq.SNDHWM, QUEUED_MESSAGES)
+        self._socket.setsockopt(zmq.SNDHWM, lossless.QUEUED_MESSAGES if self._lossless_forms else QUEUED_MESSAGES)
         self._socket.setsockopt(zmq.SNDBUF, SEND_BYTES)
         self._socket.setsockopt(zmq.LINGER, 500)
         self._guard = None
@@ -194,7 +225,7 @@ class RemotePublisher:
         """Waits until so many listen here and somebody to each form elsewhere, or the time is over."""
         wait = Countdown(timeout_s)
         self._local.wait_for(listeners, timeout_s)
-        while not self._awaited <= self._wanted.keys() and (left := wait.left()):
+        while not self._awaited <= {*self._wanted, *self._lossless.wanted()} and (left := wait.left()):
             self._socket.poll(min(left, LOCATE_S) * 1000)
             self._hear()
 
@@ -206,24 +237,28 @@ class RemotePublisher:
     def send(self, message: Message) -> None:
         self._local.send(message)
         self._hear()
+        self._jpegs.clear()
         for topic in self._wanted:
             form = self._forms[topic]
             if form.stream and form.stream != stream_of(message, [form.stream]):
                 continue
             # Its own count in a stream: what other readers are sent is not skipped here.
             self._nth[topic] = self._nth.get(topic, 0) + 1
-            data = encode(message, None, partial(_jpeg, form), nth=self._nth[topic])
+            data = encode(message, None, partial(self._jpeg, form), nth=self._nth[topic])
             self._held[topic] = message.sent, data
         self._send_held()
+        self._lossless.send(message)
 
     def ready(self, done: Message | None = None) -> None:
         self._local.ready(done)
         self._hear()
+        self._lossless.wait()
         self._send_held()
 
     def drain(self) -> None:
         """Waits until those who must read every message have done so; the last message goes out to the others too."""
         self._local.drain()
+        self._lossless.drain()
         wait = Countdown(LAST_MESSAGE_S)
         while self._held and not wait.over():
             self._socket.poll(20)
@@ -239,6 +274,17 @@ class RemotePublisher:
                 self._socket.send(topic + NUMBER.pack(number) + data)
                 del self._held[topic]
 
+    def _send_counted(self, topic: bytes, form: Crossing, message: Message, number: int, by: int) -> None:
+        """Sends a message to a reader who has a count of its own."""
+        sent, message.sent = message.sent, number
+        data = encode(message, None, partial(self._jpeg, form), by=by)
+        message.sent = sent
+        self._socket.send(topic + NUMBER.pack(number) + data)
+
+    def _listen(self, seconds: float) -> None:
+        self._socket.poll(seconds * 1000)
+        self._hear()
+
     def close(self) -> None:
         self._socket.close()
         if self._guard is not None:
@@ -250,8 +296,8 @@ class RemotePublisher:
             data = self._socket.recv()
             kind, topic, rest = data[:1], data[1 : 1 + TOPIC_BYTES], data[1 + TOPIC_BYTES :]
             if topic not in self._forms:
-                continue
-            if kind == SUBSCRIBE and not rest:
+                self._lossless.hear(data)
+            elif kind == SUBSCRIBE and not rest:
                 self._wanted[topic] = CongestionWindow()
             elif kind == UNSUBSCRIBE and not rest:
                 self._wanted.pop(topic, None)
@@ -260,6 +306,9 @@ class RemotePublisher:
                 (number,) = NUMBER.unpack(rest[NAME_BYTES:])
                 self._wanted[topic].arrived(rest[:NAME_BYTES], number, self._clock.now())
 
-
-def _jpeg(form: Crossing, image: np.ndarray) -> bytes:
-    return jpeg.encode(jpeg.shrink(image, form.size), form.jpeg)
+    def _jpeg(self, form: Crossing, image: np.ndarray) -> bytes:
+        """Drawn once for all that read it alike."""
+        key = form.jpeg, form.size, id(image)
+        if key not in self._jpegs:
+            self._jpegs[key] = jpeg.encode(jpeg.shrink(image, form.size), form.jpeg)
+        return self._jpegs[key]
