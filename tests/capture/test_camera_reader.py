@@ -7,6 +7,7 @@ import statistics
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from support.web_cameras import arrived as arrived_within
 from handflow import now_ns
 from handflow.capture import reader as live
 from handflow.capture.reader import CameraReader, Health
+from handflow.runtime.backoff import pause_s
 
 # Drivers here are slow on purpose.
 arrived = functools.partial(arrived_within, within_s=60.0)
@@ -150,21 +152,25 @@ def test_a_camera_that_is_unplugged_is_opened_again_and_said_once(reading, caplo
     assert caplog.text.count("camera back: pictures again after") == 1
 
 
-def test_pauses_between_tries_grow_and_start_again_after_pictures() -> None:
-    def observe() -> None:
-        tries: list[float] = []
+def test_pauses_between_tries_grow_and_start_again_after_pictures(monkeypatch) -> None:
+    pauses: list[float] = []
+    tries: list[float] = []
 
-        def connect() -> Driver | None:
-            tries.append(time.monotonic())
-            return Driver(script=lambda n: "gone" if n > 1 else "") if len(tries) == 4 else None
+    def noted(*arguments: Any) -> float:
+        pauses.append(pause_s(*arguments))
+        return pauses[-1]
 
-        reader = CameraReader(connect, logging.getLogger("camera"), pauses_s=(0.02, 0.1, 0.3))
-        while len(tries) < 6:
-            time.sleep(0.01)
-        reader.close()
-        assert np.diff(tries)[:5] == pytest.approx([0.02, 0.1, 0.3, 0.04, 0.1], abs=0.05)
+    def connect() -> Driver | None:
+        tries.append(time.monotonic())
+        return Driver(script=lambda n: "gone" if reader.state == "fine" else "") if len(tries) == 4 else None
 
-    in_a_quiet_moment(observe)
+    monkeypatch.setattr(live, "pause_s", noted)
+    reader = CameraReader(connect, logging.getLogger("camera"), pauses_s=(0.02, 0.1, 0.3))
+    until(lambda: len(tries) >= 6, "it is not tried again")
+    reader.close()
+    assert pauses[:5] == [0.02, 0.1, 0.3, 0.02, 0.1]
+    # A busy machine makes a pause longer, and never shorter.
+    assert (np.diff(tries)[:5] >= np.array(pauses[:5]) - 1e-3).all()
 
 
 def test_a_frozen_camera_is_told_from_a_lost_one_and_opened_anew(reading, caplog) -> None:
