@@ -111,7 +111,8 @@ class Takeover:
         if node in self.taken:
             if child.running and (child.stage.declaration.output is None or _fps(child) > 0):
                 self._works.add(node)
-            if gives_way(places, here, seen):
+            swapped = any(each.name == node for each in self.running.beside)
+            if gives_way(places, here, seen) and not swapped:
                 self._stop(child, now)
         elif node in self.peers.ended():
             self._stop(child, now)
