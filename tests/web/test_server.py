@@ -168,7 +168,8 @@ def test_viewers_that_come_and_go_leave_no_descriptor_and_no_thread_behind(web: 
     before = held()
     for _ in range(8):
         look()
-    until(lambda: held() == before, f"{before} became {held()}")
+    # No more than then, when the first ones may not all have been let go of.
+    until(lambda: all(now <= then for now, then in zip(held(), before, strict=True)), f"{before} became {held()}")
 
 
 def test_a_stream_that_is_not_served_yet_takes_messages() -> None:
@@ -214,7 +215,7 @@ def test_a_port_that_is_taken_is_one_line_and_leaves_no_thread(tmp_path: Path) -
         for address in ("127.0.0.1", "localhost"):
             with pytest.raises(SetupError, match=f"cannot listen on {address}:{port}: Address already in use; choose"):
                 WebServer(tmp_path, address, port).start()
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # one of another test may have ended meanwhile
 
 
 def test_an_address_that_is_not_there_is_one_line(tmp_path: Path) -> None:
