@@ -78,7 +78,7 @@ def test_a_stage_that_fails_is_started_again_and_why_is_said(run: Callable[..., 
 @pytest.mark.slow
 def test_a_stage_that_hangs_is_killed_and_started_again(run: Callable[..., Run], folder: Path) -> None:
     started = run("run", graph(folder, "ticker: {run: ticker.py}", "frozen: {run: frozen.py, in: ticker}"), cwd=folder)
-    until(lambda: any("frozen has been at one message for" in line for line in started.err), "it is not noticed", 30)
+    until(lambda: any("frozen has been at one message for" in line for line in started.err), "it is not noticed")
     until(lambda: any("frozen was killed by SIGKILL; restart 1" in line for line in started.err), "it is not restarted")
 
 
