@@ -1,10 +1,11 @@
 """Servers made of plain sockets that send JPEGs as network cameras do, or worse."""
 
 import contextlib
+import itertools
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import cv2
 import numpy as np
@@ -82,6 +83,18 @@ def hang(connection: socket.socket, before: int) -> None:
     with contextlib.suppress(OSError):
         while connection.recv(4096):
             pass
+
+
+def paced(connection: socket.socket, numbers: Iterator[int] | range, pause_s: float = 0.04) -> None:
+    for each in numbers:
+        connection.sendall(part(each))
+        time.sleep(pause_s)
+
+
+def live(connection: socket.socket, before: int) -> None:
+    request(connection)
+    connection.sendall(HEAD)
+    paced(connection, itertools.count())
 
 
 def arrived(reader: CameraReader, count: int, within_s: float = 30) -> list[CapturedFrame]:
