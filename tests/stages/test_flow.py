@@ -98,6 +98,17 @@ def test_the_first_frame_of_a_restarted_source_has_no_flow() -> None:
     assert node.process(frame(texture(320, 180), 1066, stream=2)) is not None
 
 
+def test_of_several_cameras_each_is_compared_with_itself() -> None:
+    node, (before, after) = started(), shifted(32, 0)
+    assert node.process(frame(before, 1000, stream=1)) is None
+    assert node.process(frame(after, 1010, stream=2)) is None
+    flow, still = node.process(frame(after, 1033, stream=1)), node.process(frame(after, 1043, stream=2))
+    assert flow is not None
+    assert np.median(flow.vectors[6:-6, 8:-8, 0]) == pytest.approx(0.025, abs=0.0005)
+    assert still is not None
+    assert not still.vectors.any()
+
+
 def test_a_frame_of_another_size_has_no_flow() -> None:
     node = started()
     node.process(frame(texture(320, 180), 1000))

@@ -1,16 +1,18 @@
 """Frame -> Flow: where each part of the picture went since the last frame seen. 1 ms at 720p.
 
 Where nothing moves nothing is searched: all vectors are 0.
-Survives a change of size, a restarted source and a gap in time: it then has nothing to say for one frame.
+Survives a change of size, a restarted source and a gap in time: it then has nothing to say for one frame. Of several
+cameras each is compared with itself.
 """
 
+from functools import lru_cache
 from typing import Annotated
 
 import cv2
 import numpy as np
 
 from handflow import Flow, Frame, Node, Range
-from handflow.vision.stillness import Stillness, cells_of
+from handflow.vision.stillness import MOST_STREAMS, Stillness, cells_of
 
 
 def small_grey(image: np.ndarray, longer_px: int) -> np.ndarray:
@@ -33,6 +35,15 @@ def grid(pixels: np.ndarray) -> np.ndarray:
     return halved / np.array([width, height], np.float32)
 
 
+class LastSeen:
+    """What a stream's flow is measured against."""
+
+    def __init__(self) -> None:
+        self.stillness = Stillness()
+        self.grey: np.ndarray | None = None
+        self.captured_ns = 0
+
+
 class OpticalFlow(Node):
     """Dense flow by inverse search (DIS, Kroeger et al. 2016) on a small grey picture."""
 
@@ -46,24 +57,21 @@ class OpticalFlow(Node):
         # Half resolution (scale 1): 0.4 ms, wrong by 0.03 pixels. The preset's quarter: 0.1 ms, wrong by 0.12.
         self.search = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self.search.setFinestScale(1)
-        self.stillness = Stillness()
-        self.last: np.ndarray | None = None
-        self.last_stream = self.last_ns = 0
+        self.last_seen_of = lru_cache(maxsize=MOST_STREAMS)(lambda stream: LastSeen())
 
     def changed(self, name: str) -> bool:
         return False
 
     def process(self, frame: Frame) -> Flow | None:
         grey = small_grey(frame.image, self.longer_px)
+        seen = self.last_seen_of(frame.stream)
         # Not since the last frame but since the last that moved: what creeps adds up to a motion.
-        moved = self.stillness.moved(cells_of(grey), frame.captured_ns)
+        moved = seen.stillness.moved(cells_of(grey), frame.captured_ns)
         if moved:
-            self.stillness.looked()
-        last, since_ns, stream = self.last, self.last_ns, self.last_stream
-        self.last, self.last_ns, self.last_stream = grey, frame.captured_ns, frame.stream
-        if last is None or last.shape != grey.shape or stream != frame.stream:
-            return None
-        if not 0 < frame.captured_ns - since_ns <= self.gap_s * 1e9:
+            seen.stillness.looked()
+        last, since_ns = seen.grey, seen.captured_ns
+        seen.grey, seen.captured_ns = grey, frame.captured_ns
+        if last is None or last.shape != grey.shape or not 0 < frame.captured_ns - since_ns <= self.gap_s * 1e9:
             return None
         if not moved:
             return Flow(vectors=np.zeros((grey.shape[0] // 2, grey.shape[1] // 2, 2)), since_ns=since_ns)

@@ -22,14 +22,10 @@ from handflow.vision.model_choice import choose_model, choose_profile
 from handflow.vision.model_input import input_size
 from handflow.vision.prior import expected_map
 from handflow.vision.providers import PROVIDERS, choose_provider
-from handflow.vision.stillness import Stillness, cells_of
+from handflow.vision.stillness import MOST_STREAMS, Stillness, cells_of
 
 # A hand that stops is looked at for so long before the scene counts as settled.
 SETTLE_S = 1.0
-
-
-# Cameras that share the network: of more each is looked at in whole again whenever its turn comes.
-MOST_STREAMS = 32
 
 
 class CameraScene:

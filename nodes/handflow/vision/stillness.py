@@ -24,6 +24,8 @@ LEAST_NOISE, MOST_NOISE = 0.5, 5.0
 OUTLIER = 8.0
 # What flickers for so long has become noise.
 NOISE_S = 3.0
+# Cameras that share a stage: of more each begins anew whenever its turn comes.
+MOST_STREAMS = 32
 
 
 def cells_of(image: np.ndarray) -> np.ndarray:
