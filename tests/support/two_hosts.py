@@ -21,6 +21,13 @@ import pytest
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # linux/if_tun.h
 QUEUE_S = 0.5  # what a router in between holds; more is lost
 ADDRESSES = ("10.77.0.1", "10.77.0.2")
+# How a graph begins whose machines they are.
+MACHINES = f"""\
+machines:
+  eye: {{host: {ADDRESSES[0]}, port: 5600}}
+  play: {{host: {ADDRESSES[1]}, port: 5600}}
+insecure: true
+"""
 
 
 class Link:

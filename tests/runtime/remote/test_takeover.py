@@ -14,16 +14,12 @@ from typing import Any, NamedTuple
 import psutil
 import pytest
 from support.graphs import until
-from support.two_hosts import ADDRESSES, TwoHosts, two_hosts
+from support.two_hosts import MACHINES, TwoHosts, two_hosts
 
 pytestmark = pytest.mark.slow
 
 GRAPH = f"""\
-machines:
-  eye: {{host: {ADDRESSES[0]}, port: 5600}}
-  play: {{host: {ADDRESSES[1]}, port: 5600}}
-insecure: true
-nodes:
+{MACHINES}nodes:
   camera: {{run: camera, on: CAMERA, with: {{source: demo, size: [320, 180], fps: 10}}}}
   heatmap: {{run: heatmap, in: {{frame: camera, prior: tracker}}, on: [eye, play]}}
   tracker: {{run: tracker, in: heatmap, on: play}}

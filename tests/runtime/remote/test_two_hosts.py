@@ -14,17 +14,13 @@ from typing import Any
 import psutil
 import pytest
 from support.graphs import until
-from support.two_hosts import ADDRESSES, TwoHosts, two_hosts
+from support.two_hosts import MACHINES, TwoHosts, two_hosts
 from support.two_machines import NODES
 
 pytestmark = pytest.mark.slow
 
 GRAPH = f"""\
-machines:
-  eye: {{host: {ADDRESSES[0]}, port: 5600}}
-  play: {{host: {ADDRESSES[1]}, port: 5600}}
-insecure: true
-nodes:
+{MACHINES}nodes:
   ticker: {{run: ticker.py}}
   tap: {{run: tap.py, in: {{frame: {{from: ticker, jpeg: 95}}}}, on: play, with: {{file: out}}}}
 """
