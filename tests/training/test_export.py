@@ -184,7 +184,7 @@ def test_training_can_begin_from_what_fits_of_another_network(exported, pictures
 
 def test_training_does_not_begin_from_anything_else(tmp_path, pictures):
     (tmp_path / "bad.onnx").write_text("nothing")
-    with pytest.raises(SetupError, match=r"bad\.onnx: expected an fp32 model file of `handflow export`") as caught:
+    with pytest.raises(SetupError, match=r"bad\.onnx: expected the fp32 model file of one network") as caught:
         begin_from(Network(**SMALL), tmp_path / "bad.onnx", torch.from_numpy(pictures).float())
     assert "\n" not in str(caught.value)
 

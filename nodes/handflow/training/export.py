@@ -1,7 +1,8 @@
 """`handflow export SOURCE`: a trained network -> `hands.onnx` (fp32) and `hands-int8.onnx` for the heatmap stage.
 
-SOURCE is a checkpoint; or an fp32 model file, of which only the int8 form is made anew (`--calibration DATA`); or any
-model file, to which what its scores say of hands is added (`--evidence CLIPS`, vision/evidence.py).
+SOURCE is a checkpoint; or an fp32 model file, of which only the int8 form is made anew (`--calibration DATA`), or which
+is joined with others (`--beside MODEL`, joining.py); or any model file, to which what its scores say of hands is added
+(`--evidence CLIPS`, vision/evidence.py).
 Height and width stay free in the files: that costs 3 % of time, and one file serves every profile and camera shape.
 """
 
@@ -30,13 +31,15 @@ from handflow.training.labels.data import read_labels
 from handflow.training.samples.compose import calibration_pictures
 from handflow.training.samples.pool import Pool
 from handflow.vision.model import OUTPUTS, PROFILES, Model, open_model
-from handflow.vision.model_choice import MAX_INT8_DEVIATION, deviation
+from handflow.vision.model_choice import MAX_INT8_DEVIATION, check_images, deviation
 
 from .averaging import averaged
 from .checkpoint import read_checkpoint, weights_hash
+from .joining import join
 from .network import MULTIPLE, STRIDE, Network
 from .quantisation import describe, quantise
 
+MAX_JOINED_DEVIATION = 0.002  # what weights of 16 bits may cost a joined file
 SIZES = {"near": (320, 192), "mid": (448, 256), "far": (512, 288)}  # of a 16:9 picture; others get the same area
 
 
@@ -227,6 +230,30 @@ def requantise(model: Path, out: Path, calibration: list[str], measured_on: Meas
         return {fitting(model.stem, "-int8.onnx"): path}
 
     return replaced(out, make)
+
+
+def export_joined(files: Sequence[Path], out: Path, name: str, measured_on: Measured = UNMEASURED) -> list[Path]:
+    """Writes into `out` fp32 model files joined into one, and their int8 forms likewise. Raises SetupError."""
+    quantised = [file.with_name(fitting(file.stem, "-int8.onnx")) for file in files]
+    for file, int8 in zip(files, quantised, strict=True):
+        if not int8.is_file():
+            raise SetupError(f"{file}: expected its int8 form {int8.name} beside it; `handflow export` makes one")
+
+    def make(folder: Path) -> dict[str, Path]:
+        made = {"fp32": folder / "fp32.onnx", "int8": folder / "int8.onnx"}
+        for precision, members in (("fp32", files), ("int8", quantised)):
+            facts = join(members, made[precision])
+            strayed = compare(mean_run(members), open_model(made[precision]), check_images(), MAX_JOINED_DEVIATION)
+            finish(made[precision], facts, precision, strayed, measured_on)
+        return {f"{name}.onnx": made["fp32"], f"{name}-int8.onnx": made["int8"]}
+
+    return replaced(out, make)
+
+
+def mean_run(files: Sequence[Path]) -> Callable[[np.ndarray], Maps]:
+    """The mean of the maps of model files, as `Model.run`."""
+    models = [open_model(file) for file in files]
+    return lambda tensor: [np.mean(maps, axis=0) for maps in zip(*(m.run(tensor) for m in models), strict=True)]
 
 
 def remeasure(model: Path, out: Path, measured_on: Measured) -> list[Path]:

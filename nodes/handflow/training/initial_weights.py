@@ -32,7 +32,9 @@ def read_convolutions(path: Path) -> dict[str, list[Tensor]]:
     import onnx
 
     try:
-        graph = onnx.load(path).graph
+        model = onnx.load(path)
+        assert all(fact.key != "members" for fact in model.metadata_props), "joined of several networks"
+        graph = model.graph
         stored = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
         # What is equal, such as the zeros of two new blocks, is stored once.
         stored |= {
@@ -40,7 +42,10 @@ def read_convolutions(path: Path) -> dict[str, list[Tensor]]:
         }
         return {_module(n.name): [stored[name] for name in n.input[1:]] for n in graph.node if n.op_type == "Conv"}
     except Exception as error:  # protobuf and onnx each raise their own
-        raise SetupError(f"{path}: expected an fp32 model file of `handflow export` ({type(error).__name__})") from None
+        reason = type(error).__name__
+        raise SetupError(
+            f"{path}: expected the fp32 model file of one network, of `handflow export` ({reason})"
+        ) from None
 
 
 def unfold_norms(network: Network, biases: dict[str, Tensor], images: Tensor) -> int:

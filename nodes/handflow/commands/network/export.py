@@ -6,7 +6,7 @@ from pathlib import Path
 from handflow.commands._arguments import add_strict, number
 from handflow.commands._console import say
 from handflow.errors import SetupError
-from handflow.training.export import Measured, export, remeasure, requantise
+from handflow.training.export import Measured, export, export_joined, remeasure, requantise
 from handflow.vision.model import model_path, open_model
 
 
@@ -16,7 +16,9 @@ def run(args: argparse.Namespace) -> int:
     if source.suffix == ".onnx":
         if args.average is not None:
             raise SetupError(f"{source}: --average takes a checkpoint's weights and another model's; got a model file")
-        if args.calibration:
+        if args.beside:
+            made = export_joined([source, *map(model_path, args.beside)], out, args.name, measured_on)
+        elif args.calibration:
             made = requantise(source, out, args.calibration, measured_on)
         elif args.evidence:
             made = remeasure(source, out, measured_on)
@@ -27,6 +29,8 @@ def run(args: argparse.Namespace) -> int:
             )
     elif args.calibration:
         raise SetupError(f"{source}: a checkpoint has pictures to calibrate with; --calibration is for .onnx files")
+    elif args.beside:
+        raise SetupError(f"{source}: --beside joins model files; export the checkpoint first")
     else:
         other = None if args.average is None else model_path(args.average)
         made = export(source, out, args.name, measured_on, other, args.share)
@@ -45,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "measure",
     )
     parser.add_argument("-o", "--out", default="models", help="folder for the files (default models)")
-    parser.add_argument("--name", default="hands", help="name of the model that a checkpoint becomes (default hands)")
+    parser.add_argument("--name", default="hands", help="name of the model that is made (default hands)")
     parser.add_argument(
         "--calibration", nargs="+", metavar="DATA", help="labelled pictures that an .onnx file is quantised with"
     )
@@ -57,6 +61,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--share", type=number(0, 1), default=0.65, metavar="S", help="of the checkpoint in that mean (default 0.65)"
+    )
+    parser.add_argument(
+        "--beside",
+        nargs="+",
+        metavar="MODEL",
+        help="join the model file with these, packaged ones or files: a file whose maps are the mean of theirs, at the "
+        "sum of their times",
     )
     parser.add_argument(
         "--labels", nargs="*", metavar="LABELS", help="score the files on these and keep the scores in them"
