@@ -57,6 +57,19 @@ def test_its_maps_are_the_mean_of_theirs(members, joined, precision, most, width
         assert found == pytest.approx((one + other) / 2, abs=most, rel=most)
 
 
+def test_its_profiles_can_be_larger(members, tmp_path, capsys):
+    (one, _), (other, _) = members
+    command = ["export", str(one), "--beside", str(other), "--name", "wide", "-o", str(tmp_path)]
+    assert main([*command, "--sizes", "far=608x352"]) == 0
+    assert open_model(tmp_path / "wide-int8.onnx").sizes == open_model(one).sizes | {"far": (608, 352)}
+    assert main(["export", str(one), "--sizes", "far=608x352", "-o", str(tmp_path)]) == 1
+    assert "--sizes is for files that are joined" in capsys.readouterr().err
+    for wrong, said in (("far=600x352", "multiples of 32"), ("large=608x352", "near|mid|far=WIDTHxHEIGHT")):
+        with pytest.raises(SystemExit):
+            main([*command, "--sizes", wrong])
+        assert said in capsys.readouterr().err
+
+
 def test_its_weights_are_stored_in_half(members, joined):
     assert joined[0].stat().st_size < 0.6 * sum(files[0].stat().st_size for files in members)
     sizes = {tensor.data_type for tensor in onnx.load(joined[0]).graph.initializer if len(tensor.dims) == 4}
@@ -97,7 +110,7 @@ def test_what_cannot_be_joined_is_refused_in_one_line(members, joined, tmp_path,
     for words, said in (
         ([str(one), "--beside", str(alone)], "expected its int8 form alone-int8.onnx beside it"),
         ([str(one), "--beside", str(finer)], "finer.onnx: expected profiles"),
-        ([str(one.parent / "checkpoint.pt"), "--beside", str(other)], "--beside joins model files"),
+        ([str(one.parent / "checkpoint.pt"), "--beside", str(other)], "--beside and --sizes are for model files"),
     ):
         assert main(["export", *words, "-o", str(tmp_path / "out")]) == 1
         err = capsys.readouterr().err

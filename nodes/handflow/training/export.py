@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -232,8 +232,17 @@ def requantise(model: Path, out: Path, calibration: list[str], measured_on: Meas
     return replaced(out, make)
 
 
-def export_joined(files: Sequence[Path], out: Path, name: str, measured_on: Measured = UNMEASURED) -> list[Path]:
-    """Writes into `out` fp32 model files joined into one, and their int8 forms likewise. Raises SetupError."""
+def export_joined(
+    files: Sequence[Path],
+    out: Path,
+    name: str,
+    measured_on: Measured = UNMEASURED,
+    sizes: Mapping[str, tuple[int, int]] | None = None,
+) -> list[Path]:
+    """Writes into `out` fp32 model files joined into one, and their int8 forms likewise.
+
+    `sizes`: width and height that profiles are to have, where not those of the files. Raises SetupError.
+    """
     quantised = [file.with_name(fitting(file.stem, "-int8.onnx")) for file in files]
     for file, int8 in zip(files, quantised, strict=True):
         if not int8.is_file():
@@ -243,6 +252,7 @@ def export_joined(files: Sequence[Path], out: Path, name: str, measured_on: Meas
         made = {"fp32": folder / "fp32.onnx", "int8": folder / "int8.onnx"}
         for precision, members in (("fp32", files), ("int8", quantised)):
             facts = join(members, made[precision])
+            facts["profiles"] = json.dumps({**json.loads(facts["profiles"]), **(sizes or {})})
             strayed = compare(mean_run(members), open_model(made[precision]), check_images(), MAX_JOINED_DEVIATION)
             finish(made[precision], facts, precision, strayed, measured_on)
         return {f"{name}.onnx": made["fp32"], f"{name}-int8.onnx": made["int8"]}

@@ -7,7 +7,8 @@ from handflow.commands._arguments import add_strict, number
 from handflow.commands._console import say
 from handflow.errors import SetupError
 from handflow.training.export import Measured, export, export_joined, remeasure, requantise
-from handflow.vision.model import model_path, open_model
+from handflow.training.network import MULTIPLE
+from handflow.vision.model import PROFILES, model_path, open_model
 
 
 def run(args: argparse.Namespace) -> int:
@@ -16,8 +17,11 @@ def run(args: argparse.Namespace) -> int:
     if source.suffix == ".onnx":
         if args.average is not None:
             raise SetupError(f"{source}: --average takes a checkpoint's weights and another model's; got a model file")
+        if args.sizes and not args.beside:
+            raise SetupError(f"{source}: --sizes is for files that are joined: --beside MODEL")
         if args.beside:
-            made = export_joined([source, *map(model_path, args.beside)], out, args.name, measured_on)
+            files = [source, *map(model_path, args.beside)]
+            made = export_joined(files, out, args.name, measured_on, dict(args.sizes))
         elif args.calibration:
             made = requantise(source, out, args.calibration, measured_on)
         elif args.evidence:
@@ -29,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
             )
     elif args.calibration:
         raise SetupError(f"{source}: a checkpoint has pictures to calibrate with; --calibration is for .onnx files")
-    elif args.beside:
-        raise SetupError(f"{source}: --beside joins model files; export the checkpoint first")
+    elif args.beside or args.sizes:
+        raise SetupError(f"{source}: --beside and --sizes are for model files; export the checkpoint first")
     else:
         other = None if args.average is None else model_path(args.average)
         made = export(source, out, args.name, measured_on, other, args.share)
@@ -39,6 +43,17 @@ def run(args: argparse.Namespace) -> int:
         from_what = "" if strays is None else f", strays by {strays} from what it was made of"
         say(f"{path}: {path.stat().st_size / 1e6:.2f} MB{from_what}")
     return 0
+
+
+def profile_size(text: str) -> tuple[str, tuple[int, int]]:
+    """PROFILE=WIDTHxHEIGHT of `--sizes`."""
+    name, _, size = text.partition("=")
+    width, _, height = size.partition("x")
+    if name not in PROFILES or not (width.isdecimal() and height.isdecimal()):
+        raise argparse.ArgumentTypeError(f"expected {'|'.join(PROFILES)}=WIDTHxHEIGHT, got {text}")
+    if not (int(width) and int(height)) or int(width) % MULTIPLE or int(height) % MULTIPLE:
+        raise argparse.ArgumentTypeError(f"expected a size in multiples of {MULTIPLE}, got {text}")
+    return name, (int(width), int(height))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +83,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MODEL",
         help="join the model file with these, packaged ones or files: a file whose maps are the mean of theirs, at the "
         "sum of their times",
+    )
+    parser.add_argument(
+        "--sizes",
+        nargs="+",
+        type=profile_size,
+        default=[],
+        metavar="PROFILE=WIDTHxHEIGHT",
+        help="of a joined file: as large as this the network is shown a 16:9 picture at a profile (far=608x352)",
     )
     parser.add_argument(
         "--labels", nargs="*", metavar="LABELS", help="score the files on these and keep the scores in them"
