@@ -12,7 +12,7 @@ import shutil
 import subprocess
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,15 +31,13 @@ from handflow.training.labels.data import read_labels
 from handflow.training.samples.compose import calibration_pictures
 from handflow.training.samples.pool import Pool
 from handflow.vision.model import OUTPUTS, PROFILES, Model, open_model
-from handflow.vision.model_choice import MAX_INT8_DEVIATION, check_images, deviation
+from handflow.vision.model_choice import MAX_INT8_DEVIATION, deviation
 
 from .averaging import averaged
 from .checkpoint import read_checkpoint, weights_hash
-from .joining import join
 from .network import MULTIPLE, STRIDE, Network
 from .quantisation import describe, quantise
 
-MAX_JOINED_DEVIATION = 0.002  # what weights of 16 bits may cost a joined file
 SIZES = {"near": (320, 192), "mid": (448, 256), "far": (512, 288)}  # of a 16:9 picture; others get the same area
 
 
@@ -230,40 +228,6 @@ def requantise(model: Path, out: Path, calibration: list[str], measured_on: Meas
         return {fitting(model.stem, "-int8.onnx"): path}
 
     return replaced(out, make)
-
-
-def export_joined(
-    files: Sequence[Path],
-    out: Path,
-    name: str,
-    measured_on: Measured = UNMEASURED,
-    sizes: Mapping[str, tuple[int, int]] | None = None,
-) -> list[Path]:
-    """Writes into `out` fp32 model files joined into one, and their int8 forms likewise.
-
-    `sizes`: width and height that profiles are to have, where not those of the files. Raises SetupError.
-    """
-    quantised = [file.with_name(fitting(file.stem, "-int8.onnx")) for file in files]
-    for file, int8 in zip(files, quantised, strict=True):
-        if not int8.is_file():
-            raise SetupError(f"{file}: expected its int8 form {int8.name} beside it; `handflow export` makes one")
-
-    def make(folder: Path) -> dict[str, Path]:
-        made = {"fp32": folder / "fp32.onnx", "int8": folder / "int8.onnx"}
-        for precision, members in (("fp32", files), ("int8", quantised)):
-            facts = join(members, made[precision])
-            facts["profiles"] = json.dumps({**json.loads(facts["profiles"]), **(sizes or {})})
-            strayed = compare(mean_run(members), open_model(made[precision]), check_images(), MAX_JOINED_DEVIATION)
-            finish(made[precision], facts, precision, strayed, measured_on)
-        return {f"{name}.onnx": made["fp32"], f"{name}-int8.onnx": made["int8"]}
-
-    return replaced(out, make)
-
-
-def mean_run(files: Sequence[Path]) -> Callable[[np.ndarray], Maps]:
-    """The mean of the maps of model files, as `Model.run`."""
-    models = [open_model(file) for file in files]
-    return lambda tensor: [np.mean(maps, axis=0) for maps in zip(*(m.run(tensor) for m in models), strict=True)]
 
 
 def remeasure(model: Path, out: Path, measured_on: Measured) -> list[Path]:

@@ -5,7 +5,7 @@ them, at the sum of their times. Weights are stored in 16 bits, half the bytes, 
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +13,49 @@ import onnx
 from onnx import GraphProto, TensorProto, compose, helper, numpy_helper
 
 from handflow.errors import SetupError
+from handflow.runtime.names import fitting
 from handflow.vision.model import OUTPUTS, Model, open_model
+from handflow.vision.model_choice import check_images
 
+from .export import UNMEASURED, Maps, Measured, compare, finish, replaced
+
+MAX_DEVIATION = 0.002  # what weights of 16 bits may cost a joined file
 ALIKE = ("stride", "multiple", "profiles", "precision")  # facts in which joined files must agree
 OF_ONE = ("strays", "scores", "calibration", "average", "weights", "data", "pictures", "steps", "settings", "network")
+
+
+def export_joined(
+    files: Sequence[Path],
+    out: Path,
+    name: str,
+    measured_on: Measured = UNMEASURED,
+    sizes: Mapping[str, tuple[int, int]] | None = None,
+) -> list[Path]:
+    """Writes into `out` fp32 model files joined into one, and their int8 forms likewise.
+
+    `sizes`: width and height that profiles are to have, where not those of the files. Raises SetupError.
+    """
+    quantised = [file.with_name(fitting(file.stem, "-int8.onnx")) for file in files]
+    for file, int8 in zip(files, quantised, strict=True):
+        if not int8.is_file():
+            raise SetupError(f"{file}: expected its int8 form {int8.name} beside it; `handflow export` makes one")
+
+    def make(folder: Path) -> dict[str, Path]:
+        made = {"fp32": folder / "fp32.onnx", "int8": folder / "int8.onnx"}
+        for precision, members in (("fp32", files), ("int8", quantised)):
+            facts = join(members, made[precision])
+            facts["profiles"] = json.dumps({**json.loads(facts["profiles"]), **(sizes or {})})
+            strayed = compare(mean_run(members), open_model(made[precision]), check_images(), MAX_DEVIATION)
+            finish(made[precision], facts, precision, strayed, measured_on)
+        return {f"{name}.onnx": made["fp32"], f"{name}-int8.onnx": made["int8"]}
+
+    return replaced(out, make)
+
+
+def mean_run(files: Sequence[Path]) -> Callable[[np.ndarray], Maps]:
+    """The mean of the maps of model files, as `Model.run`."""
+    models = [open_model(file) for file in files]
+    return lambda tensor: [np.mean(maps, axis=0) for maps in zip(*(m.run(tensor) for m in models), strict=True)]
 
 
 def join(files: Sequence[Path], out: Path) -> dict[str, str]:

@@ -6,7 +6,8 @@ from pathlib import Path
 from handflow.commands._arguments import add_strict, number
 from handflow.commands._console import say
 from handflow.errors import SetupError
-from handflow.training.export import Measured, export, export_joined, remeasure, requantise
+from handflow.training.export import Measured, export, remeasure, requantise
+from handflow.training.joining import export_joined
 from handflow.training.network import MULTIPLE
 from handflow.vision.model import PROFILES, model_path, open_model
 
