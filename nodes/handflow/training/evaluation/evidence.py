@@ -1,8 +1,9 @@
 """`handflow evaluate CLIPS --evidence`: what evidence over time finds, against none, at several thresholds of each.
 
-The network looks once; all trackers get the same maps. Palms of the sizes asked for are required, other hands count
-neither way. A false hand is an id that for most of its frames is farther from every labelled hand than that is long:
-a hand told beside itself is a wrong position, but nobody's ghost. First told: from a palm's first labelled frame on.
+The network looks once and all trackers get the same maps, but for a gaze: where that looks depends on what is followed,
+so each tracker has one of its own. Palms of the sizes asked for are required, other hands count neither way. A false
+hand is an id that for most of its frames is farther from every labelled hand than that is long: a hand told beside
+itself is a wrong position, but nobody's ghost. First told: from a palm's first labelled frame on.
 """
 
 from collections import defaultdict
@@ -15,6 +16,7 @@ import numpy as np
 
 from handflow.messages import Frame
 from handflow.outputs.json_line import Line, line_of
+from handflow.pipeline import follow
 from handflow.recording.sources import read_source
 from handflow.runtime.inline import InlineGraph, InlineNode
 from handflow.stages.flow import OpticalFlow
@@ -71,6 +73,8 @@ def required(picture: LabelledPicture, sizes: tuple[float, float]) -> LabelledPi
 
 def follow_with_all(clip: Path, model: HeatmapNode) -> dict[str, list[Line]]:
     """The lines of a clip's frames with the tracker of each of SETTINGS."""
+    if model.profile == "gaze":
+        return {name: follow_alone(clip, model, Tracker(**settings)) for name, settings in SETTINGS.items()}
     trackers = {name: InlineNode(Tracker(**s), {"heatmap": "heatmap", "flow": "flow"}) for name, s in SETTINGS.items()}
     nodes = {
         "flow": InlineNode(OpticalFlow(), {"frame": ""}),
@@ -84,6 +88,11 @@ def follow_with_all(clip: Path, model: HeatmapNode) -> dict[str, list[Line]]:
             for name in SETTINGS:
                 lines[name].append(line_of(str(clip), said[name], 0))
     return lines
+
+
+def follow_alone(clip: Path, model: HeatmapNode, tracker: Tracker) -> list[Line]:
+    """The lines of a clip's frames, of one tracker that tells the network's stage what it expects."""
+    return [seen.line for seen in follow(str(clip), read_source(clip), model, tracker)]
 
 
 def false_hands(frames: list[LabelledPicture], lines: list[Line]) -> int:
