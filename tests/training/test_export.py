@@ -184,7 +184,7 @@ def test_training_can_begin_from_what_fits_of_another_network(exported, pictures
 
 def test_training_does_not_begin_from_anything_else(tmp_path, pictures):
     (tmp_path / "bad.onnx").write_text("nothing")
-    with pytest.raises(SetupError, match=r"bad\.onnx: expected the fp32 model file of one network") as caught:
+    with pytest.raises(SetupError, match=r"bad\.onnx: expected an fp32 model file that looks at one scale") as caught:
         begin_from(Network(**SMALL), tmp_path / "bad.onnx", torch.from_numpy(pictures).float())
     assert "\n" not in str(caught.value)
 
@@ -243,9 +243,14 @@ SHIPPED = Path(__file__).parents[2] / "models"
 
 def test_the_shipped_files_are_small_and_of_one_training():
     files = sorted(SHIPPED.glob("*.onnx"))
-    assert [file.name for file in files] == ["hands-int8.onnx", "hands.onnx"]
-    assert sum(file.stat().st_size for file in files) < 8e6
-    facts = [open_model(file).metadata for file in files]
+    assert [file.name for file in files] == [
+        "hands-int8.onnx",
+        "hands-large-int8.onnx",
+        "hands-large.onnx",
+        "hands.onnx",
+    ]
+    assert sum(file.stat().st_size for file in files) < 15e6
+    facts = [open_model(file).metadata for file in (files[0], files[-1])]
     assert [f["precision"] for f in facts] == ["int8", "fp32"]
     assert facts[0]["data"] == facts[1]["data"]
     assert facts[0]["steps"] == facts[1]["steps"]

@@ -1,8 +1,8 @@
 """`handflow export SOURCE`: a trained network -> `hands.onnx` (fp32) and `hands-int8.onnx` for the heatmap stage.
 
 SOURCE is a checkpoint; or an fp32 model file, of which only the int8 form is made anew (`--calibration DATA`), or which
-is joined with others (`--beside MODEL`, joining.py); or any model file, to which what its scores say of hands is added
-(`--evidence CLIPS`, vision/evidence.py).
+then looks at two scales (`--two-scales`, two_scales.py); or any model file, to which what its scores say of hands is
+added (`--evidence CLIPS`, vision/evidence.py).
 Height and width stay free in the files: that costs 3 % of time, and one file serves every profile and camera shape.
 """
 

@@ -33,7 +33,7 @@ def read_convolutions(path: Path) -> dict[str, list[Tensor]]:
 
     try:
         model = onnx.load(path)
-        assert all(fact.key != "members" for fact in model.metadata_props), "joined of several networks"
+        assert all(fact.key != "scales" for fact in model.metadata_props), "each weight is there for two scales"
         graph = model.graph
         stored = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
         # What is equal, such as the zeros of two new blocks, is stored once.
@@ -44,7 +44,7 @@ def read_convolutions(path: Path) -> dict[str, list[Tensor]]:
     except Exception as error:  # protobuf and onnx each raise their own
         reason = type(error).__name__
         raise SetupError(
-            f"{path}: expected the fp32 model file of one network, of `handflow export` ({reason})"
+            f"{path}: expected an fp32 model file that looks at one scale, of `handflow export` ({reason})"
         ) from None
 
 

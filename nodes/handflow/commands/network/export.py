@@ -7,8 +7,8 @@ from handflow.commands._arguments import add_strict, number
 from handflow.commands._console import say
 from handflow.errors import SetupError
 from handflow.training.export import Measured, export, remeasure, requantise
-from handflow.training.joining import export_joined
 from handflow.training.network import MULTIPLE
+from handflow.training.two_scales import export_two_scales
 from handflow.vision.model import PROFILES, model_path, open_model
 
 
@@ -18,11 +18,10 @@ def run(args: argparse.Namespace) -> int:
     if source.suffix == ".onnx":
         if args.average is not None:
             raise SetupError(f"{source}: --average takes a checkpoint's weights and another model's; got a model file")
-        if args.sizes and not args.beside:
-            raise SetupError(f"{source}: --sizes is for files that are joined: --beside MODEL")
-        if args.beside:
-            files = [source, *map(model_path, args.beside)]
-            made = export_joined(files, out, args.name, measured_on, dict(args.sizes))
+        if args.sizes and not args.two_scales:
+            raise SetupError(f"{source}: --sizes is for a file that looks at two scales: --two-scales")
+        if args.two_scales:
+            made = export_two_scales(source, out, args.name, dict(args.sizes), measured_on)
         elif args.calibration:
             made = requantise(source, out, args.calibration, measured_on)
         elif args.evidence:
@@ -34,8 +33,8 @@ def run(args: argparse.Namespace) -> int:
             )
     elif args.calibration:
         raise SetupError(f"{source}: a checkpoint has pictures to calibrate with; --calibration is for .onnx files")
-    elif args.beside or args.sizes:
-        raise SetupError(f"{source}: --beside and --sizes are for model files; export the checkpoint first")
+    elif args.two_scales or args.sizes:
+        raise SetupError(f"{source}: --two-scales and --sizes are for model files; export the checkpoint first")
     else:
         other = None if args.average is None else model_path(args.average)
         made = export(source, out, args.name, measured_on, other, args.share)
@@ -47,13 +46,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def profile_size(text: str) -> tuple[str, tuple[int, int]]:
-    """PROFILE=WIDTHxHEIGHT of `--sizes`."""
+    """PROFILE=WIDTHxHEIGHT of `--sizes`, for two scales."""
+    multiple = 2 * MULTIPLE
     name, _, size = text.partition("=")
     width, _, height = size.partition("x")
     if name not in PROFILES or not (width.isdecimal() and height.isdecimal()):
         raise argparse.ArgumentTypeError(f"expected {'|'.join(PROFILES)}=WIDTHxHEIGHT, got {text}")
-    if not (int(width) and int(height)) or int(width) % MULTIPLE or int(height) % MULTIPLE:
-        raise argparse.ArgumentTypeError(f"expected a size in multiples of {MULTIPLE}, got {text}")
+    if not (int(width) and int(height)) or int(width) % multiple or int(height) % multiple:
+        raise argparse.ArgumentTypeError(f"expected a size in multiples of {multiple}, got {text}")
     return name, (int(width), int(height))
 
 
@@ -79,11 +79,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--share", type=number(0, 1), default=0.65, metavar="S", help="of the checkpoint in that mean (default 0.65)"
     )
     parser.add_argument(
-        "--beside",
-        nargs="+",
-        metavar="MODEL",
-        help="join the model file with these, packaged ones or files: a file whose maps are the mean of theirs, at the "
-        "sum of their times",
+        "--two-scales",
+        action="store_true",
+        help="make of a model file one that looks at the picture at two scales: fewer false hands, in more time",
     )
     parser.add_argument(
         "--sizes",
@@ -91,7 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=profile_size,
         default=[],
         metavar="PROFILE=WIDTHxHEIGHT",
-        help="of a joined file: as large as this the network is shown a 16:9 picture at a profile (far=608x352)",
+        help="of that file: as large as this it is shown a 16:9 picture at a profile (default: twice as wide and high)",
     )
     parser.add_argument(
         "--labels", nargs="*", metavar="LABELS", help="score the files on these and keep the scores in them"
