@@ -106,6 +106,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="G",
         help="of the heatmap stage, where hands are followed",
     )
+    _add_reports(parser)
+    _add_clip_arguments(parser)
+    add_strict(parser)
+    add("--json", action="store_true", help="print the figures as JSON")
+
+
+def _add_reports(parser: argparse.ArgumentParser) -> None:
+    """What is drawn beside the figures."""
+    add = parser.add_argument
     add(
         "--report",
         metavar="FOLDER",
@@ -114,9 +123,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--worst", type=whole(1, 300), default=30, metavar="N", help="pictures on the contact sheet (default 30)")
     add("--maps", metavar="PICTURE", help="also draw into the report what each model's two maps show of a picture")
     add("--draw", metavar="FOLDER", help="also write each picture with what was found in it")
-    _add_clip_arguments(parser)
-    add_strict(parser)
-    add("--json", action="store_true", help="print the figures as JSON")
 
 
 def _add_clip_arguments(parser: argparse.ArgumentParser) -> None:
