@@ -33,7 +33,9 @@ def read_convolutions(path: Path) -> dict[str, list[Tensor]]:
 
     try:
         model = onnx.load(path)
-        assert all(fact.key != "scales" for fact in model.metadata_props), "each weight is there for two scales"
+        # Of two scales each weight stands twice, under other names.
+        if any(fact.key == "scales" for fact in model.metadata_props):
+            raise ValueError("two scales")
         graph = model.graph
         stored = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
         # What is equal, such as the zeros of two new blocks, is stored once.

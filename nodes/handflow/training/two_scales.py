@@ -25,7 +25,7 @@ from .network import MULTIPLE
 
 MAX_DEVIATION = 0.002  # what weights of 16 bits may cost
 HALF = 0.4  # share of the smaller scale: more finds fewer small hands, less more false ones
-FLOOR = 1e-6  # of a map before its logarithm
+FLOOR = 1e-6  # of a map before its power
 UNTRUE = ("strays", "scores", "calibration")  # facts of a file that do not hold of the one made of it
 
 

@@ -43,6 +43,15 @@ def test_it_stands_beside_the_models(desk, capsys):
         assert result["ms"] > 0
 
 
+def test_tiles_show_palms_that_are_too_small_on_the_whole(desk, capsys):
+    image = np.zeros((192, 320, 3), np.uint8)
+    image[60:68, 100:108] = 255
+    cv2.imwrite(str(desk / "a.png"), image)
+    assert evaluated(desk, "--json") == 0
+    found = {result["profile"]: result["all"]["total"]["ap"] for result in json.loads(capsys.readouterr().out)}
+    assert (found["whole"], found["tiles"]) == (0, 1)
+
+
 def test_what_is_found_over_what_it_costs_is_drawn(desk):
     assert evaluated(desk, "--join", "one=desk", "two=desk", "--report", desk / "report", "--json") == 0
     drawn = cv2.imread(str(desk / "report" / "costs.png"))
