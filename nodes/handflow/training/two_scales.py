@@ -6,14 +6,14 @@ weights, which are stored in 16 bits and computed with in 32.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import onnx
-from onnx import GraphProto, NodeProto, TensorProto, compose, helper, numpy_helper
+from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper
 
 from handflow.errors import SetupError
 from handflow.runtime.names import fitting
@@ -66,11 +66,9 @@ def write_two_scales(file: Path, out: Path, sizes: Mapping[str, tuple[int, int]]
     whole.CopyFrom(source)
     ends = {"input": source.graph.input, "output": source.graph.output, "initializer": source.graph.initializer}
     whole.graph.CopyFrom(GraphProto(name="two scales", node=halving(), **ends))
+    shared = {tensor.name: tensor.name for tensor in source.graph.initializer} | {"": ""}
     for scale, image in (("fine", "image"), ("half", "half/image")):
-        part = compose.add_prefix(source, f"{scale}/", rename_inputs=False, rename_initializers=False).graph
-        for node in part.node:
-            node.input[:] = [image if given == "image" else given for given in node.input]
-        whole.graph.node.extend(part.node)
+        whole.graph.node.extend(look(source.graph, scale, shared | {"image": image}))
     whole.graph.node.extend(joining())
     whole.graph.initializer.extend(constants())
     store_in_half(whole.graph)
@@ -90,6 +88,18 @@ def halving() -> list[NodeProto]:
         helper.make_node("Round", ["half/mean"], ["half/round"], name="half/Round"),
         helper.make_node("Cast", ["half/round"], ["half/image"], name="half/Bytes", to=TensorProto.UINT8),
     ]  # fmt: skip
+
+
+def look(graph: GraphProto, scale: str, kept: Mapping[str, str]) -> Iterator[NodeProto]:
+    """The nodes of `graph` with the scale before every name, except of those tensors whose names `kept` gives."""
+    # onnx.compose.add_prefix does this too, but before onnx 1.17 it renames weights that an Identity hands on.
+    for original in graph.node:
+        node = NodeProto()
+        node.CopyFrom(original)
+        node.name = f"{scale}/{node.name}"
+        node.input[:] = [kept.get(name, f"{scale}/{name}") for name in node.input]
+        node.output[:] = [f"{scale}/{name}" for name in node.output]
+        yield node
 
 
 def constants() -> list[TensorProto]:
