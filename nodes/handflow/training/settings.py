@@ -58,6 +58,9 @@ class Settings:
         str, "model files, FILE,FILE, whose maps of each sample are learned: ours, or MediaPipe's palm detector"
     ] = ""
     teaching: Annotated[float, "share of steps in which they look; the palm detector takes 170 ms a sample"] = 1.0
+    teachers_zoom: Annotated[
+        float, "how much larger than the network they see a sample: what is small to it is larger to them"
+    ] = 1.0
     teachers_weight: Annotated[float, "of the loss against them"] = 1.0
     mixing: Annotated[float, "of these steps, the share in which two samples are laid over each other"] = 0.25
     holdout: Annotated[float, "share of the groups kept for the validation loss"] = 0.05

@@ -38,8 +38,8 @@ def export_two_scales(
 ) -> list[Path]:
     """Writes into `out` an fp32 model file and its int8 form so that they look at two scales.
 
-    `sizes`: width and height that profiles are to have, the larger scale's, in multiples of twice the network's;
-    others are doubled. Raises SetupError.
+    `sizes`: width and height that profiles are to have, the larger scale's, in multiples of the network's; others are
+    doubled. Raises SetupError.
     """
     quantised = file.with_name(fitting(file.stem, "-int8.onnx"))
     if not quantised.is_file():
@@ -59,7 +59,7 @@ def export_two_scales(
 def write_two_scales(file: Path, out: Path, sizes: Mapping[str, tuple[int, int]]) -> dict[str, str]:
     """Writes the model file that looks at two scales as `file` does at one; the facts that are true of it."""
     model = open_model(file)
-    if model.takes_prior or model.multiple != MULTIPLE:
+    if model.takes_prior or "scales" in model.metadata:
         raise SetupError(f"{file}: expected a network that looks at one scale and takes no prior")
     source = onnx.load(file)
     whole = onnx.ModelProto()
@@ -76,18 +76,26 @@ def write_two_scales(file: Path, out: Path, sizes: Mapping[str, tuple[int, int]]
     onnx.save(whole, out)
     doubled = {profile: (2 * width, 2 * height) for profile, (width, height) in model.sizes.items()}
     facts = {fact: value for fact, value in model.metadata.items() if fact not in UNTRUE}
-    return facts | {"multiple": str(2 * MULTIPLE), "profiles": json.dumps({**doubled, **sizes}), "scales": "[1, 0.5]"}
+    return facts | {"profiles": json.dumps({**doubled, **sizes}), "scales": "[1, 0.5]"}
 
 
 def halving() -> list[NodeProto]:
-    """The picture half as large: means of 2x2 pixels, as bytes again."""
+    """The picture half as large: means of 2x2 pixels, as bytes again, with black to the right and below up to what the
+    network takes.
+    """
+    node = helper.make_node
     return [
-        helper.make_node("Cast", ["image"], ["half/float"], name="half/Cast", to=TensorProto.FLOAT),
-        helper.make_node("AveragePool", ["half/float"], ["half/mean"], name="half/Pool",
-                         kernel_shape=[2, 2], strides=[2, 2]),
-        helper.make_node("Round", ["half/mean"], ["half/round"], name="half/Round"),
-        helper.make_node("Cast", ["half/round"], ["half/image"], name="half/Bytes", to=TensorProto.UINT8),
-    ]  # fmt: skip
+        node("Cast", ["image"], ["half/float"], name="half/Cast", to=TensorProto.FLOAT),
+        node("AveragePool", ["half/float"], ["half/mean"], name="half/Pool", kernel_shape=[2, 2], strides=[2, 2]),
+        node("Round", ["half/mean"], ["half/round"], name="half/Round"),
+        node("Shape", ["half/round"], ["half/shape"], name="half/Shape", start=2),
+        node("Neg", ["half/shape"], ["half/less"], name="half/Neg"),
+        # Of a number below nothing too, the rest is what is missing up to the next multiple.
+        node("Mod", ["half/less", "half/multiple"], ["half/missing"], name="half/Mod"),
+        node("Concat", ["half/before", "half/missing"], ["half/pads"], name="half/Concat", axis=0),
+        node("Pad", ["half/round", "half/pads"], ["half/padded"], name="half/Pad"),
+        node("Cast", ["half/padded"], ["half/image"], name="half/Bytes", to=TensorProto.UINT8),
+    ]
 
 
 def look(graph: GraphProto, scale: str, kept: Mapping[str, str]) -> Iterator[NodeProto]:
@@ -103,9 +111,13 @@ def look(graph: GraphProto, scale: str, kept: Mapping[str, str]) -> Iterator[Nod
 
 
 def constants() -> list[TensorProto]:
-    """What the nodes of `joining` compute with."""
+    """What the nodes of `halving` and `joining` compute with."""
     values = {"twice": np.array([1, 1, 2, 2]), "two": 2, "floor": FLOOR, "half": HALF, "fine": 1 - HALF}
-    return [numpy_helper.from_array(np.asarray(value, np.float32), f"join/{name}") for name, value in values.items()]
+    numbers = {"half/multiple": [MULTIPLE], "half/before": [0] * 6, "join/corner": [0, 0], "join/axes": [2, 3]}
+    return [
+        *(numpy_helper.from_array(np.asarray(value, np.float32), f"join/{name}") for name, value in values.items()),
+        *(numpy_helper.from_array(np.asarray(value, np.int64), name) for name, value in numbers.items()),
+    ]
 
 
 def joining() -> list[NodeProto]:
@@ -119,7 +131,12 @@ def joining() -> list[NodeProto]:
 
     linear = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
     return [
-        *(node("Resize", [f"half/{name}", "", "join/twice"], f"join/{name}", **linear) for name in OUTPUTS[:3]),
+        node("Shape", [f"fine/{any_hand}"], "join/shape", start=2),
+        *(node("Resize", [f"half/{name}", "", "join/twice"], f"join/padded {name}", **linear) for name in OUTPUTS[:3]),
+        *(
+            node("Slice", [f"join/padded {name}", "join/corner", "join/shape", "join/axes"], f"join/{name}")
+            for name in OUTPUTS[:3]
+        ),
         node("Max", [f"fine/{any_hand}", "join/floor"], "join/fine any"),
         node("Max", [f"join/{any_hand}", "join/floor"], "join/half any"),
         node("Pow", ["join/fine any", "join/fine"], "join/fine part"),
@@ -152,8 +169,11 @@ def apart(file: Path) -> Callable[[np.ndarray], Maps]:
     def run(tensor: np.ndarray) -> Maps:
         height, width = tensor.shape[2:]
         pooled = tensor.reshape(1, 3, height // 2, 2, width // 2, 2).mean(axis=(3, 5))
+        black = np.zeros((1, 3, *(-(-side // 2 // MULTIPLE) * MULTIPLE for side in (height, width))), np.uint8)
+        black[:, :, : height // 2, : width // 2] = np.round(pooled)
         fine = model.run(tensor)
-        half = [enlarged(values) for values in model.run(np.round(pooled).astype(np.uint8))[:2]]
+        rows, columns = fine[0].shape
+        half = [enlarged(values)[:rows, :columns] for values in model.run(black)[:2]]
         any_hand = np.maximum(fine[0], FLOOR) ** (1 - HALF) * np.maximum(half[0], FLOOR) ** HALF
         return [any_hand, (fine[1] + half[1]) / 2]
 

@@ -47,13 +47,12 @@ def run(args: argparse.Namespace) -> int:
 
 def profile_size(text: str) -> tuple[str, tuple[int, int]]:
     """PROFILE=WIDTHxHEIGHT of `--sizes`, for two scales."""
-    multiple = 2 * MULTIPLE
     name, _, size = text.partition("=")
     width, _, height = size.partition("x")
     if name not in PROFILES or not (width.isdecimal() and height.isdecimal()):
         raise argparse.ArgumentTypeError(f"expected {'|'.join(PROFILES)}=WIDTHxHEIGHT, got {text}")
-    if not (int(width) and int(height)) or int(width) % multiple or int(height) % multiple:
-        raise argparse.ArgumentTypeError(f"expected a size in multiples of {multiple}, got {text}")
+    if not (int(width) and int(height)) or int(width) % MULTIPLE or int(height) % MULTIPLE:
+        raise argparse.ArgumentTypeError(f"expected a size in multiples of {MULTIPLE}, got {text}")
     return name, (int(width), int(height))
 
 

@@ -15,7 +15,7 @@ from handflow.training.targets import IGNORE, draw_parts, draw_targets
 from handflow.training.teaching.matching import taught_maps
 from handflow.vision.prior import blobs
 
-from .compose import TrainingSample, sample
+from .compose import TrainingSample, sample, visible
 from .pool import Pool
 
 # image (B, 3, h, w), the maps of targets.Targets (B, c, h/4, w/4), coarse (k, 4); where the settings ask for them also
@@ -59,7 +59,10 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
     sizes = parse_sizes(settings.large_sizes if large else settings.sizes)
     often = np.array(HOW_OFTEN[: len(sizes)])
     width, height = sizes[rng.choice(len(sizes), p=often / often.sum())]
-    samples = [sample(rng, pool, width, height) for _ in range(count)]
+    teaching = bool(settings.teachers) and rng.random() < settings.teaching
+    seen = teachers_size(width, height, settings.teachers_zoom) if teaching else (width, height)
+    shown = [sample(rng, pool, *seen) for _ in range(count)]
+    samples = [resized(s, width, height) for s in shown]
     columns, rows = width // STRIDE, height // STRIDE
     shape, other = settings.target, settings.other_weight
     drawn = [draw_targets(s.boxes / STRIDE, s.kinds, columns, rows, shape, other, settings.even) for s in samples]
@@ -73,19 +76,63 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
         whole["parts"], whole["parts_mask"] = part_maps(samples, columns // 2, rows // 2)
     if settings.prior:
         whole["prior"] = np.stack([made_up_prior(rng, s, columns, rows) for s in samples])
-    if settings.teachers and rng.random() < settings.teaching:
+    if teaching:
+        large_images = np.stack([s.image.transpose(2, 0, 1) for s in shown])
         if rng.random() < settings.mixing:
-            whole.update(mixed(rng, whole))
-        whole["taught"], whole["taught_weight"] = taught_maps(whole["image"], settings.teachers)
+            share = rng.uniform(0, 0.5, (count, 1, 1, 1)).astype(np.float32)
+            whole.update(mixed(share, whole))
+            large_images = laid_over(share, large_images)
+        maps_seen = taught_maps(large_images, settings.teachers)
+        whole["taught"], whole["taught_weight"] = (fitted(each, columns, rows) for each in maps_seen)
     return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in whole.items()}
 
 
-def mixed(rng: np.random.Generator, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Each sample laid over the next one (mixup, arXiv 1710.09412); labels no longer count, what teachers see does."""
-    share = rng.uniform(0, 0.5, (len(batch["image"]), 1, 1, 1)).astype(np.float32)
-    image = batch["image"] * (1 - share) + np.roll(batch["image"], 1, axis=0) * share
+def teachers_size(width: int, height: int, zoom: float) -> tuple[int, int]:
+    """Width and height that teachers see: about `zoom` times as large, in what every teacher takes, its form kept."""
+    if zoom == 1:
+        return width, height
+    multiple = 2 * MULTIPLE  # of networks that look at two scales
+
+    def nearest(side: int) -> list[int]:
+        low = max(1, int(side * zoom / multiple))
+        return [low * multiple, (low + 1) * multiple]
+
+    def wrong(size: tuple[int, int]) -> float:
+        across, down = size[0] / width, size[1] / height
+        return float(abs(np.log(across / zoom)) + abs(np.log(down / zoom)) + 2 * abs(np.log(across / down)))
+
+    return min(((w, h) for w in nearest(width) for h in nearest(height)), key=wrong)
+
+
+def resized(sample: TrainingSample, width: int, height: int) -> TrainingSample:
+    """The sample in `width` x `height` pixels."""
+    rows, columns = sample.image.shape[:2]
+    if (columns, rows) == (width, height):
+        return sample
+    image = cv2.resize(sample.image, (width, height), interpolation=cv2.INTER_AREA)
+    times = np.array([width / columns, height / rows] * 2, np.float32)
+    boxes, kinds = visible(sample.boxes * times, sample.kinds, width, height)
+    parts = np.column_stack([sample.parts[:, :4] * times, sample.parts[:, 4]]).astype(np.float32)
+    return TrainingSample(image, boxes, kinds, parts, sample.people)
+
+
+def fitted(maps: np.ndarray, columns: int, rows: int) -> np.ndarray:
+    """Maps (B, c, h, w) with `rows` and `columns`."""
+    if maps.shape[2:] == (rows, columns):
+        return maps
+    size = (columns, rows)
+    return np.stack([[cv2.resize(m, size, interpolation=cv2.INTER_LINEAR) for m in each] for each in maps])
+
+
+def mixed(share: np.ndarray, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Samples laid over each other (mixup, arXiv 1710.09412); labels no longer count, what teachers see does."""
     changed = {name: np.zeros_like(batch[name]) for name in sorted(batch.keys() & {"mask", "weight", "parts_mask"})}
-    return changed | {"image": image.astype(np.uint8), "coarse": batch["coarse"][:0]}
+    return changed | {"image": laid_over(share, batch["image"]), "coarse": batch["coarse"][:0]}
+
+
+def laid_over(share: np.ndarray, images: np.ndarray) -> np.ndarray:
+    """Each of the images (B, 3, h, w) with `share` (B, 1, 1, 1) of the one before it over it."""
+    return (images * (1 - share) + np.roll(images, 1, axis=0) * share).astype(np.uint8)
 
 
 def part_maps(samples: list[TrainingSample], columns: int, rows: int) -> tuple[np.ndarray, np.ndarray]:
