@@ -1,16 +1,15 @@
 """Recordings as sources: ours and those of other tools, whole or not, are read where the pictures are in them."""
 
-import base64
 import json
 import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
-from mcap.writer import CompressionType, Writer
+from mcap.writer import CompressionType
+from support.foreign_recordings import BEGIN_NS, COUNT, MESSAGES, STEP_NS, compressed, foreign, jpeg, plain, rewritten
 from support.recorded import write
 
 from handflow.__main__ import main
@@ -19,56 +18,10 @@ from handflow.recording.reader import Recording
 from handflow.recording.recorded_frames import RecordedFrames
 from handflow.recording.sources import loop_source, read_source
 
-COUNT = 12
-STEP_NS = 50_000_000
-BEGIN_NS = 1_700_000_000_000_000_000
-
-
-def jpeg(number: int, ending: str = ".jpg") -> bytes:
-    """A picture whose brightness says its number."""
-    return cv2.imencode(ending, np.full((48, 64, 3), 20 * number, np.uint8))[1].tobytes()
-
 
 def numbers(path: Path, lines: list[str] | None = None) -> list[int]:
     report: Callable[[str], None] = pytest.fail if lines is None else lines.append  # type: ignore[assignment]
     return [round(float(captured.image.mean()) / 20) for captured in read_source(path, report=report)]
-
-
-def foreign(
-    path: Path,
-    messages: list[tuple[int, bytes]],
-    schema: str = "foxglove.CompressedImage",
-    schema_encoding: str = "jsonschema",
-    encoding: str = "json",
-    definition: bytes = b"{}",
-    **options: Any,
-) -> Path:
-    """What another tool recorded: messages with their log times."""
-    with open(path, "wb") as opened:
-        writer = Writer(opened, **options)
-        writer.start("", "somebody's recorder 1.0")
-        channel = writer.register_channel(
-            "/camera", encoding, writer.register_schema(schema, schema_encoding, definition)
-        )
-        for number, (at_ns, data) in enumerate(messages):
-            writer.add_message(channel, at_ns, data, at_ns, number)
-        writer.finish()
-    return path
-
-
-def compressed(number: int, ending: str = ".jpg") -> bytes:
-    picture = base64.b64encode(jpeg(number, ending)).decode()
-    return json.dumps({"frame_id": "camera", "format": ending[1:], "data": picture}).encode()
-
-
-def plain(image: np.ndarray, encoding: str, **more: Any) -> bytes:
-    height, width = image.shape[:2]
-    step = image.strides[0]
-    values = {"width": width, "height": height, "encoding": encoding, "step": step, **more}
-    return json.dumps(values | {"data": base64.b64encode(image.tobytes()).decode()}).encode()
-
-
-MESSAGES = [(BEGIN_NS + number * STEP_NS, compressed(number)) for number in range(COUNT)]
 
 
 def test_our_recording_is_read_like_a_clip(tmp_path: Path) -> None:
@@ -231,24 +184,6 @@ def test_a_picture_that_is_broken_is_left_out_and_counted(tmp_path: Path) -> Non
     assert numbers(foreign(tmp_path / "a.mcap", messages), lines) == [0, 1, 2, *range(4, COUNT)]
     assert len(lines) == 1
     assert "1 of its 12 pictures cannot be decoded" in lines[0]
-
-
-def rewritten(path: Path, out: Path, times: Callable[[int], int], library: str, order: list[int] | None = None) -> Path:
-    """One of our recordings as another program writes it anew: channels and messages, its own times, no metadata."""
-    recording = Recording(path)
-    entries = list(recording.entries())
-    with open(out, "wb") as opened:
-        writer = Writer(opened)
-        writer.start("handflow", library)
-        channels = {
-            name: writer.register_channel(name, "msgpack", 0, {"kind": recording.output(name).kind})
-            for name in recording.names()
-        }
-        for number in order or range(len(entries)):
-            entry = entries[number]
-            writer.add_message(channels[entry.output], times(entry.log_ns), entry.data, times(entry.publish_ns), number)
-        writer.finish()
-    return out
 
 
 @pytest.mark.parametrize("library", ["mcap go v1", "handflow 1.0"])

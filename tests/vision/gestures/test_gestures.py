@@ -7,7 +7,9 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from support.gesture_paths import CLIP_S, GESTURES, NONE, Crowd, frames, person_of, together
+from support.crowds import CLIP_S, Crowd, frames, person_of, together
+from support.everyday_paths import NONE
+from support.gesture_paths import GESTURES
 
 from handflow import Hands, Phase
 from handflow.vision.gestures.recogniser import NAMES, Recogniser

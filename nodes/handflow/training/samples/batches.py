@@ -91,11 +91,10 @@ def teachers_size(width: int, height: int, zoom: float) -> tuple[int, int]:
     """Width and height that teachers see: about `zoom` times as large, in what every teacher takes, its form kept."""
     if zoom == 1:
         return width, height
-    multiple = 2 * MULTIPLE  # of networks that look at two scales
 
     def nearest(side: int) -> list[int]:
-        low = max(1, int(side * zoom / multiple))
-        return [low * multiple, (low + 1) * multiple]
+        low = max(1, int(side * zoom / MULTIPLE))
+        return [low * MULTIPLE, (low + 1) * MULTIPLE]
 
     def wrong(size: tuple[int, int]) -> float:
         across, down = size[0] / width, size[1] / height
