@@ -86,6 +86,8 @@ def pictures(tmp_path_factory):
     for number, (width, height) in enumerate(SHAPES):
         image = np.empty((height, width, 3), np.uint8)
         Scene(seed=number, hands=4, size=(width, height)).draw(2.0 + number, image)
+        if number == 1:
+            image = (image * [0.15, 0.2, 1]).astype(np.uint8)  # in red light
         cv2.imwrite(str(folder / f"{number}.png"), image)
     return sorted(folder.iterdir())
 

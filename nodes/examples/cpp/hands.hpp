@@ -59,6 +59,19 @@ inline cv::Size input_size(cv::Size picture, cv::Size budget) {
     return best;
 }
 
+// Light of one colour made weaker: where the channels' means differ by more than twice, the darker ones become brighter.
+inline cv::Mat in_even_light(const cv::Mat& picture) {
+    cv::Scalar mean = cv::mean(picture);
+    for (int c = 0; c < 3; c++) mean[c] = std::max(mean[c], 4.0);
+    const double most = std::max({mean[0], mean[1], mean[2]}), ratio = most / std::min({mean[0], mean[1], mean[2]});
+    if (ratio <= 2) return picture;
+    cv::Mat table(1, 256, CV_8UC3), lit;
+    for (int n = 0; n < 768; n++)
+        table.data[n] = static_cast<uchar>(std::min(255.0, n / 3 * std::pow(most / mean[n % 3], 0.7 * std::min(1.0, ratio - 2))));
+    cv::LUT(picture, table, lit);
+    return lit;
+}
+
 // Scales the picture into a tensor of `size`, between black bars where their shapes differ by over 1.5 %.
 inline Prepared prepare(const cv::Mat& picture, cv::Size size) {
     CV_Assert(picture.type() == CV_8UC3 && !picture.empty());
@@ -75,6 +88,7 @@ inline Prepared prepare(const cv::Mat& picture, cv::Size size) {
     }
     cv::Mat scaled;
     cv::resize(shrunk, scaled, inner, 0, 0, cv::INTER_LINEAR);
+    scaled = in_even_light(scaled);
     const cv::Point at((size.width - inner.width) / 2, (size.height - inner.height) / 2);
     cv::Mat whole(size, CV_8UC3, cv::Scalar::all(0));
     scaled.copyTo(whole(cv::Rect(at, inner)));

@@ -1,4 +1,4 @@
-"""A frame as the network takes it: how large, and with black bars where the shapes differ."""
+"""A frame as the network takes it: how large, with black bars where the shapes differ, coloured light made weaker."""
 
 import math
 from functools import cache
@@ -6,6 +6,14 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+
+# How many times as bright the brightest channel is as the darkest one, on average: light is coloured from the first on,
+# and wholly from the second. A red wall or a lawn stays below 2, a lamp of one colour is above 3.
+COLOURED = (2.0, 3.0)
+# How far the channels' means come together, as a power of their ratio: 1 would make a red stage as pale as a white one,
+# and its dark channels' noise as bright. Chosen on pictures in red, green, blue and magenta light (the model card).
+EVENED = 0.7
+DARKEST = 4.0  # a mean below it counts as this: of a dark channel noise alone would become bright
 
 
 @cache
@@ -34,10 +42,13 @@ class Prepared(NamedTuple):
     shift: np.ndarray  # (2,) where the tensor's corner lies in the picture
 
 
-def prepare(image: np.ndarray, width: int, height: int, tensor: np.ndarray | None = None) -> Prepared:
+def prepare(
+    image: np.ndarray, width: int, height: int, tensor: np.ndarray | None = None, gains: np.ndarray | None = None
+) -> Prepared:
     """A picture as the network takes it, `width` x `height`, with black bars where the shapes differ by over 1.5 %.
 
     `tensor` is filled if it has the right shape. Numbers stay bytes: their scaling is the network's first step.
+    `gains`: `light_gains` of the picture that this is a part of; None: its own.
     """
     if tensor is None or tensor.shape != (1, 3, height, width):
         tensor = np.empty((1, 3, height, width), np.uint8)
@@ -52,7 +63,27 @@ def prepare(image: np.ndarray, width: int, height: int, tensor: np.ndarray | Non
     while image.shape[1] > 4 * inner_width and image.shape[0] > 4 * inner_height:
         image = cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_LINEAR)
     image = cv2.resize(image, (inner_width, inner_height), interpolation=cv2.INTER_LINEAR)
+    image = in_even_light(image, light_gains(image) if gains is None else gains)
     left, top = (width - inner_width) // 2, (height - inner_height) // 2
     tensor[0, :, top : top + inner_height, left : left + inner_width] = image.transpose(2, 0, 1)
     inner = np.array([inner_width, inner_height])
     return Prepared(tensor, 1 / inner, -np.array([left, top]) / inner)
+
+
+def light_gains(image: np.ndarray) -> np.ndarray:
+    """How much brighter each channel (3,) is to be made, 1 or more, so that light of one colour is less so.
+
+    1 in ordinary light, and growing evenly from there, so that no frame jumps.
+    """
+    means = np.maximum(cv2.mean(image)[:3], DARKEST)
+    behind = means.max() / means
+    least, most = COLOURED
+    return np.asarray(behind ** (EVENED * np.clip((behind.max() - least) / (most - least), 0, 1)))
+
+
+def in_even_light(image: np.ndarray, gains: np.ndarray) -> np.ndarray:
+    """The image (height, width, 3) uint8 with each channel so much brighter."""
+    if gains.max() <= 1:
+        return image
+    table = (np.arange(256)[:, None] * gains).clip(0, 255).astype(np.uint8)  # (256, 3)
+    return cv2.LUT(image, table.reshape(1, 256, 3))

@@ -13,6 +13,7 @@ from handflow.errors import LabelError
 from handflow.training.conditions import fish_eye, mirrored, on_its_side, upside_down
 from handflow.training.labels.omissions import tell
 from handflow.training.targets import IGNORE, PeopleLabelled
+from handflow.vision.model_input import in_even_light, light_gains
 
 from .camera_effects import camera_effects
 from .drawn_hand import draw_hand
@@ -72,7 +73,10 @@ def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> Tr
         image, every = fish_eye(image, every, float(rng.uniform(0.1, 0.9)))
     boxes, kinds = visible(every[: len(boxes)], kinds, width, height)
     parts = np.column_stack(clipped(every[len(every) - len(parts) :], parts[:, 4], width, height))
-    return TrainingSample(camera_effects(rng, image), boxes, kinds, parts.astype(np.float32), people)
+    seen = camera_effects(rng, image)
+    # As `prepare` will.
+    seen = in_even_light(seen, light_gains(seen))
+    return TrainingSample(seen, boxes, kinds, parts.astype(np.float32), people)
 
 
 def arrange(rng: np.random.Generator, pool: Pool, width: int, height: int) -> tuple[list[Layer], PeopleLabelled]:
