@@ -13,6 +13,7 @@ from hypothesis import settings
 from support.browser import Browser
 from support.clocks import StillClock
 from support.graphs import HEADLESS, Game, Run, left, until
+from support.needed import need
 from support.osc_receivers import Mailbox
 from support.oscdump import Dump
 
@@ -105,10 +106,7 @@ def game() -> Iterator[Game]:
 def browser() -> Iterator[Browser]:
     """Debian's Chromium without a screen; skipped where it is missing, except in CI."""
     chromium = shutil.which("chromium")
-    if chromium is None:
-        if os.environ.get("CI"):
-            pytest.fail("chromium is missing: apt-get install chromium")
-        pytest.skip("chromium is not installed")
+    need(chromium, "apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from support.needed import need
 
 TOP = Path(__file__).parents[1]
 WHEELS = TOP / ".wheels"  # what .ci/run has downloaded: what we need, and what those need
@@ -55,9 +56,7 @@ def test_the_wheel_runs_from_any_directory(tmp_path: Path) -> None:
 @pytest.mark.timeout(300)  # a busy disk takes long to install 300 MB
 @pytest.mark.parametrize("kind", ["wheel", "sdist"])
 def test_it_installs_where_there_is_nothing_but_python(kind: str, tmp_path: Path) -> None:
-    if not WHEELS.is_dir():
-        assert "CI" not in os.environ, ".ci/run has not brought .wheels"
-        pytest.skip("there are no wheels to install from in .wheels; .ci/run brings them")
+    need(WHEELS.is_dir(), "wheels to install from in .wheels; .ci/run brings them")
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "empty"], check=True)
     programs = tmp_path / "empty" / "bin"
     install = [programs / "pip", "install", "-q", "--no-index", "--find-links", WHEELS, built(kind, tmp_path)]

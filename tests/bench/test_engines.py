@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.osc_receivers import need
+from support.needed import need
 
 from handflow.__main__ import main
 from handflow.bench import engines, whole

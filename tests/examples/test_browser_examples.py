@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from support.graphs import until
-from support.osc_receivers import NPM, NPM_INSTALL, need, some_hands
+from support.needed import need
+from support.osc_receivers import NPM, NPM_INSTALL, some_hands
 
 from handflow import Frame
 from handflow.__main__ import main

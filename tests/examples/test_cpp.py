@@ -1,7 +1,6 @@
 """The C++ header finds what the stage finds, with OpenCV alone."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -11,6 +10,7 @@ import cv2
 import numpy as np
 import onnx
 import pytest
+from support.needed import need
 
 from handflow.pipeline import detect
 from handflow.runtime.inline import started
@@ -45,6 +45,7 @@ def test_the_model_keeps_to_operators_that_opencv_4_6_reads():
 
 
 HEADERS = Path("/usr/include/opencv4")
+DNN = HEADERS / "opencv2" / "dnn.hpp"
 FLAGS = ["-O2", "-std=c++17", "-Wall", "-Wextra", "-Werror", "-isystem", HEADERS]
 FLAGS += ["-DNEAR=", "-DFAR=", "-Dnear=", "-Dfar="]  # as windows.h has it
 
@@ -53,9 +54,7 @@ FLAGS += ["-DNEAR=", "-DFAR=", "-Dnear=", "-Dfar="]  # as windows.h has it
 def test_the_header_compiles_for_windows(tmp_path):
     """As far as it goes here: Debian has OpenCV's headers, but no OpenCV for Windows to link with."""
     compiler = shutil.which("x86_64-w64-mingw32-g++-posix")
-    if compiler is None or not (HEADERS / "opencv2" / "dnn.hpp").is_file():
-        assert "CI" not in os.environ, "g++-mingw-w64-x86-64-posix and libopencv-dnn-dev are missing"
-        pytest.skip("needs g++-mingw-w64-x86-64-posix and libopencv-dnn-dev")
+    need(compiler and DNN.is_file(), "apt-get install g++-mingw-w64-x86-64-posix libopencv-dnn-dev")
     source = tmp_path / "finder.cpp"
     source.write_text(
         '#include "hands.hpp"\n'
@@ -71,9 +70,7 @@ def test_the_header_compiles_for_windows(tmp_path):
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
     """The example, built as its first lines say."""
-    if shutil.which("g++") is None or not (HEADERS / "opencv2" / "dnn.hpp").is_file():
-        assert "CI" not in os.environ, "g++, libopencv-dnn-dev and libopencv-imgcodecs-dev are missing"
-        pytest.skip("needs g++, libopencv-dnn-dev and libopencv-imgcodecs-dev")
+    need(shutil.which("g++") and DNN.is_file(), "apt-get install g++ libopencv-dnn-dev libopencv-imgcodecs-dev")
     made = tmp_path_factory.mktemp("cpp") / "hands"
     libraries = [f"-lopencv_{name}" for name in ("dnn", "imgcodecs", "imgproc", "core")]
     subprocess.run(["g++", *FLAGS, FOLDER / "hands.cpp", "-o", made, *libraries], check=True)

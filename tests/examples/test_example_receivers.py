@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from support.graphs import until
-from support.osc_receivers import free_port, need, some_hands, with_npm
+from support.needed import need
+from support.osc_receivers import free_port, some_hands, with_npm
 
 from handflow.stages.osc import Osc, Target
 

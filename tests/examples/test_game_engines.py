@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import ENGINES, HARNESSES, Engine, Step, came_and_went_once, example, flat, follow
-from support.osc_receivers import need
+from support.needed import need
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

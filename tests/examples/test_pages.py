@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from support.engines import EXAMPLES, FRAMES, HANDS
 from support.graphs import until
-from support.osc_receivers import NPM, NPM_INSTALL, need
+from support.needed import need
+from support.osc_receivers import NPM, NPM_INSTALL
 
 from handflow import Hands, State
 from handflow.stages import view as stage

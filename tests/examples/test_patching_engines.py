@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from support.engines import ENGINES, Engine, State, Step, came_and_went_once, close, example, flat, follow
-from support.osc_receivers import NPM, NPM_INSTALL, need, parsed
+from support.needed import need
+from support.osc_receivers import NPM, NPM_INSTALL, parsed
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from support.engines import EXAMPLES, Engine, State, Step, came_and_went_once, follow
-from support.osc_receivers import need, with_npm
+from support.needed import need
+from support.osc_receivers import with_npm
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 # They print two digits.

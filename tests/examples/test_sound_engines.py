@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from support.engines import Engine, State, Step, example, flat, follow
-from support.osc_receivers import need
+from support.needed import need
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 

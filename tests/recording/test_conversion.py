@@ -1,7 +1,6 @@
 """What becomes of recordings elsewhere: read back by the programs' own libraries."""
 
 import csv
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import pytest
 from mcap.reader import make_reader
 from mcap_protobuf.decoder import DecoderFactory
 from PIL import Image, ImageSequence
+from support.needed import need
 from support.recorded import STEP_NS, frame, hands, write
 
 from handflow import Frame, Hands
@@ -157,9 +157,7 @@ def test_without_the_optional_libraries_the_remedy_is_said(recorded: Path, tmp_p
 @pytest.mark.slow
 def test_rerun_loads_the_converted_file_and_its_pictures_are_there(recorded: Path, tmp_path: Path) -> None:
     rerun = shutil.which("rerun")
-    if rerun is None and not os.environ.get("CI"):
-        pytest.skip("pip install rerun-sdk (170 MB): not among the extras for its size")
-    assert rerun, "rerun is missing: .ci/run installs rerun-sdk"
+    need(rerun, "pip install rerun-sdk (170 MB, so not among the extras)")
     assert main(["convert", str(recorded), "-o", str(tmp_path / "b.mcap")]) == 0
     subprocess.run([rerun, "mcap", "convert", tmp_path / "b.mcap", "-o", tmp_path / "b.rrd"], check=True)
     shown = subprocess.run([rerun, "rrd", "print", tmp_path / "b.rrd"], capture_output=True, text=True, check=True)

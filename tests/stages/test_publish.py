@@ -1,7 +1,6 @@
 """The publish node, heard by real ZeroMQ readers: in this process, and the examples' in three languages."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -17,6 +16,7 @@ import pytest
 import zmq
 from support.clocks import StillClock
 from support.graphs import Run, until
+from support.needed import need
 
 from handflow import Hands, SetupError, State
 from handflow.outputs import live_lines
@@ -188,14 +188,6 @@ def test_a_taken_port_is_one_line(started) -> None:
     port = int(node.note.rpartition(":")[2])
     with pytest.raises(SetupError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use; choose another"):
         Publish(port=port).start()
-
-
-def need(tool: bool, what: str) -> None:
-    """Skips what cannot be run here, except in CI."""
-    if not tool:
-        if os.environ.get("CI"):
-            pytest.fail(f"missing: {what}")
-        pytest.skip(f"missing: {what}")
 
 
 def prints_the_hands(command: list[str | Path], node: Publish) -> None:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .osc_receivers import NPM, NPM_INSTALL, need
+from .needed import need
+from .osc_receivers import NPM, NPM_INSTALL
 
 PATIENCE_MS = 60_000  # twice Playwright's own, as `until` has
 

@@ -1,7 +1,6 @@
 """What receives OSC in tests, made by others, each told what it should hear; and hands to send."""
 
 import json
-import os
 import shlex
 import shutil
 import socket
@@ -12,12 +11,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pytest
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
 from handflow import Hands, State
 from support.graphs import until
+
+from .needed import need
 
 SECOND = 10**9
 RECEIVERS = Path(__file__).parent / "receivers"
@@ -26,14 +26,6 @@ NPM_INSTALL = (
     "npm install --prefix .npm --no-save --no-package-lock --omit=optional "
     "osc@2.4 tuio-client@0.1 axe-core@4 three@0.170 node-red@4 node-red-contrib-osc@1"
 )
-
-
-def need(there: object, what: str) -> None:
-    """Skips what cannot be run here, except in CI."""
-    if not there:
-        if os.environ.get("CI"):
-            pytest.fail(f"missing: {what}")
-        pytest.skip(f"missing: {what}")
 
 
 def free_port() -> int:

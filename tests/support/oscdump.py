@@ -5,13 +5,16 @@ import socket
 import subprocess
 import time
 
+from .needed import need
+
 
 class Dump:
     """liblo's oscdump on a free port: what it prints, without its time tags."""
 
     def __init__(self) -> None:
         program = shutil.which("oscdump")
-        assert program, "oscdump is missing: apt-get install liblo-tools"
+        need(program, "oscdump: apt-get install liblo-tools")
+        assert program
         while True:
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                 probe.bind(("127.0.0.1", 0))

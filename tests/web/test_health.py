@@ -16,7 +16,7 @@ import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from support.graphs import Run, until
-from support.osc_receivers import need
+from support.needed import need
 from support.pages import ask
 from support.web_cameras import HEAD, Server, part, request
 

@@ -1,6 +1,7 @@
 """Who may use the server: the token off loopback, sites that are named, certificates."""
 
 import json
+import shutil
 import ssl
 import subprocess
 import urllib.request
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 from aiohttp import web as aio
 from support.graphs import until
-from support.osc_receivers import need
+from support.needed import need
 from support.pages import Page, ask
 
 from handflow import SetupError
@@ -171,13 +172,14 @@ def test_the_live_stream_stays_closed_to_other_sites(serve) -> None:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    need(shutil.which("openssl"), "apt-get install openssl")
     folder = tmp_path_factory.mktemp("certificate")
     done = subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
          "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "key.pem", "-out", "cert.pem"],
         cwd=folder, capture_output=True,
     )  # fmt: skip
-    need(done.returncode == 0, "openssl")
+    assert done.returncode == 0, done.stderr
     return folder / "cert.pem", folder / "key.pem"
 
 

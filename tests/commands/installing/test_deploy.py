@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 from support.graphs import Game, Run, free_ports, until
-from support.osc_receivers import need
+from support.needed import need
 
 from handflow.__main__ import main
 

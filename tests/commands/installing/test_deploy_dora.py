@@ -17,7 +17,7 @@ import psutil
 import pytest
 from ruamel.yaml import YAML
 from support.graphs import Game, left, until
-from support.osc_receivers import need
+from support.needed import need
 from support.two_hosts import ADDRESSES, two_hosts
 
 from handflow.__main__ import main

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import zmq
-from support.osc_receivers import need
+from support.needed import need
 
 from handflow.errors import WireError
 from handflow.messages import Frame, Hands, Hop, layout_of
