@@ -16,7 +16,7 @@ from handflow.stages.heatmap import HeatmapNode
 from handflow.training.export import export
 from handflow.training.initial_weights import begin_from
 from handflow.training.network import Network
-from handflow.training.two_scales import HALF
+from handflow.training.two_scales import FINE, HALF
 from handflow.vision.model import open_model
 from handflow.vision.model_choice import check_images
 
@@ -56,7 +56,7 @@ def test_its_maps_are_those_of_the_picture_and_of_its_half(plain, made, precisio
     half = [cv2.resize(m, None, fx=2, fy=2)[:rows, :columns] for m in model.run(small)[:3]]
     fine = model.run(picture)
     found = open_model(made[precision]).run(picture)
-    assert found[0] == pytest.approx(fine[0] ** (1 - HALF) * half[0] ** HALF, abs=0.005)
+    assert found[0] == pytest.approx(fine[0] ** FINE * half[0] ** HALF, abs=0.005)
     assert found[1] == pytest.approx((fine[1] + half[1]) / 2, abs=0.005)
     assert found[2] == pytest.approx((fine[2] + 2 * half[2]) / 2, rel=0.02)
     assert found[3] == pytest.approx(fine[3], abs=0.01)

@@ -61,7 +61,9 @@ class Settings:
     teachers_zoom: Annotated[
         float, "how much larger than the network they see a sample: what is small to it is larger to them"
     ] = 1.0
-    teachers_weight: Annotated[float, "of the loss against them"] = 1.0
+    teachers_weight: Annotated[
+        float, "of the loss against them; of a teacher that knows nearly the same, 200 weigh a third of the labels"
+    ] = 1.0
     mixing: Annotated[float, "of these steps, the share in which two samples are laid over each other"] = 0.25
     holdout: Annotated[float, "share of the groups kept for the validation loss"] = 0.05
     fold: Annotated[int, "which of the shares is kept: with holdout 0.05, one of twenty"] = 0
