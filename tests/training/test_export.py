@@ -25,7 +25,7 @@ from handflow.vision.model import open_model
 from handflow.vision.model_choice import check_images
 from handflow.vision.model_input import prepare
 
-SMALL = {"widths": (16, 16, 16, 16), "neck": 16, "stem": 8}
+SMALL = {"widths": (16,) * 5, "blocks": (1,) * 5, "neck": 16}
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def test_the_files_say_what_they_are(exported):
     for path, precision in zip(exported, ("fp32", "int8"), strict=True):
         facts = open_model(path).metadata
         assert facts["stride"] == "4"
-        assert json.loads(facts["profiles"]) == {"near": [320, 192], "mid": [448, 256], "far": [512, 288]}
+        assert json.loads(facts["profiles"]) == {"near": [224, 128], "mid": [288, 160], "far": [352, 192]}
         assert json.loads(facts["settings"]) == {"lr": 0.1, "init": "old.onnx"}  # and no folder of the machine
         assert (facts["data"], facts["pictures"], facts["steps"], facts["precision"]) == ("abc", "8", "5", precision)
         assert facts["commit"]
@@ -202,6 +202,17 @@ def test_the_mean_of_two_networks_has_means_of_activations_of_its_own(exported, 
     assert not torch.allclose(mean[first], between)
     made = export(checkpoint, tmp_path / "models", other=tmp_path / "other.pt", share=0.75)
     assert json.loads(open_model(made[0]).metadata["average"]) == {"share": 0.75, "other": "other.pt"}
+
+
+def test_a_bias_makes_every_cell_more_of_a_hand(exported, pictures, tmp_path, capsys):
+    checkpoint = exported[0].parent.parent / "checkpoint.pt"
+    assert main(["export", str(checkpoint), "--bias", "0.5", "-o", str(tmp_path)]) == 0
+    plain, raised = (open_model(path) for path in (exported[0], tmp_path / "hands.onnx"))
+    before, after = (model.run(pictures[:1])[0] for model in (plain, raised))
+    assert after == pytest.approx(1 / (1 + (1 - before) / before * np.exp(-0.5)), abs=1e-4)
+    assert raised.metadata["bias"] == "0.5"
+    assert main(["export", str(exported[0]), "--bias", "0.5", "-o", str(tmp_path)]) == 1
+    assert "--bias is added to a checkpoint's map of any hand; got a model file" in capsys.readouterr().err
 
 
 def test_a_model_file_cannot_be_averaged(exported, tmp_path, capsys):

@@ -8,16 +8,18 @@ import torch
 
 from handflow.training.coarse_labels import assign_coarse
 from handflow.training.losses import focal, loss_of, quality, soft_loss
-from handflow.training.network import Network
+from handflow.training.network import Block, Network, Slopes, Widened, for_export
 from handflow.training.samples.batches import made_up_prior
 from handflow.training.samples.compose import TrainingSample
 from handflow.training.settings import Settings
 from handflow.training.targets import OPEN
 
+SMALL = {"widths": (8,) * 5, "blocks": (1,) * 5, "neck": 8}
+
 
 @pytest.mark.parametrize(("width", "height"), [(320, 192), (448, 256), (512, 288), (288, 224), (64, 32)])
 def test_the_maps_have_a_cell_for_every_four_pixels(width, height):
-    maps = Network(widths=(8, 8, 8, 8), neck=8, stem=8).eval()(torch.zeros(1, 3, height, width))
+    maps = Network(**SMALL).eval()(torch.zeros(1, 3, height, width))
     channels = {"any": 1, "open": 1, "radius": 1, "offset": 2}
     assert {name: m.shape for name, m in maps.items()} == {
         name: (1, count, height // 4, width // 4) for name, count in channels.items()
@@ -25,18 +27,26 @@ def test_the_maps_have_a_cell_for_every_four_pixels(width, height):
 
 
 def test_heads_for_parts_of_people_are_there_in_training_only():
-    network = Network(widths=(8, 8, 8, 8), neck=8, stem=8, parts=True)
+    network = Network(**SMALL, parts=True)
     image = torch.zeros(2, 3, 64, 96)
     assert network(image)["parts"].shape == (2, 5, 8, 12)
     assert "parts" not in network.eval()(image)
 
 
-def test_a_new_block_changes_nothing_yet():
+def test_a_network_rewritten_for_export_gives_the_same_maps():
     torch.manual_seed(0)
-    shallow, deep = (Network((8, 8, 8, 8), blocks, 8, 8).eval() for blocks in ((1, 1, 1, 1), (1, 2, 1, 3)))
-    deep.load_state_dict(shallow.state_dict(), strict=False)
-    image = torch.rand(1, 3, 64, 64) * 255
-    assert torch.allclose(shallow(image)["any"], deep(image)["any"])
+    network = Network(**{**SMALL, "widths": (8, 8, 16, 16, 24)}).eval()
+    for module in network.modules():
+        if isinstance(module, Slopes):
+            torch.nn.init.uniform_(module.slope, -2, 2)
+        if isinstance(module, Block):
+            torch.nn.init.normal_(module.point.weight, std=0.3)
+    image = torch.rand(1, 3, 64, 96) * 255
+    before = network(image)
+    for_export(network)
+    assert not any(isinstance(module, Slopes | Widened) for module in network.modules())
+    after = network(image)
+    assert all(torch.allclose(before[name], after[name], atol=1e-4) for name in before)
 
 
 def test_parts_of_people_are_learned_only_where_they_are_known():
@@ -56,7 +66,7 @@ def test_a_new_network_sees_almost_no_hands():
 
 def test_what_the_network_sees_moves_with_the_picture():
     torch.manual_seed(0)
-    network = Network(widths=(8, 8, 8, 8), neck=8, stem=8).eval()
+    network = Network(**SMALL).eval()
     image = torch.zeros(1, 3, 256, 256)
     image[:, :, 96:128, 96:128] = 255
     here = network(image)["any"]

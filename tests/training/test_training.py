@@ -37,7 +37,8 @@ def data(tmp_path):
     return tmp_path
 
 
-EVERY_WEIGHT = ("--parts", "--even", "--open_weight=0.4", "--sizes=64x64,96x64", "--blocks=1,1,2,2")
+SMALL = {"widths": (8,) * 5, "blocks": (1,) * 5, "neck": 8}
+EVERY_WEIGHT = ("--parts", "--even", "--open_weight=0.4", "--sizes=64x64,96x64", "--blocks=1,1,1,2,2")
 
 
 def trained(data, *options):
@@ -46,7 +47,8 @@ def trained(data, *options):
     small = [
         "--init=none",
         "--batch=2",
-        "--widths=8,8,8,8",
+        "--widths=8,8,8,8,8",
+        "--blocks=1,1,1,1,1",
         "--neck=8",
         "--workers=0",
         "--large=0",
@@ -103,9 +105,26 @@ def test_the_same_seed_gives_the_same_weights(data, tmp_path):
     assert not all(torch.equal(first[name], other[name]) for name in first)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.015])
+def test_what_is_known_of_strangers_is_kept(data, share):
+    before = trained(data, "--steps=2")["mean"]  # what a training begins from
+    (data / "run" / "checkpoint.pt").rename(data / "before.pt")
+    (data / "run" / "previous.pt").unlink(missing_ok=True)
+    options = [f"--init={data / 'before.pt'}", "--steps=3", "--lr=0.01", "--frozen=2", f"--lr_before={share}"]
+    after = trained(data, *options)["model"]
+
+    def moved(*modules):
+        return max((after[name] - before[name]).abs().max().item() for name in before if name.startswith(modules))
+
+    assert moved("stem", "stages.0", "stages.1.") == 0
+    assert moved("smooth", "head", "out") > 0
+    assert (moved("stages.2", "stages.3", "stages.4", "enlarged", "joined") > 0) is (share > 0)
+    assert moved("stages.2", "joined") <= 4 * share * 0.01
+
+
 def kept(folder, name, step):
     """A checkpoint as a training writes it, as far as `newest` looks at it."""
-    network = Network(widths=(8, 8, 8, 8), neck=8, stem=8)
+    network = Network(**SMALL)
     torch.save({"network": network.settings, "mean": network.state_dict(), "step": step}, folder / name)
 
 
@@ -139,7 +158,7 @@ def test_two_trainings_do_not_write_into_one_folder(tmp_path, monkeypatch):
 
 def test_the_hash_of_weights_is_of_every_bit():
     torch.manual_seed(0)
-    weights = Network(widths=(8, 8, 8, 8), neck=8, stem=8).state_dict()
+    weights = Network(**SMALL).state_dict()
     before = weights_hash(weights)
     assert before == weights_hash(dict(reversed(weights.items())))
     weights["out.bias"][0] = torch.nextafter(weights["out.bias"][0], torch.tensor(9.0))
@@ -168,7 +187,7 @@ def test_every_loss_learns_to_light_up_where_the_hand_is(loss):
     batch = {name: torch.from_numpy(getattr(drawn, name))[None] for name in drawn._fields[:-1]}
     image = torch.zeros(1, 3, 64, 64)
     image[:, :, 14:30, 22:38] = 255
-    network = Network(widths=(8, 8, 8, 8), neck=8, stem=8)
+    network = Network(**SMALL)
     torch.nn.init.zeros_(network.out.bias)
     optimizer = torch.optim.AdamW(network.parameters(), lr=0.01)
     for _ in range(60):

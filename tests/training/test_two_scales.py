@@ -20,7 +20,7 @@ from handflow.training.two_scales import FINE, HALF
 from handflow.vision.model import open_model
 from handflow.vision.model_choice import check_images
 
-SMALL = {"widths": (16, 16, 16, 16), "neck": 16, "stem": 8}
+SMALL = {"widths": (16,) * 5, "blocks": (1,) * 5, "neck": 16}
 
 
 @pytest.fixture(scope="module")

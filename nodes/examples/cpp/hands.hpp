@@ -32,7 +32,7 @@ struct Hand {
 // What the model file says of itself and cv::dnn does not tell; a test compares them.
 const int STRIDE = 4;     // pixels of the input per cell of the maps
 const int MULTIPLE = 32;  // of which the input's height and width are multiples
-const cv::Size NEAR_SIZE(320, 192), MID_SIZE(448, 256), FAR_SIZE(512, 288);  // a wide picture's; others get as many pixels
+const cv::Size NEAR_SIZE(224, 128), MID_SIZE(288, 160), FAR_SIZE(352, 192);  // a wide picture's; others get as many pixels
 
 const double MERGE = 0.5;  // of a hand's radius: a weaker peak that is closer is the same hand
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import onnx
 import torch
 from torch import Tensor, nn
 
@@ -35,10 +36,10 @@ from handflow.vision.model_choice import MAX_INT8_DEVIATION, deviation
 
 from .averaging import averaged
 from .checkpoint import read_checkpoint, weights_hash
-from .network import MULTIPLE, STRIDE, Network
+from .network import MULTIPLE, STRIDE, Network, for_export
 from .quantisation import describe, quantise
 
-SIZES = {"near": (320, 192), "mid": (448, 256), "far": (512, 288)}  # of a 16:9 picture; others get the same area
+SIZES = {"near": (224, 128), "mid": (288, 160), "far": (352, 192)}  # of a 16:9 picture; others get the same area
 
 
 class Deployed(nn.Module):
@@ -87,7 +88,41 @@ def write(network: Deployed, path: Path, facts: dict[str, str]) -> None:
             opset_version=17,
             dynamo=False,
         )
+    tidy(path)
     describe(path, facts)
+
+
+def tidy(path: Path) -> None:
+    """Lets every node of an ONNX file read its weights from where they are stored, and no row of zeros too many.
+
+    torch puts an Identity before weights that are stored once for several nodes: OpenCV and others take none from one.
+    And what began from a kernel of 5x5 and stayed as it was is one again (`initial_weights.palm_weights`).
+    """
+    model = onnx.load(path)
+    graph = model.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    same = {n.output[0]: n.input[0] for n in graph.node if n.op_type == "Identity" and n.input[0] in stored}
+    kept = [node for node in graph.node if not set(node.output) & same.keys()]
+    for node in kept:
+        node.input[:] = [same.get(name, name) for name in node.input]
+        if node.op_type == "Conv":
+            leave_zeros_out(node, stored[node.input[1]])
+    del graph.node[:]
+    graph.node.extend(kept)
+    onnx.save(model, path)
+
+
+def leave_zeros_out(node: onnx.NodeProto, weight: onnx.TensorProto) -> None:
+    """Makes a kernel of even size smaller by its first row and column if these are zeros, in place."""
+    kernel = onnx.numpy_helper.to_array(weight)
+    shape = next(attribute.ints for attribute in node.attribute if attribute.name == "kernel_shape")
+    if shape[0] % 2 or (kernel.shape[2] == shape[0] and (kernel[:, :, 0].any() or kernel[:, :, :, 0].any())):
+        return
+    if kernel.shape[2] == shape[0]:
+        weight.CopyFrom(onnx.numpy_helper.from_array(kernel[:, :, 1:, 1:].copy(), weight.name))
+    shape[:] = [size - 1 for size in shape]
+    pads = next(attribute.ints for attribute in node.attribute if attribute.name == "pads")
+    pads[:2] = [pads[0] - 1, pads[1] - 1]
 
 
 Maps = Sequence[np.ndarray]  # any hand, open palm (rows, columns), and more
@@ -136,17 +171,21 @@ def commit() -> str:
 
 
 def deployed(
-    checkpoint: Path, other: Path | None = None, share: float = 1.0
+    checkpoint: Path, other: Path | None = None, share: float = 1.0, bias: float = 0.0
 ) -> tuple[Deployed, dict[str, str], np.ndarray]:
     """The network of a checkpoint, what its files say of it, and its calibration pictures. Raises SetupError.
 
-    `other`: the mean of both, with `share` of the checkpoint's weights.
+    `other`: the mean of both, with `share` of the checkpoint's weights. `bias` is added to the map of any hand before
+    it is made 0..1.
     """
     saved = read_checkpoint(checkpoint)
     if other is not None:
         saved = averaged(saved, other, share)
     trained = Network(**saved["network"])
     trained.load_state_dict(saved["mean"])
+    with torch.no_grad():
+        trained.out.get_parameter("bias")[0] += bias
+    for_export(trained)
     network = Deployed(trained.eval(), saved["settings"].get("loss", "focal"))
     facts = {
         "stride": str(STRIDE),
@@ -158,6 +197,7 @@ def deployed(
         "settings": json.dumps(published(saved["settings"])),
         "network": json.dumps(saved["network"]),
         "weights": weights_hash(saved["mean"]),
+        "bias": str(bias),
         "commit": commit(),
         "version": __version__,
     }
@@ -193,12 +233,13 @@ def export(
     measured_on: Measured = UNMEASURED,
     other: Path | None = None,
     share: float = 1.0,
+    bias: float = 0.0,
 ) -> list[Path]:
     """Writes both files into `out`, checked against torch.
 
-    `other` and `share`: see `averaged`. Raises SetupError.
+    `other`, `share` and `bias`: see `deployed`. Raises SetupError.
     """
-    network, facts, pictures = deployed(checkpoint, other, share)
+    network, facts, pictures = deployed(checkpoint, other, share, bias)
 
     def make(folder: Path) -> dict[str, Path]:
         made = {"fp32": folder / "fp32.onnx", "int8": folder / "int8.onnx"}

@@ -1,4 +1,4 @@
-"""The weights a training begins from: of a checkpoint, or of an exported model file."""
+"""The weights a training begins from: of a checkpoint, of an exported model file, or of MediaPipe's palm detector."""
 
 from functools import partial
 from pathlib import Path
@@ -8,27 +8,65 @@ import torch
 from torch import Tensor, nn
 
 from handflow.errors import SetupError
+from handflow.training.teaching.palm_detector import is_palm_detector, read_layers
 
 from .checkpoint import read_checkpoint
-from .network import Network
+from .network import Block, Network
 
 
 def begin_from(network: Network, path: Path, images: Tensor) -> int:
-    """Gives the network the weights of a checkpoint or of an exported fp32 file where they fit; how many tensors did.
+    """Gives the network the weights of a file where they fit; how many tensors did. Raises SetupError.
 
     An exported file has its batch normalisation folded into the convolutions; `images` (B, 3, h, w) say what mean and
-    spread to unfold it with. Raises SetupError.
+    spread to unfold it with. MediaPipe's palm detector brings all but the end of the pyramid and the heads.
     """
     if path.suffix != ".onnx":
         return _fill(network, read_checkpoint(path)["mean"])
-    folded = read_convolutions(path)
-    weights = {f"{name}.weight": values[0] for name, values in folded.items()}
-    count = _fill(network, weights | {"out.bias": folded["out"][-1]})
-    return count + unfold_norms(network, {name: values[-1] for name, values in folded.items()}, images)
+    if is_palm_detector(path):
+        return _fill(network, palm_weights(network, path))
+    weights, biases = read_exported(path)
+    # `handflow export` leaves out rows of zeros.
+    even = {name for name, own in network.state_dict().items() if own.shape[2:] == (6, 6)}
+    weights = {name: _even(w) if name in even and w.shape[2:] == (5, 5) else w for name, w in weights.items()}
+    return _fill(network, weights) + unfold_norms(network, biases, images)
 
 
-def read_convolutions(path: Path) -> dict[str, list[Tensor]]:
-    """Weight and bias of each convolution of an exported fp32 file, by the module it stems from. Raises SetupError."""
+def palm_weights(network: Network, path: Path) -> dict[str, Tensor]:
+    """The weights of MediaPipe's palm detector by the names they have in a network. Raises SetupError.
+
+    It takes RGB 0..1, pads by 1 before and by 2 behind where it halves, and has a bias between a block's convolutions.
+    """
+    names = {module: name for name, module in network.named_modules()}
+    units = network.units()
+    layers = read_layers(path)
+    if len(layers) != 2 + sum(3 if isinstance(unit, Block) else 2 for unit in units):
+        raise SetupError(
+            f"{path}: expected the palm detector that the network is built as, {len(units)} blocks "
+            f"(palm_detection_full of mediapipe 0.10.21), got {len(layers)} layers"
+        )
+    weights: dict[str, Tensor] = {}
+    left = iter(layers)
+    (stem, bias), (slope,) = next(left), next(left)
+    weights |= {"stem.0.weight": _even(stem.flip(1)) * (64 / 255), "stem.0.bias": bias, "stem.1.slope": slope}
+    for unit in units:
+        name, shift = names[unit], torch.zeros(1)
+        if isinstance(unit, Block):
+            depth, shift = next(left)
+            weights[f"{name}.depth.weight"] = _even(depth) if unit.stride == 2 else depth
+        (point, bias), (slope,) = next(left), next(left)
+        weights[f"{name}.point.weight"] = point
+        weights[f"{name}.point.bias"] = bias + (point[:, :, 0, 0] * shift).sum(1)
+        weights[f"{name}.slopes.slope"] = slope
+    return weights
+
+
+def _even(kernel: Tensor) -> Tensor:
+    """A kernel of 5x5 on a picture padded by 1 before and 2 behind, as one of 6x6 on one padded by 2 on every side."""
+    return nn.functional.pad(kernel, (1, 0, 1, 0))
+
+
+def read_exported(path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+    """Weights of an exported fp32 file by their names in a network, and the biases by module. Raises SetupError."""
     import onnx
 
     try:
@@ -38,22 +76,25 @@ def read_convolutions(path: Path) -> dict[str, list[Tensor]]:
             raise ValueError("two scales")
         graph = model.graph
         stored = {i.name: torch.from_numpy(onnx.numpy_helper.to_array(i).copy()) for i in graph.initializer}
-        # What is equal, such as the zeros of two new blocks, is stored once.
-        stored |= {
-            n.output[0]: stored[n.input[0]] for n in graph.node if n.op_type == "Identity" and n.input[0] in stored
-        }
-        return {_module(n.name): [stored[name] for name in n.input[1:]] for n in graph.node if n.op_type == "Conv"}
+        layers = {_module(n.name): [stored[name] for name in n.input[1:]] for n in graph.node if n.op_type == "Conv"}
     except Exception as error:  # protobuf and onnx each raise their own
         reason = type(error).__name__
         raise SetupError(
             f"{path}: expected an fp32 model file that looks at one scale, of `handflow export` ({reason})"
         ) from None
+    # Slopes lie in the file as SlopesApart.
+    end = ".below"
+    slopes = {name.removesuffix(end): -layer[0].flatten() for name, layer in layers.items() if name.endswith(end)}
+    biases = {name: layer[1] for name, layer in layers.items() if len(layer) > 1}
+    weights = {f"{name}.weight": layer[0] for name, layer in layers.items()}
+    weights |= {f"{name}.bias": bias for name, bias in biases.items()}
+    return weights | {f"{name}.slope": slope for name, slope in slopes.items()}, biases
 
 
 def unfold_norms(network: Network, biases: dict[str, Tensor], images: Tensor) -> int:
     """Sets each batch normalisation so that it gives what the folded convolution before it gave; how many tensors fit.
 
-    From the first level on, each takes its mean and spread from what the levels before it give for `images`.
+    Each takes its mean and spread from what the levels before it give for `images`.
     """
     hooks: list[Any] = []
     for name, norm in network.named_modules():

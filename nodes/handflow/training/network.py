@@ -1,11 +1,14 @@
-"""The network: plain 3x3 residual blocks at /4 /8 /16 /32 and a light pyramid back to /4. A picture in, five maps out.
+"""The network: separable 5x5 residual blocks at /2 to /32, and a pyramid back to /4. A picture in, five maps out.
 
-Plain convolutions and not depthwise ones: in int8 they reach 230-300 GOP/s on one core against 100-140.
+Down to /8 on the way back it is built as MediaPipe's palm detector is (BlazePalm, arXiv 1907.05047 and 2006.10214), so
+that it can begin from what that detector has learned of strangers' hands (initial_weights.py). That one is known to be
+slow on onnxruntime: half of its time goes into PReLU, which `for_export` writes as convolutions.
 """
 
 from itertools import accumulate
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -13,29 +16,94 @@ STRIDE = 4  # pixels of the input per cell of the maps
 MULTIPLE = 32  # what height and width of the input are multiples of: the coarsest level's stride
 HEADS = {"any": 1, "open": 1, "radius": 1, "offset": 2}  # name: channels, in this order
 PARTS = ("person", "head", "elbow", "wrist", "foot")  # what a network in training may also find, at twice STRIDE
+LEVELS = 5  # /2 /4 /8 /16 /32
 
 
-def conv(inputs: int, outputs: int, size: int = 3, stride: int = 1) -> nn.Sequential:
-    """Convolution, batch norm and ReLU: (B, inputs, h, w) to (B, outputs, h / stride, w / stride)."""
+def conv(inputs: int, outputs: int, size: int = 3) -> nn.Sequential:
+    """Convolution, batch norm and ReLU: (B, inputs, h, w) to (B, outputs, h, w)."""
     return nn.Sequential(
-        nn.Conv2d(inputs, outputs, size, stride, padding=size // 2, bias=False),
+        nn.Conv2d(inputs, outputs, size, padding=size // 2, bias=False),
         nn.BatchNorm2d(outputs),
         nn.ReLU(inplace=True),
     )
 
 
-class Residual(nn.Module):
-    """Two 3x3 convolutions beside a shortcut."""
+class Slopes(nn.Module):
+    """PReLU (arXiv 1502.01852): x where it is positive, and else x times the channel's slope."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.first = conv(width, width)
-        self.second = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
-        # A new block is the identity, so that a trained network can be made deeper.
-        nn.init.zeros_(self.second[1].get_parameter("weight"))
+        self.slope = nn.Parameter(torch.full((width,), 0.25))
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.second(self.first(x)))
+        return functional.prelu(x, self.slope)
+
+
+class SlopesApart(nn.Module):
+    """The same as convolutions that onnxruntime adds up in its own layout: relu(x) - slope * relu(-x)."""
+
+    def __init__(self, slope: Tensor) -> None:
+        super().__init__()
+        width = len(slope)
+        self.negative = nn.Conv2d(width, width, 1, groups=width, bias=False)
+        self.below = nn.Conv2d(width, width, 1, groups=width, bias=False)
+        nn.init.constant_(self.negative.weight, -1)
+        self.below.weight.data = -slope.detach().reshape(-1, 1, 1, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.below(functional.relu(self.negative(x))) + functional.relu(x)
+        return out
+
+
+class Widened(nn.Module):
+    """The same with more channels, of zeros."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.inputs, self.outputs = inputs, outputs
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.pad(x, (0, 0, 0, 0, 0, self.outputs - self.inputs))
+
+
+class Block(nn.Module):
+    """A convolution for each channel and one across them, beside a shortcut; half as large if `stride` is 2."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.widened: nn.Module | None = Widened(inputs, outputs) if outputs > inputs else None
+        # Of even size where it halves: then its middle is that of the four pixels which become one.
+        self.depth = nn.Conv2d(inputs, inputs, 4 + stride, stride, padding=2, groups=inputs, bias=False)
+        self.point = nn.Conv2d(inputs, outputs, 1)
+        self.slopes = Slopes(outputs)
+        # A new block is nearly its shortcut, so that many of them can be trained without batch normalisation.
+        nn.init.zeros_(self.point.weight)
+
+    def forward(self, x: Tensor) -> Tensor:
+        shortcut = functional.max_pool2d(x, 2) if self.stride == 2 else x
+        if self.widened is not None:
+            shortcut = self.widened(shortcut)
+        out: Tensor = self.slopes(shortcut + self.point(self.depth(x)))
+        return out
+
+
+class Enlarged(nn.Module):
+    """A coarser level for a finer one: a convolution across the channels, then twice as large."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.point = nn.Conv2d(inputs, outputs, 1)
+        self.slopes = Slopes(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.slopes(larger(self.point(x)))
+        return out
+
+
+def larger(x: Tensor) -> Tensor:
+    """Twice as large, with straight lines between the values."""
+    return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
 class Network(nn.Module):
@@ -49,28 +117,33 @@ class Network(nn.Module):
 
     def __init__(
         self,
-        widths: tuple[int, ...] = (32, 64, 128, 128),
-        blocks: tuple[int, ...] = (1, 1, 1, 2),  # two at /32: a hand may fill the picture, and there they cost little
+        widths: tuple[int, ...] = (32, 64, 128, 256, 256),
+        blocks: tuple[int, ...] = (4, 4, 4, 4, 4),
         neck: int = 32,
-        stem: int = 16,
         prior: bool = False,
         parts: bool = False,
     ) -> None:
         super().__init__()
-        self.settings: dict[str, Any] = {"widths": tuple(widths), "blocks": tuple(blocks), "neck": neck, "stem": stem}
+        self.settings: dict[str, Any] = {"widths": tuple(widths), "blocks": tuple(blocks), "neck": neck}
         self.settings |= {"prior": True} if prior else {}
         self.settings |= {"parts": True} if parts else {}
-        self.stem = nn.Sequential(conv(3, stem, stride=2), conv(stem, widths[0], stride=2))
-        # Where hands are expected, added to what the stem sees; from nothing at first, so that it can be learned later.
-        self.prior = nn.Conv2d(1, widths[0], 3, padding=1, bias=False) if prior else None
+        self.stem = nn.Sequential(nn.Conv2d(3, widths[0], 6, stride=2, padding=2), Slopes(widths[0]))
+        # Where hands are expected, added to what /4 sees; from nothing at first, so that it can be learned later.
+        self.prior = nn.Conv2d(1, widths[1], 3, padding=1, bias=False) if prior else None
         if self.prior is not None:
             nn.init.zeros_(self.prior.weight)
         stages = []
         for number, width in enumerate(widths):
-            down = [] if number == 0 else [conv(widths[number - 1], width, stride=2)]
-            stages.append(nn.Sequential(*down, *(Residual(width) for _ in range(blocks[number]))))
+            down = [] if number == 0 else [Block(widths[number - 1], width, stride=2)]
+            stages.append(nn.Sequential(*down, *(Block(width, width) for _ in range(blocks[number]))))
         self.stages = nn.ModuleList(stages)
-        self.lateral = nn.ModuleList(conv(width, neck, size=1) for width in widths)
+        _, four, eight, sixteen, coarsest = widths
+        self.enlarged = nn.ModuleList([Enlarged(coarsest, sixteen), Enlarged(sixteen, eight)])
+        self.joined = nn.ModuleList(
+            nn.Sequential(*(Block(width, width) for _ in range(2))) for width in (sixteen, eight)
+        )
+        # What follows is ours: the palm detector looks for large palms at /16 and for small ones at /8, each by itself.
+        self.lateral = nn.ModuleList(conv(width, neck, size=1) for width in (coarsest, sixteen, eight, four))
         self.smooth = conv(neck, neck)
         self.head = conv(neck, neck)
         self.out = nn.Conv2d(neck, sum(HEADS.values()), 1)  # all heads in one: four small ones take three times as long
@@ -81,20 +154,53 @@ class Network(nn.Module):
             nn.init.constant_(self.parts[1].get_parameter("bias"), -4)
 
     def forward(self, image: Tensor, prior: Tensor | None = None) -> dict[str, Tensor]:
-        x = self.stem(image * (1 / 64))  # (B, 32, h/4, w/4); black stays 0, as the padding is
-        if self.prior is not None and prior is not None:
-            x = x + self.prior(prior)
+        x = self.stem(image * (1 / 64))  # black stays 0, as the padding is
         levels = []
-        for stage in self.stages:
+        for number, stage in enumerate(self.stages):
             x = stage(x)
-            levels.append(x)  # /4 /8 /16 /32
-        tops = [self.lateral[-1](levels[-1])]
-        for lateral, level in zip(list(self.lateral)[-2::-1], levels[-2::-1], strict=True):
-            tops.append(functional.interpolate(tops[-1], scale_factor=2.0) + lateral(level))  # /32 /16 /8 /4
-        maps = self.out(self.head(self.smooth(tops[-1])))  # (B, 5, h/4, w/4)
+            if number == 1 and self.prior is not None and prior is not None:
+                x = x + self.prior(prior)
+            levels.append(x)  # /2 /4 /8 /16 /32
+        _, four, eight, sixteen, coarsest = levels
+        sixteen = self.joined[0](sixteen + self.enlarged[0](coarsest))
+        eight = self.joined[1](eight + self.enlarged[1](sixteen))
+        seen = self.lateral[0](coarsest)
+        for lateral, level in zip(list(self.lateral)[1:], (sixteen, eight), strict=False):
+            seen = larger(seen) + lateral(level)  # /16 /8
+        maps = self.out(self.head(self.smooth(larger(seen) + self.lateral[3](four))))  # (B, 5, h/4, w/4)
         ends = list(accumulate(HEADS.values()))
         # Slices and not split(): OpenCV 4 reads the file too.
         found = {name: maps[:, end - size : end] for (name, size), end in zip(HEADS.items(), ends, strict=True)}
         if self.parts is not None and self.training:
-            found["parts"] = self.parts(tops[-2])  # (B, 5, h/8, w/8)
+            found["parts"] = self.parts(seen)  # (B, 5, h/8, w/8)
         return found
+
+    def units(self) -> list[Block | Enlarged]:
+        """Blocks and what enlarges between them, in the order in which a picture passes them."""
+        on_the_way_back = [module for pair in zip(self.enlarged, self.joined, strict=True) for module in pair]
+        modules = [unit for part in (*self.stages, *on_the_way_back) for unit in part.modules()]
+        return [unit for unit in modules if isinstance(unit, Block | Enlarged)]
+
+    def learned_before(self, levels: int) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """The weights that another detector may have brought: those of the first `levels`, and those after them."""
+        first = [self.stem, *list(self.stages)[:levels]] if levels else []
+        kept = {id(module) for module in first}
+        rest = [module for module in (self.stem, *self.stages, self.enlarged, self.joined) if id(module) not in kept]
+        early, late = ([p for module in modules for p in module.parameters()] for modules in (first, rest))
+        return early, late
+
+
+def for_export(module: nn.Module) -> None:
+    """Rewrites a network, in place, in what onnxruntime is quick at: it takes half the time and gives the same maps.
+
+    Its layout of channels in groups of 8 or 16 knows convolutions, but neither PReLU nor padding by channels.
+    """
+    for name, child in module.named_children():
+        if isinstance(child, Slopes):
+            setattr(module, name, SlopesApart(child.slope))
+        elif isinstance(child, Widened):
+            convolution = nn.Conv2d(child.inputs, child.outputs, 1, bias=False)
+            nn.init.eye_(convolution.weight.data[:, :, 0, 0])
+            setattr(module, name, convolution)
+        else:
+            for_export(child)

@@ -18,6 +18,10 @@ class Settings:
     ] = 0
     batch: Annotated[int, "pictures of 320x192 a step; larger sizes get fewer"] = 16
     lr: Annotated[float, "highest learning rate; a guess that held"] = 2e-3
+    lr_before: Annotated[
+        float, "share of it for levels that begin from weights of before: they know strangers, and soon forget them"
+    ] = 0.015
+    frozen: Annotated[int, "levels, from /2 on, that stay as they are where a training begins from weights"] = 2
     decay: Annotated[float, "weight decay of AdamW"] = 0.02
     ema: Annotated[float, "the weights that are kept are a running mean over about 1 / (1 - ema) steps"] = 0.998
     large: Annotated[
@@ -72,6 +76,6 @@ class Settings:
     workers: Annotated[int, "processes that make samples"] = 1
     device: Annotated[str, "cpu, cuda or mps; auto: a GPU where there is one"] = "auto"
     bf16: Annotated[bool, "half the time per step on processors with AMX and on GPUs"] = False
-    widths: Annotated[str, "channels at /4 /8 /16 /32"] = "32,64,128,128"
-    blocks: Annotated[str, "residual blocks there"] = "1,1,1,2"
+    widths: Annotated[str, "channels at /2 /4 /8 /16 /32"] = "32,64,128,256,256"
+    blocks: Annotated[str, "residual blocks there, beside those that halve"] = "4,4,4,4,4"
     neck: Annotated[int, "channels of the pyramid; 48 took a fifth longer"] = 32

@@ -131,12 +131,29 @@ def make_state(settings: Settings, calibration: Tensor, device: torch.device) ->
     mean = Network(**model.settings).to(device)
     mean.load_state_dict(model.state_dict())
     mean.requires_grad_(False).eval()
+    groups = parameter_groups(model, settings)
     optimizer: torch.optim.Optimizer = (
-        torch.optim.AdamW(model.parameters(), lr=settings.lr, weight_decay=settings.decay)
+        torch.optim.AdamW(groups, lr=settings.lr, weight_decay=settings.decay)
         if settings.optimizer == "adamw"
-        else torch.optim.SGD(model.parameters(), lr=settings.lr, momentum=0.9)
+        else torch.optim.SGD(groups, lr=settings.lr, momentum=0.9)
     )
     return TrainingState(model, mean, optimizer)
+
+
+def parameter_groups(model: Network, settings: Settings) -> list[dict[str, Any]]:
+    """What is trained, by the share of the learning rate that it gets; what is not is frozen.
+
+    From nothing all of it learns alike.
+    """
+    levels, share = (0, 1.0) if settings.init == "none" else (settings.frozen, settings.lr_before)
+    frozen, before = model.learned_before(levels)
+    if not share:
+        frozen, before = frozen + before, []
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    apart = {id(parameter) for parameter in frozen + before}
+    rest = [parameter for parameter in model.parameters() if id(parameter) not in apart]
+    return [{"params": rest, "share": 1.0}, {"params": before, "share": share}]
 
 
 def best_device() -> str:
@@ -170,7 +187,7 @@ def learning_rate(step: int, done: float, settings: Settings) -> float:
 def take_step(state: TrainingState, batch: Batch, rate: float, settings: Settings) -> dict[str, Tensor]:
     """One step of the optimizer, and of the running mean; the parts of the loss. Raises SetupError."""
     for group in state.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["share"]
     image = batch["image"].float().contiguous(memory_format=torch.channels_last)
     with torch.autocast(image.device.type, torch.bfloat16, enabled=settings.bf16):
         maps = state.model(image, batch.get("prior"))

@@ -22,6 +22,7 @@ from handflow.vision.model_choice import check_images
 
 from .export import UNMEASURED, Maps, Measured, compare, finish, replaced
 from .network import MULTIPLE
+from .quantisation import store_in_half
 
 MAX_DEVIATION = 0.002  # what weights of 16 bits may cost
 # Powers of what the scales see. Of the smaller one, more finds fewer small hands, less more false ones. Together they
@@ -150,18 +151,6 @@ def joining() -> list[NodeProto]:
         node("Mean", [f"fine/{radius}", "join/wide"], radius),
         node("Identity", [f"fine/{offset}"], offset),
     ]
-
-
-def store_in_half(graph: GraphProto) -> None:
-    """Stores the weights of convolutions in 16 bits; the runtime casts them back once, when it opens the file."""
-    used = {name for node in graph.node if node.op_type == "Conv" for name in node.input[1:2]}
-    for tensor in graph.initializer:
-        if tensor.name in used and tensor.data_type == TensorProto.FLOAT:
-            name = tensor.name
-            half = numpy_helper.to_array(tensor).astype(np.float16)
-            tensor.CopyFrom(numpy_helper.from_array(half, f"{name}/half"))
-            cast = helper.make_node("Cast", [f"{name}/half"], [name], name=f"{name}/cast", to=TensorProto.FLOAT)
-            graph.node.insert(0, cast)
 
 
 def apart(file: Path) -> Callable[[np.ndarray], Maps]:

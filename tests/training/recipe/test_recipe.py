@@ -20,7 +20,7 @@ from handflow.training.recipe.recipe import DataSet
 from handflow.training.recipe.run import read_sets, run_recipe, with_people
 from handflow.training.targets import ELBOW, PERSON, PeopleLabelled
 
-SMALL = 'widths: "8,8,8,8", neck: 8, batch: 2, large: 0, sizes: 64x64, holdout: 0'
+SMALL = 'widths: "8,8,8,8,8", blocks: "1,1,1,1,1", neck: 8, batch: 2, large: 0, sizes: 64x64, holdout: 0'
 
 
 def pictures(folder, count=4):
@@ -60,7 +60,7 @@ teach: {{palm: palm.onnx, landmarks: landmarks.onnx}}
 settings: {{{SMALL}, lr: 1.0e-3}}
 stages:
   - {{name: first, steps: 6, shares: {{desk: 1}}}}
-  - {{name: second, steps: 6, blocks: "1,1,2,2", parts: true, teachers: [first], shares: {{street: 0.7, desk: 0.3}}}}
+  - {{name: second, steps: 6, blocks: "1,1,1,2,2", parts: true, teachers: [first], shares: {{street: 0.7, desk: 0.3}}}}
 export: {{name: small}}
 evaluate: {{labels: [desk], profiles: [near], as_seen_by: [grey]}}
 """
@@ -73,7 +73,7 @@ def test_a_recipe_is_read(root):
     first, second = recipe.stages
     assert (first.begin, second.begin) == ("", "first")
     assert (first.settings.lr, first.settings.steps, first.settings.seed) == (1e-3, 6, 1)
-    assert (second.settings.seed, second.settings.blocks, second.teachers) == (2, "1,1,2,2", ["first"])
+    assert (second.settings.seed, second.settings.blocks, second.teachers) == (2, "1,1,1,2,2", ["first"])
     assert second.shares == {"street": 0.7, "desk": 0.3}
     assert recipe.name == "small"
 

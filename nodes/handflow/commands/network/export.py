@@ -18,6 +18,8 @@ def run(args: argparse.Namespace) -> int:
     if source.suffix == ".onnx":
         if args.average is not None:
             raise SetupError(f"{source}: --average takes a checkpoint's weights and another model's; got a model file")
+        if args.bias:
+            raise SetupError(f"{source}: --bias is added to a checkpoint's map of any hand; got a model file")
         if args.sizes and not args.two_scales:
             raise SetupError(f"{source}: --sizes is for a file that looks at two scales: --two-scales")
         if args.two_scales:
@@ -37,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         raise SetupError(f"{source}: --two-scales and --sizes are for model files; export the checkpoint first")
     else:
         other = None if args.average is None else model_path(args.average)
-        made = export(source, out, args.name, measured_on, other, args.share)
+        made = export(source, out, args.name, measured_on, other, args.share, args.bias)
     for path in made:
         strays = open_model(path).metadata.get("strays")
         from_what = "" if strays is None else f", strays by {strays} from what it was made of"
@@ -76,6 +78,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--share", type=number(0, 1), default=0.65, metavar="S", help="of the checkpoint in that mean (default 0.65)"
+    )
+    parser.add_argument(
+        "--bias",
+        type=number(-9, 9),
+        default=0.0,
+        metavar="B",
+        help="add this to the map of any hand, before it is made 0..1: more finds more hands and more that is none "
+        "(default 0)",
     )
     parser.add_argument(
         "--two-scales",

@@ -5,8 +5,8 @@ import numpy as np
 
 from handflow.training import conditions
 
-UNUSUAL = 0.25  # share of samples that are seen by a camera, or in a light, out of the ordinary
-UNUSUAL_LIGHTS = {"dark": 0.18, "bright": 0.24, "stage": 0.26, "grey": 0.12, "infra-red": 0.12, "haze": 0.08}
+UNUSUAL = 0.33  # share of samples that are seen by a camera, or in a light, out of the ordinary
+UNUSUAL_LIGHTS = {"dark": 0.18, "bright": 0.32, "stage": 0.18, "grey": 0.12, "infra-red": 0.12, "haze": 0.08}
 RAIN = INTERLACED = 0.02  # shares of samples
 STRONG_COMPRESSION = 0.05
 

@@ -25,9 +25,9 @@ TRIES = 20  # pictures in a row that cannot be read
 # never learned not even the radius is right (8 here made it 2.2 times too large).
 SMALLEST_PX = 6
 # How often each is drawn, of those without rendered people.
-KINDS_OF_SAMPLE = {"near": 0.07, "whole": 0.09, "people": 0.40, "far": 0.16, "shrunk": 0.15, "empty": 0.13}
+KINDS_OF_SAMPLE = {"near": 0.12, "whole": 0.17, "people": 0.35, "far": 0.13, "shrunk": 0.12, "empty": 0.11}
 # Shares of samples: cameras hang from ceilings, stand on end, and have wide lenses.
-UPSIDE_DOWN, ON_ITS_SIDE, FISH_EYE = 0.07, 0.03, 0.03
+UPSIDE_DOWN, ON_ITS_SIDE, FISH_EYE = 0.12, 0.03, 0.03
 
 
 class TrainingSample(NamedTuple):

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
+import torch
+from torch import Tensor
 
 from handflow.errors import SetupError
 from handflow.vision.model import open_session
@@ -109,6 +111,32 @@ def overlap(a: np.ndarray, b: np.ndarray) -> float:
     """Intersection over union of two boxes."""
     both = (np.minimum(a[:2] + a[2:], b[:2] + b[2:]) - np.maximum(a[:2], b[:2])).clip(0).prod()
     return float(both / (a[2:].prod() + b[2:].prod() - both + 1e-9))
+
+
+def is_palm_detector(file: Path) -> bool:
+    """Whether an ONNX file holds MediaPipe's palm detector rather than a model of ours."""
+    import onnx
+
+    try:
+        nodes = onnx.load(file).graph.node
+    except Exception:  # protobuf raises its own; who opens the file next says what is wrong with it
+        return False
+    return any(node.op_type == "PRelu" for node in nodes)
+
+
+def read_layers(file: Path) -> list[list[Tensor]]:
+    """Weight and bias of each convolution, and slopes of each PReLU, in their order, but for the last ones that give
+    the four maps. Raises SetupError.
+    """
+    import onnx
+
+    graph = onnx.load_from_string(convolutional(file)).graph
+    stored = {tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
+    return [
+        [stored[name].flatten() if node.op_type == "PRelu" else stored[name] for name in node.input[1:]]
+        for node in graph.node
+        if node.op_type in ("Conv", "PRelu") and node.output[0] not in MAPS
+    ]
 
 
 def convolutional(file: Path) -> bytes:

@@ -1,0 +1,53 @@
+"""A training that begins from MediaPipe's palm detector sees what that sees."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from support.palm_file import PalmFile
+
+from handflow.errors import SetupError
+from handflow.training.initial_weights import begin_from
+from handflow.training.network import Network
+
+WIDTHS = (4, 6, 8, 10, 10)
+
+
+def network(blocks: int = 1) -> Network:
+    torch.manual_seed(0)
+    return Network(WIDTHS, (blocks,) * 5, neck=8).eval()
+
+
+def test_the_palm_detectors_weights_give_what_it_gives(tmp_path):
+    file = PalmFile(WIDTHS).write(tmp_path / "palm.onnx")
+    ours = network()
+    image = np.random.default_rng(1).integers(0, 255, (1, 3, 64, 96), np.uint8)  # BGR
+    count = begin_from(ours, file, torch.from_numpy(image).float())
+    trained = ours.learned_before(5)
+    assert count == len(trained[0]) + len(trained[1])
+    seen = []
+    ours.joined[1].register_forward_hook(lambda module, given, out: seen.append(out))
+    with torch.no_grad():
+        ours(torch.from_numpy(image).float())
+    light = image[:, ::-1].transpose(0, 2, 3, 1).astype(np.float32) / 255  # RGB
+    (expected,) = onnxruntime.InferenceSession(file).run(["eight"], {"input_1": light})
+    assert expected.std() > 0.1
+    assert seen[0].numpy() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_palm_detector_of_other_depth_is_refused(tmp_path):
+    file = PalmFile(WIDTHS).write(tmp_path / "palm.onnx")
+    with pytest.raises(SetupError, match=r"palm\.onnx: expected the palm detector that the network is built as, 20"):
+        begin_from(network(blocks=2), file, torch.zeros(1, 3, 64, 64))
+
+
+def test_levels_that_are_kept_are_not_trained():
+    ours = network()
+    early, late = ours.learned_before(2)
+    assert {id(parameter) for parameter in early} == {
+        id(parameter) for module in (ours.stem, ours.stages[0], ours.stages[1]) for parameter in module.parameters()
+    }
+    assert len(early) + len(late) == sum(
+        1 for name, _ in ours.named_parameters() if name.split(".")[0] in ("stem", "stages", "enlarged", "joined")
+    )
+    assert ours.learned_before(0)[0] == []
