@@ -96,20 +96,15 @@ def test_the_int8_file_comes_close(exported, network):
     assert (plain != quantised).any()
 
 
-def test_the_int8_file_reads_the_pictures_bytes_as_they_are(exported):
-    graph = onnx.load(exported[1]).graph
-    (first,) = [node for node in graph.node if "image" in node.input]
-    assert first.op_type == "DequantizeLinear"
-    values = {i.name: onnx.numpy_helper.to_array(i) for i in graph.initializer}
-    assert [float(values[name]) for name in first.input[1:]] == [1 / 64, 0]
-
-
-def test_the_last_convolution_of_the_int8_file_is_not_int8(exported):
+def test_the_end_of_the_pyramid_is_int8_and_nothing_else(exported):
     graph = onnx.load(exported[1]).graph
     quantised = {output for n in graph.node if n.op_type == "DequantizeLinear" for output in n.output}
     convolutions = {n.name: quantised.issuperset(n.input[:2]) for n in graph.node if n.op_type == "Conv"}
-    assert [name for name, q in convolutions.items() if not q] == ["/network/out/Conv"]
-    assert len(convolutions) > 10
+    ends = ["lateral.0", "lateral.1", "lateral.2", "lateral.3", "smooth", "head"]
+    assert [name for name, q in convolutions.items() if q] == sorted(
+        (name for name in convolutions if any(f"/{end}/" in name for end in ends)), key=list(convolutions).index
+    )
+    assert sum(convolutions.values()) == len(ends)
 
 
 def test_the_files_say_what_they_are(exported):
@@ -127,7 +122,7 @@ def test_the_stage_runs_them(exported):
         node = HeatmapNode(model=str(exported[0]), precision=precision)
         node.start()
         heatmap = node.process(Frame(image=np.zeros((720, 1280, 3), np.uint8)), None)
-        assert heatmap.values.shape == (48, 80)
+        assert heatmap.values.shape == (32, 56)
         assert (heatmap.radius > 0).all()
 
 
@@ -297,7 +292,7 @@ def saturated_sums(path: Path, pictures: list[np.ndarray]) -> int:
         if node.op_type == "Conv" and all(i is not None and i.op_type == "DequantizeLinear" for i in inputs):
             given = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
             convolutions.append((inputs[0].input[0], values[inputs[1].input[0]], given["strides"][0], given["pads"][0]))
-    assert len(convolutions) > 10
+    assert len(convolutions) == 6
     shown = sorted({name for name, *_ in convolutions if name != "image"})
     model.graph.output.extend(onnx.helper.make_tensor_value_info(n, onnx.TensorProto.UINT8, None) for n in shown)
     options = onnxruntime.SessionOptions()
@@ -324,4 +319,4 @@ def test_no_sum_of_the_shipped_int8_file_overflows_on_processors_without_vnni(tm
     pictures = [photograph(), check_images()[2:]]
     assert saturated_sums(SHIPPED / "hands-int8.onnx", pictures) == 0
     quantise(SHIPPED / "hands.onnx", tmp_path / "eight.onnx", np.concatenate(pictures), {}, weight_bits=8)
-    assert saturated_sums(tmp_path / "eight.onnx", pictures) > 1000
+    assert saturated_sums(tmp_path / "eight.onnx", pictures) > 0
