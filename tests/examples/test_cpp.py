@@ -37,7 +37,20 @@ def test_the_header_is_short():
 
 def test_the_model_keeps_to_operators_that_opencv_4_6_reads():
     graph = onnx.load(model_path("hands")).graph
-    read = {"Add", "Cast", "Constant", "Conv", "Exp", "MaxPool", "Mul", "Relu", "Resize", "Sigmoid", "Slice", "Transpose"}
+    read = {
+        "Add",
+        "Cast",
+        "Constant",
+        "Conv",
+        "Exp",
+        "MaxPool",
+        "Mul",
+        "Relu",
+        "Resize",
+        "Sigmoid",
+        "Slice",
+        "Transpose",
+    }
     assert {
         node.op_type for node in graph.node
     } <= read  # not Clip, Split, Shape: there it needs fixed sizes or old forms

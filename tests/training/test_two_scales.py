@@ -64,7 +64,8 @@ def test_its_maps_are_those_of_the_picture_and_of_its_half(plain, made, precisio
 
 def test_its_weights_are_there_once_and_stored_in_half(plain, made):
     before, after = (
-        [tensor for tensor in onnx.load(path).graph.initializer if len(tensor.dims) == 4] for path in (plain[0], made[0])
+        [tensor for tensor in onnx.load(path).graph.initializer if len(tensor.dims) == 4]
+        for path in (plain[0], made[0])
     )
     assert {tensor.data_type for tensor in after} == {onnx.TensorProto.FLOAT16}
     assert sum(len(tensor.raw_data) for tensor in before) == 2 * sum(len(tensor.raw_data) for tensor in after)
