@@ -105,6 +105,20 @@ def test_the_same_seed_gives_the_same_weights(data, tmp_path):
     assert not all(torch.equal(first[name], other[name]) for name in first)
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("--widths=8,8,8,8", r"--widths: expected 5 numbers from 1 up, for /2 to /32, as 4,4,4,4,4, got 8,8,8,8"),
+        ("--widths=8,8,x,8,8", "--widths: expected 5 numbers"),
+        ("--blocks=1,1,1,1,1,1", "--blocks: expected 5 numbers from 0 up"),
+        ("--widths=16,8,8,8,8", "--widths: expected no level narrower than the one before it, got 16,8,8,8,8"),
+    ],
+)
+def test_a_network_of_other_levels_is_refused_in_one_line(data, option, said):
+    with pytest.raises(SetupError, match=said):
+        trained(data, "--steps=1", option)
+
+
 @pytest.mark.parametrize("share", [0.0, 0.015])
 def test_what_is_known_of_strangers_is_kept(data, share):
     before = trained(data, "--steps=2")["mean"]  # what a training begins from

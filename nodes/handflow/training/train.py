@@ -29,7 +29,7 @@ from .checkpoint import TrainingState, last_good, resume, save
 from .coarse_labels import assign_coarse
 from .initial_weights import begin_from
 from .losses import loss_of
-from .network import Network
+from .network import LEVELS, Network
 from .progress import progress_bar, wait_while_paused
 from .settings import Settings
 
@@ -117,7 +117,9 @@ def parted(pictures: list[LabelledPicture], settings: Settings, shares: Mapping[
 
 def make_state(settings: Settings, calibration: Tensor, device: torch.device) -> TrainingState:
     """A network with its first weights, and its optimizer. Raises SetupError."""
-    widths, blocks = (tuple(int(n) for n in text.split(",")) for text in (settings.widths, settings.blocks))
+    widths, blocks = numbers_of_levels("widths", settings.widths, 1), numbers_of_levels("blocks", settings.blocks, 0)
+    if list(widths) != sorted(widths):
+        raise SetupError(f"--widths: expected no level narrower than the one before it, got {settings.widths}")
     model = Network(widths, blocks, settings.neck, prior=settings.prior, parts=settings.parts)
     if settings.init != "none":
         start = Path(settings.init) if Path(settings.init).suffix else model_path(settings.init)
@@ -138,6 +140,15 @@ def make_state(settings: Settings, calibration: Tensor, device: torch.device) ->
         else torch.optim.SGD(groups, lr=settings.lr, momentum=0.9)
     )
     return TrainingState(model, mean, optimizer)
+
+
+def numbers_of_levels(name: str, text: str, least: int) -> tuple[int, ...]:
+    """ "32,64,128,256,256" as a number for each level of the network. Raises SetupError."""
+    numbers = tuple(int(n) for n in text.split(",") if n.strip().isdecimal())
+    if len(numbers) != LEVELS or text.count(",") != LEVELS - 1 or min(numbers) < least:
+        expected = f"expected {LEVELS} numbers from {least} up, for /2 to /32, as 4,4,4,4,4"
+        raise SetupError(f"--{name}: {expected}, got {text}")
+    return numbers
 
 
 def parameter_groups(model: Network, settings: Settings) -> list[dict[str, Any]]:
