@@ -1,14 +1,17 @@
 """A training that begins from MediaPipe's palm detector sees what that sees."""
 
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
 from support.palm_file import PalmFile
 
 from handflow.errors import SetupError
+from handflow.training.export import Deployed, write
 from handflow.training.initial_weights import begin_from
-from handflow.training.network import Network
+from handflow.training.network import Network, for_export
+from handflow.vision.model import OUTPUTS
 
 WIDTHS = (4, 6, 8, 10, 10)
 
@@ -33,6 +36,28 @@ def test_the_palm_detectors_weights_give_what_it_gives(tmp_path):
     (expected,) = onnxruntime.InferenceSession(file).run(["eight"], {"input_1": light})
     assert expected.std() > 0.1
     assert seen[0].numpy() == pytest.approx(expected, abs=1e-4)
+
+
+def test_what_began_as_a_palm_detector_is_exported_and_read_again(tmp_path):
+    """Its kernels of 5x5 are of 6x6 in a training and of 5x5 in the file."""
+    ours, again = network(), network()
+    image = np.random.default_rng(2).integers(0, 255, (1, 3, 64, 96), np.uint8)
+    shown = torch.from_numpy(image).float()
+    begin_from(ours, PalmFile(WIDTHS).write(tmp_path / "palm.onnx"), shown)
+    known = {name: value.clone() for name, value in ours.eval().state_dict().items()}
+    with torch.no_grad():
+        expected = Deployed(ours)(torch.from_numpy(image))
+    for_export(ours)
+    write(Deployed(ours), tmp_path / "ours.onnx", {})
+    found = onnxruntime.InferenceSession(tmp_path / "ours.onnx").run(OUTPUTS, {"image": image})
+    assert all(map_ == pytest.approx(theirs.numpy(), abs=1e-4) for map_, theirs in zip(found, expected, strict=True))
+    graph = onnx.load(tmp_path / "ours.onnx").graph
+    assert not any(node.op_type == "Identity" for node in graph.node)
+    assert {tensor.dims[2] for tensor in graph.initializer if len(tensor.dims) == 4} == {1, 3, 5}
+    begin_from(again, tmp_path / "ours.onnx", shown)
+    for name in known:
+        if name.split(".")[0] in ("stem", "stages", "enlarged", "joined"):
+            assert torch.equal(again.state_dict()[name], known[name]), name
 
 
 def test_a_palm_detector_of_other_depth_is_refused(tmp_path):

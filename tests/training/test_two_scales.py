@@ -68,6 +68,7 @@ def test_its_weights_are_there_once_and_stored_in_half(plain, made):
         for path in (plain[0], made[0])
     )
     assert {tensor.data_type for tensor in after} == {onnx.TensorProto.FLOAT16}
+    assert len(before) == len(after)
     assert sum(len(tensor.raw_data) for tensor in before) == 2 * sum(len(tensor.raw_data) for tensor in after)
 
 

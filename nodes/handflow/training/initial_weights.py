@@ -38,7 +38,7 @@ def palm_weights(network: Network, path: Path) -> dict[str, Tensor]:
     """
     names = {module: name for name, module in network.named_modules()}
     units = network.units()
-    layers = read_layers(path)
+    layers = [[torch.tensor(values) for values in layer] for layer in read_layers(path)]
     if len(layers) != 2 + sum(3 if isinstance(unit, Block) else 2 for unit in units):
         raise SetupError(
             f"{path}: expected the palm detector that the network is built as, {len(units)} blocks "

@@ -164,9 +164,8 @@ class Network(nn.Module):
         _, four, eight, sixteen, coarsest = levels
         sixteen = self.joined[0](sixteen + self.enlarged[0](coarsest))
         eight = self.joined[1](eight + self.enlarged[1](sixteen))
-        seen = self.lateral[0](coarsest)
-        for lateral, level in zip(list(self.lateral)[1:], (sixteen, eight), strict=False):
-            seen = larger(seen) + lateral(level)  # /16 /8
+        seen = larger(self.lateral[0](coarsest)) + self.lateral[1](sixteen)
+        seen = larger(seen) + self.lateral[2](eight)
         maps = self.out(self.head(self.smooth(larger(seen) + self.lateral[3](four))))  # (B, 5, h/4, w/4)
         ends = list(accumulate(HEADS.values()))
         # Slices and not split(): OpenCV 4 reads the file too.

@@ -14,8 +14,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-import torch
-from torch import Tensor
 
 from handflow.errors import SetupError
 from handflow.vision.model import open_session
@@ -124,14 +122,14 @@ def is_palm_detector(file: Path) -> bool:
     return any(node.op_type == "PRelu" for node in nodes)
 
 
-def read_layers(file: Path) -> list[list[Tensor]]:
+def read_layers(file: Path) -> list[list[np.ndarray]]:
     """Weight and bias of each convolution, and slopes of each PReLU, in their order, but for the last ones that give
     the four maps. Raises SetupError.
     """
     import onnx
 
     graph = onnx.load_from_string(convolutional(file)).graph
-    stored = {tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer}
     return [
         [stored[name].flatten() if node.op_type == "PRelu" else stored[name] for name in node.input[1:]]
         for node in graph.node
