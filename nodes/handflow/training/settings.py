@@ -16,7 +16,7 @@ class Settings:
     steps: Annotated[
         int, "end after so many batches instead (0: `minutes` counts); the same steps give the same weights"
     ] = 0
-    batch: Annotated[int, "pictures of 320x192 a step; larger sizes get fewer"] = 16
+    batch: Annotated[int, "pictures a step; of far's size it gets fewer"] = 16
     lr: Annotated[float, "highest learning rate; a guess that held"] = 2e-3
     lr_before: Annotated[
         float, "share of it for levels that begin from weights of before: they know strangers, and soon forget them"
@@ -28,9 +28,9 @@ class Settings:
         float, "share of steps at far's size: smaller hands in more of their scene, and very large ones"
     ] = 0.4
     sizes: Annotated[str, "width and height of the other steps' pictures; the first of up to four most often"] = (
-        "320x192,288x224,256x256,224x288"
+        "192x128,128x192,160x160,224x128"
     )
-    large_sizes: Annotated[str, "of the steps at far's size"] = "512x288,448x352,384x384,352x448"
+    large_sizes: Annotated[str, "of the steps at far's size"] = "352x192,256x256,288x224,224x288"
     target: Annotated[Literal["gauss", "disc"], "disc: 2017's, see the model card for what it costs"] = "gauss"
     loss: Annotated[Literal["quality", "focal", "bce", "mse", "mse255"], "what each is worth: see the model card"] = (
         "quality"
