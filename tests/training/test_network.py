@@ -8,12 +8,13 @@ import torch
 
 from handflow.training.coarse_labels import assign_coarse
 from handflow.training.losses import focal, loss_of, quality, soft_loss
-from handflow.training.network import Block, Network, Slopes, Widened, for_export
+from handflow.training.network import Block, Network, QuickBlock, Slopes, Widened, for_export
 from handflow.training.samples.batches import made_up_prior
 from handflow.training.samples.compose import TrainingSample
 from handflow.training.settings import Settings
 from handflow.training.targets import OPEN
 
+BLACK = np.zeros((192, 320, 3), np.uint8)
 SMALL = {"widths": (8,) * 5, "blocks": (1,) * 5, "neck": 8}
 
 
@@ -39,7 +40,7 @@ def test_a_network_rewritten_for_export_gives_the_same_maps():
     for module in network.modules():
         if isinstance(module, Slopes):
             torch.nn.init.uniform_(module.slope, -2, 2)
-        if isinstance(module, Block):
+        if isinstance(module, Block | QuickBlock):
             torch.nn.init.normal_(module.point.weight, std=0.3)
     image = torch.rand(1, 3, 64, 96) * 255
     before = network(image)
@@ -101,9 +102,7 @@ def test_the_loss_does_not_look_where_the_mask_is_zero(loss):
 
 
 def test_made_up_priors_are_mostly_near_their_hands_and_at_times_blank_or_wrong():
-    sample = TrainingSample(
-        np.zeros((192, 320, 3), np.uint8), np.array([[100, 80, 40, 40]], np.float32), np.array([OPEN])
-    )
+    sample = TrainingSample(BLACK, BLACK, np.array([[100, 80, 40, 40]], np.float32), np.array([OPEN]))
     priors = [made_up_prior(np.random.default_rng(n), sample, 80, 48)[0] for n in range(200)]
     blank = np.mean([p.max() == 0 for p in priors])
     near = np.mean([p[18:32, 23:37].max() > 0.8 for p in priors])  # within half a hand of cell (25, 30)

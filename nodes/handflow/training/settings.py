@@ -19,9 +19,11 @@ class Settings:
     batch: Annotated[int, "pictures a step; of far's size it gets fewer"] = 16
     lr: Annotated[float, "highest learning rate; a guess that held"] = 2e-3
     lr_before: Annotated[
-        float, "share of it for levels that begin from weights of before: they know strangers, and soon forget them"
+        float,
+        "share of it for /8 to /32 where a training begins from weights: they know strangers, and soon forget them",
     ] = 0.015
-    frozen: Annotated[int, "levels, from /2 on, that stay as they are where a training begins from weights"] = 2
+    lr_fine: Annotated[float, "share of it for /2 and /4 where a training begins from weights; 0: they stay"] = 0.0
+    imitate: Annotated[bool, "only /2 and /4 learn, to see what those of --init, the palm detector, see"] = False
     decay: Annotated[float, "weight decay of AdamW"] = 0.02
     ema: Annotated[float, "the weights that are kept are a running mean over about 1 / (1 - ema) steps"] = 0.998
     large: Annotated[
@@ -77,5 +79,5 @@ class Settings:
     device: Annotated[str, "cpu, cuda or mps; auto: a GPU where there is one"] = "auto"
     bf16: Annotated[bool, "half the time per step on processors with AMX and on GPUs"] = False
     widths: Annotated[str, "channels at /2 /4 /8 /16 /32"] = "32,64,128,256,256"
-    blocks: Annotated[str, "residual blocks there, beside those that halve"] = "4,4,4,4,4"
+    blocks: Annotated[str, "residual blocks there, beside those that halve"] = "2,4,4,4,4"
     neck: Annotated[int, "channels of the pyramid; 48 took a fifth longer"] = 32

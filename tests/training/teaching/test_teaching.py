@@ -219,12 +219,12 @@ def test_a_sample_made_smaller_keeps_its_hands_where_they_are():
     image = np.zeros((256, 384, 3), np.uint8)
     image[100:140, 200:240] = 255
     boxes = np.array([[200, 100, 40, 40], [10, 10, 8, 8]], np.float32)
-    small = resized(TrainingSample(image, boxes, np.array([OPEN, OPEN])), 288, 192)
+    small = resized(TrainingSample(image, image, boxes, np.array([OPEN, OPEN])), 288, 192)
     assert small.image.shape == (192, 288, 3)
     assert small.boxes[0] == pytest.approx([150, 75, 30, 30])
     assert small.image[75:105, 150:180].min() == 255
     assert list(small.kinds) == [OPEN, OPEN]
-    tiny = resized(TrainingSample(image, boxes, np.array([OPEN, OPEN])), 192, 128)
+    tiny = resized(TrainingSample(image, image, boxes, np.array([OPEN, OPEN])), 192, 128)
     assert list(tiny.kinds) == [OPEN, IGNORE]  # 4 pixels
 
 

@@ -77,7 +77,7 @@ def make_batch(pool: Pool, settings: Settings, step: int) -> Batch:
     if settings.prior:
         whole["prior"] = np.stack([made_up_prior(rng, s, columns, rows) for s in samples])
     if teaching:
-        large_images = np.stack([s.image.transpose(2, 0, 1) for s in shown])
+        large_images = np.stack([s.scene.transpose(2, 0, 1) for s in shown])
         if rng.random() < settings.mixing:
             share = rng.uniform(0, 0.5, (count, 1, 1, 1)).astype(np.float32)
             whole.update(mixed(share, whole))
@@ -108,11 +108,13 @@ def resized(sample: TrainingSample, width: int, height: int) -> TrainingSample:
     rows, columns = sample.image.shape[:2]
     if (columns, rows) == (width, height):
         return sample
-    image = cv2.resize(sample.image, (width, height), interpolation=cv2.INTER_AREA)
+    image, scene = (
+        cv2.resize(each, (width, height), interpolation=cv2.INTER_AREA) for each in (sample.image, sample.scene)
+    )
     times = np.array([width / columns, height / rows] * 2, np.float32)
     boxes, kinds = visible(sample.boxes * times, sample.kinds, width, height)
     parts = np.column_stack([sample.parts[:, :4] * times, sample.parts[:, 4]]).astype(np.float32)
-    return TrainingSample(image, boxes, kinds, parts, sample.people)
+    return TrainingSample(image, scene, boxes, kinds, parts, sample.people)
 
 
 def fitted(maps: np.ndarray, columns: int, rows: int) -> np.ndarray:

@@ -34,6 +34,7 @@ class TrainingSample(NamedTuple):
     """What the network is shown, and the hands in it."""
 
     image: np.ndarray  # (height, width, 3) uint8 BGR
+    scene: np.ndarray  # the same before light, lens and sensor changed it: what teachers are shown
     boxes: np.ndarray  # (n, 4) float32: x, y, width, height in pixels
     kinds: np.ndarray  # (n,) int: targets.OPEN, OTHER, UNKNOWN, IGNORE, COARSE
     parts: np.ndarray = NO_PARTS  # (m, 5) float32: boxes and kinds of people and their parts
@@ -76,7 +77,7 @@ def compose(rng: np.random.Generator, pool: Pool, width: int, height: int) -> Tr
     seen = camera_effects(rng, image)
     # As `prepare` will.
     seen = in_even_light(seen, light_gains(seen))
-    return TrainingSample(seen, boxes, kinds, parts.astype(np.float32), people)
+    return TrainingSample(seen, image, boxes, kinds, parts.astype(np.float32), people)
 
 
 def arrange(rng: np.random.Generator, pool: Pool, width: int, height: int) -> tuple[list[Layer], PeopleLabelled]:
