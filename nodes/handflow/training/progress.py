@@ -10,6 +10,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from handflow.runtime.files import result_file
 
 POLL_S = 1.0  # how often a paused training looks whether it may go on
+NO_LOSS = ("step", "minutes", "lr")  # of a log's entry
 
 
 def draw_curves(log: list[dict[str, Any]], path: Path) -> None:
@@ -20,9 +21,8 @@ def draw_curves(log: list[dict[str, Any]], path: Path) -> None:
     from matplotlib import pyplot
 
     figure, axes = pyplot.subplots(figsize=(8, 5))
-    for name in ("any", "open", "radius", "offset", "parts", "validation"):
-        if any(name in entry for entry in log):
-            axes.plot([e["minutes"] for e in log], [e.get(name, math.nan) for e in log], label=name)
+    for name in dict.fromkeys(name for entry in log for name in entry if name not in NO_LOSS):
+        axes.plot([e["minutes"] for e in log], [e.get(name, math.nan) for e in log], label=name)
     if log:
         axes.legend()
     axes.set(xlabel="minutes", ylabel="loss", yscale="log", title="handflow train")
