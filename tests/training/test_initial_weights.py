@@ -91,7 +91,7 @@ def test_fine_levels_learn_to_see_what_the_palm_detectors_see(tmp_path):
     optimizer = torch.optim.Adam([*ours.stem.parameters(), *ours.fine.parameters()], lr=0.01)
     sums = []
     for _ in range(60):
-        losses = imitation_losses(ours, image, file)
+        losses = imitation_losses(ours.see_finely(image), image, file)
         sums.append(sum(losses.values()).item())
         optimizer.zero_grad()
         sum(losses.values()).backward()
@@ -102,9 +102,9 @@ def test_fine_levels_learn_to_see_what_the_palm_detectors_see(tmp_path):
 
 def test_who_sees_what_the_palm_detector_sees_has_nothing_to_learn(tmp_path):
     file = str(PalmFile(WIDTHS).write(tmp_path / "palm.onnx"))
-    ours = network()
-    ours.see_finely = read_palm_levels(Path(file)).see_finely
-    losses = imitation_losses(ours, torch.rand(1, 3, 64, 64) * 255, file)
+    image = torch.rand(1, 3, 64, 64) * 255
+    losses = imitation_losses(read_palm_levels(Path(file)).see_finely(image), image, file)
+    assert losses.keys() == {"four", "eight"}
     assert all(loss.item() == 0 for loss in losses.values())
 
 
@@ -113,7 +113,7 @@ def test_who_sees_what_the_palm_detector_sees_has_nothing_to_learn(tmp_path):
     [
         ({}, {"out": 1.0, "stages": 0.015}),
         ({"lr_fine": 0.1}, {"out": 1.0, "stages": 0.015, "fine": 0.1}),
-        ({"imitate": True}, {"fine": 1.0}),
+        ({"only_imitate": True}, {"fine": 1.0}),
         ({"init": "none"}, {"out": 1.0, "stages": 1.0, "fine": 1.0}),
     ],
 )

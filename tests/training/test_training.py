@@ -139,20 +139,27 @@ def test_what_is_known_of_strangers_is_kept(data, share, fine):
     assert moved("stages", "joined") <= 4 * share * 0.01
 
 
-def test_only_a_palm_detector_is_imitated(data):
-    with pytest.raises(SetupError, match="--imitate: expected --init to be MediaPipe's palm detector, got none"):
-        trained(data, "--steps=1", "--init=none", "--imitate")
+@pytest.mark.parametrize("option", ["--imitate=", "--imitate=desk.jsonl"])
+def test_only_a_palm_detector_is_imitated(data, option):
+    with pytest.raises(SetupError, match="expected"):
+        trained(data, "--steps=1", "--init=none", "--only_imitate", option)
 
 
 def test_who_imitates_trains_the_fine_levels_only(data):
     file = PalmFile((8,) * 5).write(data / "palm.onnx")
-    saved = trained(data, "--steps=2", f"--init={file}", "--imitate", "--widths=8,8,8,8,8", "--blocks=1,1,1,1,1")
-    assert {"four", "eight"} <= saved["log"][-1].keys()
+    saved = trained(data, "--steps=2", f"--init={file}", f"--imitate={file}", "--only_imitate")
+    assert saved["log"][-1].keys() == {"step", "minutes", "lr", "four", "eight"}
     begun = Network(**saved["network"])
     begin_from(begun, file, torch.zeros(1))
     for name, before in begun.state_dict().items():
         if name.startswith(("stages", "enlarged", "joined")):
             assert torch.equal(saved["model"][name], before), name
+
+
+def test_the_fine_levels_may_imitate_beside_all_else(data):
+    file = PalmFile((8,) * 5).write(data / "palm.onnx")
+    log = trained(data, "--steps=2", f"--init={file}", f"--imitate={file}", "--imitation_weight=2")["log"]
+    assert {"any", "open", "four"} <= log[-1].keys()
 
 
 def kept(folder, name, step):

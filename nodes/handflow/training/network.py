@@ -141,7 +141,7 @@ class Network(nn.Module):
     h and w are multiples of MULTIPLE, so that no level has to be cut to fit the next. The scaling of the input lies in
     here, so that preparing a picture costs a resize only. A network with a prior also takes a map (B, 1, h/4, w/4) of
     where hands are expected, as CenterTrack does (arXiv 2004.01177); none or zeros: nothing is known. One with parts
-    also gives PARTS (B, 5, h/8, w/8 logits) while it trains.
+    also gives PARTS (B, 5, h/8, w/8 logits) while it trains, and any then gives what it sees at /4, `fine`.
     """
 
     def __init__(
@@ -180,7 +180,7 @@ class Network(nn.Module):
             nn.init.constant_(self.parts[1].get_parameter("bias"), -4)
 
     def forward(self, image: Tensor, prior: Tensor | None = None) -> dict[str, Tensor]:
-        four = self.see_finely(image)
+        four = fine = self.see_finely(image)
         if self.prior is not None and prior is not None:
             four = four + self.prior(prior)
         levels, x = [], four
@@ -196,6 +196,8 @@ class Network(nn.Module):
         ends = list(accumulate(HEADS.values()))
         # Slices and not split(): OpenCV 4 reads the file too.
         found = {name: maps[:, end - size : end] for (name, size), end in zip(HEADS.items(), ends, strict=True)}
+        if self.training:
+            found["fine"] = fine
         if self.parts is not None and self.training:
             found["parts"] = self.parts(seen)  # (B, 5, h/8, w/8)
         return found

@@ -23,7 +23,11 @@ class Settings:
         "share of it for /8 to /32 where a training begins from weights: they know strangers, and soon forget them",
     ] = 0.015
     lr_fine: Annotated[float, "share of it for /2 and /4 where a training begins from weights; 0: they stay"] = 0.0
-    imitate: Annotated[bool, "only /2 and /4 learn, to see what those of --init, the palm detector, see"] = False
+    imitate: Annotated[
+        str, "MediaPipe's palm detector, a file: /2 and /4 also learn to see what its own /2 and /4 see"
+    ] = ""
+    imitation_weight: Annotated[float, "of that loss"] = 1.0
+    only_imitate: Annotated[bool, "nothing else is learned, by /2 and /4 alone"] = False
     decay: Annotated[float, "weight decay of AdamW"] = 0.02
     ema: Annotated[float, "the weights that are kept are a running mean over about 1 / (1 - ema) steps"] = 0.998
     large: Annotated[

@@ -22,9 +22,8 @@ from handflow.training.labels.pictures import LabelledPicture, fingerprint, spli
 from handflow.training.samples.batches import Batch, Batches, make_batch
 from handflow.training.samples.compose import calibration_pictures
 from handflow.training.samples.pool import Pool
-from handflow.training.teaching.imitation import imitation_losses
+from handflow.training.teaching.imitation import imitation_losses, palm_levels
 from handflow.training.teaching.matching import teachers_of
-from handflow.training.teaching.palm_detector import is_palm_detector
 from handflow.vision.model import model_path
 
 from .checkpoint import TrainingState, last_good, resume, save
@@ -65,8 +64,8 @@ def train(pictures: list[LabelledPicture], settings: Settings, shares: Mapping[s
     if settings.teachers and settings.loss.startswith("mse"):
         raise SetupError(f"--teachers: expected a loss whose maps are probabilities, got --loss={settings.loss}")
     teachers_of(settings.teachers)
-    if settings.imitate and not is_palm_detector(Path(settings.init)):
-        raise SetupError(f"--imitate: expected --init to be MediaPipe's palm detector, got {settings.init}")
+    if settings.imitate or settings.only_imitate:
+        palm_levels(settings.imitate, str(device))
     batches = endless_batches(dataset.pool, settings, state.step)
     sums: dict[str, float] = {}  # of each part of the loss since it was logged last
     logged, saved_s = state.step, time.monotonic()
@@ -165,7 +164,7 @@ def parameter_groups(model: Network, settings: Settings) -> list[dict[str, Any]]
     known = {id(parameter) for parameter in fine + coarse}
     rest = [parameter for parameter in model.parameters() if id(parameter) not in known]
     shares = (1.0, settings.lr_before, settings.lr_fine)
-    if settings.imitate:
+    if settings.only_imitate:
         shares = (0.0, 0.0, 1.0)
     elif settings.init == "none":
         shares = (1.0, 1.0, 1.0)
@@ -212,11 +211,14 @@ def take_step(state: TrainingState, batch: Batch, rate: float, settings: Setting
         group["lr"] = rate * group["share"]
     image = batch["image"].float().contiguous(memory_format=torch.channels_last)
     with torch.autocast(image.device.type, torch.bfloat16, enabled=settings.bf16):
-        if settings.imitate:
-            losses = imitation_losses(state.model, image, settings.init)
-        else:
-            maps = state.model(image, batch.get("prior"))
-            losses = batch_losses({name: m.float() for name, m in maps.items()}, batch, settings)
+        maps = (
+            {"fine": state.model.see_finely(image)} if settings.only_imitate else state.model(image, batch.get("prior"))
+        )
+    maps = {name: each.float() for name, each in maps.items()}
+    losses = {} if settings.only_imitate else batch_losses(maps, batch, settings)
+    if settings.imitate:
+        strays = imitation_losses(maps["fine"], image, settings.imitate, deep=settings.only_imitate)
+        losses |= {name: settings.imitation_weight * loss for name, loss in strays.items()}
     total = sum(losses.values(), torch.zeros((), device=image.device))
     if not torch.isfinite(total):
         reached = last_good(Path(settings.out) / "checkpoint.pt")

@@ -6,7 +6,7 @@ import numpy as np
 from handflow.training import conditions
 
 UNUSUAL = 0.33  # share of samples that are seen by a camera, or in a light, out of the ordinary
-UNUSUAL_LIGHTS = {"dark": 0.18, "bright": 0.32, "stage": 0.18, "grey": 0.12, "infra-red": 0.12, "haze": 0.08}
+UNUSUAL_LIGHTS = {"dark": 0.16, "bright": 0.42, "stage": 0.14, "grey": 0.1, "infra-red": 0.1, "haze": 0.08}
 RAIN = INTERLACED = 0.02  # shares of samples
 STRONG_COMPRESSION = 0.05
 

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from handflow.training.network import Network
 from handflow.training.palm_levels import PalmLevels, read_palm_levels
 
 
@@ -16,16 +15,19 @@ def palm_levels(file: str, device: str) -> PalmLevels:
     return read_palm_levels(Path(file)).to(device)
 
 
-def imitation_losses(network: Network, image: Tensor, file: str) -> dict[str, Tensor]:
-    """How far what the network sees in images (B, 3, h, w) strays from what the detector sees: at /4, and what the
-    detector's own /8 makes of either.
+def imitation_losses(seen: Tensor, image: Tensor, file: str, deep: bool = True) -> dict[str, Tensor]:
+    """How far what a network sees at /4 in images (B, 3, h, w) strays from what the detector sees there, and, if
+    `deep`, what the detector's /8 makes of either.
     """
     palm = palm_levels(file, str(image.device))
     with torch.no_grad():
         wanted = palm.see_finely(image)
-        wanted_next = palm.stages[2](wanted)
-    seen = network.see_finely(image)
-    return {"four": relative_error(seen, wanted), "eight": relative_error(palm.stages[2](seen), wanted_next)}
+    losses = {"four": relative_error(seen, wanted)}
+    if deep:
+        with torch.no_grad():
+            wanted = palm.stages[2](wanted)
+        losses["eight"] = relative_error(palm.stages[2](seen), wanted)
+    return losses
 
 
 def relative_error(seen: Tensor, wanted: Tensor) -> Tensor:
