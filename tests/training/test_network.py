@@ -8,7 +8,7 @@ import torch
 
 from handflow.training.coarse_labels import assign_coarse
 from handflow.training.losses import focal, loss_of, quality, soft_loss
-from handflow.training.network import Block, Network, QuickBlock, Slopes, Widened, for_export
+from handflow.training.network import Block, Network, Slopes, Widened, for_export
 from handflow.training.samples.batches import made_up_prior
 from handflow.training.samples.compose import TrainingSample
 from handflow.training.settings import Settings
@@ -40,7 +40,7 @@ def test_a_network_rewritten_for_export_gives_the_same_maps():
     for module in network.modules():
         if isinstance(module, Slopes):
             torch.nn.init.uniform_(module.slope, -2, 2)
-        if isinstance(module, Block | QuickBlock):
+        if isinstance(module, Block):
             torch.nn.init.normal_(module.point.weight, std=0.3)
     image = torch.rand(1, 3, 64, 96) * 255
     before = network(image)

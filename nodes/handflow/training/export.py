@@ -152,7 +152,7 @@ def compare(expected: Callable[[np.ndarray], Maps], model: Model, pictures: np.n
 def published(settings: dict[str, Any]) -> dict[str, Any]:
     """The settings without the folders of the machine that trained."""
     shown = {name: value for name, value in settings.items() if name not in ("out", "pause")}
-    shown |= {name: Path(shown[name]).name for name in ("init", "imitate") if shown.get(name)}
+    shown |= {"init": Path(shown["init"]).name} if shown.get("init") else {}
     if shown.get("teachers"):
         shown["teachers"] = ",".join(Path(teacher).name for teacher in shown["teachers"].split(","))
     return shown

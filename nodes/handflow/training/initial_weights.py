@@ -8,48 +8,61 @@ import torch
 from torch import Tensor, nn
 
 from handflow.errors import SetupError
-from handflow.training.teaching.palm_detector import is_palm_detector
+from handflow.training.teaching.palm_detector import is_palm_detector, read_layers
 
 from .checkpoint import read_checkpoint
-from .network import Network
-from .palm_levels import even, read_palm_levels
+from .network import Block, Network
 
 
 def begin_from(network: Network, path: Path, images: Tensor) -> int:
     """Gives the network the weights of a file where they fit; how many tensors did. Raises SetupError.
 
     An exported file has its batch normalisation folded into the convolutions; `images` (B, 3, h, w) say what mean and
-    spread to unfold it with. MediaPipe's palm detector brings the levels from /8 on, there and back.
+    spread to unfold it with. MediaPipe's palm detector brings all but the end of the pyramid and the heads.
     """
     if path.suffix != ".onnx":
         return _fill(network, read_checkpoint(path)["mean"])
     if is_palm_detector(path):
-        return _fill(network, coarse_weights(network, path))
+        return _fill(network, palm_weights(network, path))
     weights, biases = read_exported(path)
     # `handflow export` leaves out rows of zeros.
-    of_six = {name for name, own in network.state_dict().items() if own.shape[2:] == (6, 6)}
-    weights = {name: even(w) if name in of_six and w.shape[2:] == (5, 5) else w for name, w in weights.items()}
+    even = {name for name, own in network.state_dict().items() if own.shape[2:] == (6, 6)}
+    weights = {name: _even(w) if name in even and w.shape[2:] == (5, 5) else w for name, w in weights.items()}
     return _fill(network, weights) + unfold_norms(network, biases, images)
 
 
-def coarse_weights(network: Network, path: Path) -> dict[str, Tensor]:
-    """What a network takes over of MediaPipe's palm detector, by the names that it has there: the levels from /8 on.
+def palm_weights(network: Network, path: Path) -> dict[str, Tensor]:
+    """The weights of MediaPipe's palm detector by the names they have in a network. Raises SetupError.
 
-    Raises SetupError where the network is built in another way.
+    It takes RGB 0..1, pads by 1 before and by 2 behind where it halves, and has a bias between a block's convolutions.
     """
-    palm = read_palm_levels(path)
-    widths, blocks = (network.settings[name][2:] for name in ("widths", "blocks"))
-    if (widths, blocks) != (palm.widths[2:], (palm.blocks,) * 3):
+    names = {module: name for name, module in network.named_modules()}
+    units = network.units()
+    layers = [[torch.tensor(values) for values in layer] for layer in read_layers(path)]
+    if len(layers) != 2 + sum(3 if isinstance(unit, Block) else 2 for unit in units):
         raise SetupError(
-            f"{path}: expected a palm detector that is built as the network is from /8 on, with {widths} channels and "
-            f"{blocks} blocks, got {palm.widths[2:]} and {(palm.blocks,) * 3}"
+            f"{path}: expected the palm detector that the network is built as, {len(units)} blocks "
+            f"(palm_detection_full of mediapipe 0.10.21), got {len(layers)} layers"
         )
-    known = palm.state_dict()
-    taken = {name: value for name, value in known.items() if name.startswith(("enlarged.", "joined."))}
-    for number in (2, 3, 4):
-        own, theirs = f"stages.{number - 2}.", f"stages.{number}."
-        taken |= {own + name.removeprefix(theirs): value for name, value in known.items() if name.startswith(theirs)}
-    return taken
+    weights: dict[str, Tensor] = {}
+    left = iter(layers)
+    (stem, bias), (slope,) = next(left), next(left)
+    weights |= {"stem.0.weight": _even(stem.flip(1)) * (64 / 255), "stem.0.bias": bias, "stem.1.slope": slope}
+    for unit in units:
+        name, shift = names[unit], torch.zeros(1)
+        if isinstance(unit, Block):
+            depth, shift = next(left)
+            weights[f"{name}.depth.weight"] = _even(depth) if unit.stride == 2 else depth
+        (point, bias), (slope,) = next(left), next(left)
+        weights[f"{name}.point.weight"] = point
+        weights[f"{name}.point.bias"] = bias + (point[:, :, 0, 0] * shift).sum(1)
+        weights[f"{name}.slopes.slope"] = slope
+    return weights
+
+
+def _even(kernel: Tensor) -> Tensor:
+    """A kernel of 5x5 on a picture padded by 1 before and 2 behind, as one of 6x6 on one padded by 2 on every side."""
+    return nn.functional.pad(kernel, (1, 0, 1, 0))
 
 
 def read_exported(path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:

@@ -1,9 +1,8 @@
 """The network: separable 5x5 residual blocks at /2 to /32, and a pyramid back to /4. A picture in, five maps out.
 
-From /8 on, and back to /8, it is built as MediaPipe's palm detector is (BlazePalm, arXiv 1907.05047 and 2006.10214), so
-that it can begin from what that detector has learned of strangers' hands (palm_levels.py). That one is known to be slow
-on onnxruntime: half of its time goes into PReLU, which `for_export` writes as convolutions, and most of that into the
-two finest levels. So these are built in another way here, and learn to give what the detector's give.
+Down to /8 on the way back it is built as MediaPipe's palm detector is (BlazePalm, arXiv 1907.05047 and 2006.10214), so
+that it can begin from what that detector has learned of strangers' hands (initial_weights.py). That one is known to be
+slow on onnxruntime: half of its time goes into PReLU, which `for_export` writes as convolutions.
 """
 
 from itertools import accumulate
@@ -89,28 +88,6 @@ class Block(nn.Module):
         return out
 
 
-class QuickBlock(nn.Module):
-    """The same without slopes: ReLU between the two convolutions, where onnxruntime does it in passing.
-
-    What comes in goes on as it is, so that nothing is lost that ReLU would cut off.
-    """
-
-    def __init__(self, inputs: int, outputs: int, stride: int = 1) -> None:
-        super().__init__()
-        self.stride = stride
-        self.widened = nn.Conv2d(inputs, outputs, 1, bias=False) if outputs > inputs else None
-        self.depth = nn.Conv2d(inputs, inputs, 4 + stride, stride, padding=2, groups=inputs)
-        self.point = nn.Conv2d(inputs, outputs, 1)
-        nn.init.zeros_(self.point.weight)
-
-    def forward(self, x: Tensor) -> Tensor:
-        shortcut = functional.max_pool2d(x, 2) if self.stride == 2 else x
-        if self.widened is not None:
-            shortcut = self.widened(shortcut)
-        out: Tensor = shortcut + self.point(functional.relu(self.depth(x)))
-        return out
-
-
 class Enlarged(nn.Module):
     """A coarser level for a finer one: a convolution across the channels, then twice as large."""
 
@@ -129,25 +106,19 @@ def larger(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
 
 
-def level(kind: type[Block] | type[QuickBlock], width: int, blocks: int, before: int = 0) -> nn.Sequential:
-    """So many blocks; behind one that halves, where it follows another level, of `before` channels."""
-    halving = [kind(before, width, stride=2)] if before else []
-    return nn.Sequential(*halving, *(kind(width, width) for _ in range(blocks)))
-
-
 class Network(nn.Module):
     """(B, 3, h, w) BGR 0..255 -> any hand, open palm (B, 1, h/4, w/4 logits), log radius (cells), offset x, y (cells).
 
     h and w are multiples of MULTIPLE, so that no level has to be cut to fit the next. The scaling of the input lies in
     here, so that preparing a picture costs a resize only. A network with a prior also takes a map (B, 1, h/4, w/4) of
     where hands are expected, as CenterTrack does (arXiv 2004.01177); none or zeros: nothing is known. One with parts
-    also gives PARTS (B, 5, h/8, w/8 logits) while it trains, and any then gives what it sees at /4, `fine`.
+    also gives PARTS (B, 5, h/8, w/8 logits) while it trains.
     """
 
     def __init__(
         self,
         widths: tuple[int, ...] = (32, 64, 128, 256, 256),
-        blocks: tuple[int, ...] = (2, 4, 4, 4, 4),
+        blocks: tuple[int, ...] = (4, 4, 4, 4, 4),
         neck: int = 32,
         prior: bool = False,
         parts: bool = False,
@@ -156,18 +127,21 @@ class Network(nn.Module):
         self.settings: dict[str, Any] = {"widths": tuple(widths), "blocks": tuple(blocks), "neck": neck}
         self.settings |= {"prior": True} if prior else {}
         self.settings |= {"parts": True} if parts else {}
-        two, four, eight, sixteen, coarsest = widths
-        self.stem = nn.Conv2d(3, two, 6, stride=2, padding=2)
+        self.stem = nn.Sequential(nn.Conv2d(3, widths[0], 6, stride=2, padding=2), Slopes(widths[0]))
         # Where hands are expected, added to what /4 sees; from nothing at first, so that it can be learned later.
-        self.prior = nn.Conv2d(1, four, 3, padding=1, bias=False) if prior else None
+        self.prior = nn.Conv2d(1, widths[1], 3, padding=1, bias=False) if prior else None
         if self.prior is not None:
             nn.init.zeros_(self.prior.weight)
-        self.fine = nn.ModuleList([level(QuickBlock, two, blocks[0]), level(QuickBlock, four, blocks[1], two)])
-        self.stages = nn.ModuleList(
-            level(Block, *each) for each in zip(widths[2:], blocks[2:], widths[1:], strict=False)
-        )
+        stages = []
+        for number, width in enumerate(widths):
+            down = [] if number == 0 else [Block(widths[number - 1], width, stride=2)]
+            stages.append(nn.Sequential(*down, *(Block(width, width) for _ in range(blocks[number]))))
+        self.stages = nn.ModuleList(stages)
+        _, four, eight, sixteen, coarsest = widths
         self.enlarged = nn.ModuleList([Enlarged(coarsest, sixteen), Enlarged(sixteen, eight)])
-        self.joined = nn.ModuleList(level(Block, width, 2) for width in (sixteen, eight))
+        self.joined = nn.ModuleList(
+            nn.Sequential(*(Block(width, width) for _ in range(2))) for width in (sixteen, eight)
+        )
         # What follows is ours: the palm detector looks for large palms at /16 and for small ones at /8, each by itself.
         self.lateral = nn.ModuleList(conv(width, neck, size=1) for width in (coarsest, sixteen, eight, four))
         self.smooth = conv(neck, neck)
@@ -180,14 +154,14 @@ class Network(nn.Module):
             nn.init.constant_(self.parts[1].get_parameter("bias"), -4)
 
     def forward(self, image: Tensor, prior: Tensor | None = None) -> dict[str, Tensor]:
-        four = fine = self.see_finely(image)
-        if self.prior is not None and prior is not None:
-            four = four + self.prior(prior)
-        levels, x = [], four
-        for stage in self.stages:
+        x = self.stem(image * (1 / 64))  # black stays 0, as the padding is
+        levels = []
+        for number, stage in enumerate(self.stages):
             x = stage(x)
-            levels.append(x)
-        eight, sixteen, coarsest = levels
+            if number == 1 and self.prior is not None and prior is not None:
+                x = x + self.prior(prior)
+            levels.append(x)  # /2 /4 /8 /16 /32
+        _, four, eight, sixteen, coarsest = levels
         sixteen = self.joined[0](sixteen + self.enlarged[0](coarsest))
         eight = self.joined[1](eight + self.enlarged[1](sixteen))
         seen = larger(self.lateral[0](coarsest)) + self.lateral[1](sixteen)
@@ -196,18 +170,23 @@ class Network(nn.Module):
         ends = list(accumulate(HEADS.values()))
         # Slices and not split(): OpenCV 4 reads the file too.
         found = {name: maps[:, end - size : end] for (name, size), end in zip(HEADS.items(), ends, strict=True)}
-        if self.training:
-            found["fine"] = fine
         if self.parts is not None and self.training:
             found["parts"] = self.parts(seen)  # (B, 5, h/8, w/8)
         return found
 
-    def see_finely(self, image: Tensor) -> Tensor:
-        """(B, 3, h, w) BGR 0..255 -> what /4 sees, (B, channels, h/4, w/4)."""
-        x = self.stem(image * (1 / 64))  # black stays 0, as the padding is
-        for level in self.fine:
-            x = level(x)
-        return x
+    def units(self) -> list[Block | Enlarged]:
+        """Blocks and what enlarges between them, in the order in which a picture passes them."""
+        on_the_way_back = [module for pair in zip(self.enlarged, self.joined, strict=True) for module in pair]
+        modules = [unit for part in (*self.stages, *on_the_way_back) for unit in part.modules()]
+        return [unit for unit in modules if isinstance(unit, Block | Enlarged)]
+
+    def learned_before(self, levels: int) -> tuple[list[nn.Parameter], list[nn.Parameter]]:
+        """The weights that another detector may have brought: those of the first `levels`, and those after them."""
+        first = [self.stem, *list(self.stages)[:levels]] if levels else []
+        kept = {id(module) for module in first}
+        rest = [module for module in (self.stem, *self.stages, self.enlarged, self.joined) if id(module) not in kept]
+        early, late = ([p for module in modules for p in module.parameters()] for modules in (first, rest))
+        return early, late
 
 
 def for_export(module: nn.Module) -> None:

@@ -19,15 +19,9 @@ class Settings:
     batch: Annotated[int, "pictures a step; of far's size it gets fewer"] = 16
     lr: Annotated[float, "highest learning rate; a guess that held"] = 2e-3
     lr_before: Annotated[
-        float,
-        "share of it for /8 to /32 where a training begins from weights: they know strangers, and soon forget them",
+        float, "share of it for levels that begin from weights of before: they know strangers, and soon forget them"
     ] = 0.015
-    lr_fine: Annotated[float, "share of it for /2 and /4 where a training begins from weights; 0: they stay"] = 0.0
-    imitate: Annotated[
-        str, "MediaPipe's palm detector, a file: /2 and /4 also learn to see what its own /2 and /4 see"
-    ] = ""
-    imitation_weight: Annotated[float, "of that loss"] = 1.0
-    only_imitate: Annotated[bool, "nothing else is learned, by /2 and /4 alone"] = False
+    frozen: Annotated[int, "levels, from /2 on, that stay as they are where a training begins from weights"] = 2
     decay: Annotated[float, "weight decay of AdamW"] = 0.02
     ema: Annotated[float, "the weights that are kept are a running mean over about 1 / (1 - ema) steps"] = 0.998
     large: Annotated[
@@ -83,5 +77,5 @@ class Settings:
     device: Annotated[str, "cpu, cuda or mps; auto: a GPU where there is one"] = "auto"
     bf16: Annotated[bool, "half the time per step on processors with AMX and on GPUs"] = False
     widths: Annotated[str, "channels at /2 /4 /8 /16 /32"] = "32,64,128,256,256"
-    blocks: Annotated[str, "residual blocks there, beside those that halve"] = "2,4,4,4,4"
+    blocks: Annotated[str, "residual blocks there, beside those that halve"] = "4,4,4,4,4"
     neck: Annotated[int, "channels of the pyramid; 48 took a fifth longer"] = 32

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import cv2
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from handflow.errors import SetupError
@@ -22,7 +22,6 @@ from handflow.training.labels.pictures import LabelledPicture, fingerprint, spli
 from handflow.training.samples.batches import Batch, Batches, make_batch
 from handflow.training.samples.compose import calibration_pictures
 from handflow.training.samples.pool import Pool
-from handflow.training.teaching.imitation import imitation_losses, palm_levels
 from handflow.training.teaching.matching import teachers_of
 from handflow.vision.model import model_path
 
@@ -64,8 +63,6 @@ def train(pictures: list[LabelledPicture], settings: Settings, shares: Mapping[s
     if settings.teachers and settings.loss.startswith("mse"):
         raise SetupError(f"--teachers: expected a loss whose maps are probabilities, got --loss={settings.loss}")
     teachers_of(settings.teachers)
-    if settings.imitate or settings.only_imitate:
-        palm_levels(settings.imitate, str(device))
     batches = endless_batches(dataset.pool, settings, state.step)
     sums: dict[str, float] = {}  # of each part of the loss since it was logged last
     logged, saved_s = state.step, time.monotonic()
@@ -157,24 +154,17 @@ def numbers_of_levels(name: str, text: str, least: int) -> tuple[int, ...]:
 def parameter_groups(model: Network, settings: Settings) -> list[dict[str, Any]]:
     """What is trained, by the share of the learning rate that it gets; what is not is frozen.
 
-    From nothing all of it learns alike; who imitates trains the two finest levels only.
+    From nothing all of it learns alike.
     """
-    fine = [*model.stem.parameters(), *model.fine.parameters()]
-    coarse = [p for module in (model.stages, model.enlarged, model.joined) for p in module.parameters()]
-    known = {id(parameter) for parameter in fine + coarse}
-    rest = [parameter for parameter in model.parameters() if id(parameter) not in known]
-    shares = (1.0, settings.lr_before, settings.lr_fine)
-    if settings.only_imitate:
-        shares = (0.0, 0.0, 1.0)
-    elif settings.init == "none":
-        shares = (1.0, 1.0, 1.0)
-    groups: list[dict[str, Any]] = []
-    for parameters, share in zip((rest, coarse, fine), shares, strict=True):
-        if share:
-            groups.append({"params": parameters, "share": share})
-        else:
-            nn.ParameterList(parameters).requires_grad_(False)
-    return groups
+    levels, share = (0, 1.0) if settings.init == "none" else (settings.frozen, settings.lr_before)
+    frozen, before = model.learned_before(levels)
+    if not share:
+        frozen, before = frozen + before, []
+    for parameter in frozen:
+        parameter.requires_grad_(False)
+    apart = {id(parameter) for parameter in frozen + before}
+    rest = [parameter for parameter in model.parameters() if id(parameter) not in apart]
+    return [{"params": rest, "share": 1.0}, {"params": before, "share": share}]
 
 
 def best_device() -> str:
@@ -211,14 +201,8 @@ def take_step(state: TrainingState, batch: Batch, rate: float, settings: Setting
         group["lr"] = rate * group["share"]
     image = batch["image"].float().contiguous(memory_format=torch.channels_last)
     with torch.autocast(image.device.type, torch.bfloat16, enabled=settings.bf16):
-        maps = (
-            {"fine": state.model.see_finely(image)} if settings.only_imitate else state.model(image, batch.get("prior"))
-        )
-    maps = {name: each.float() for name, each in maps.items()}
-    losses = {} if settings.only_imitate else batch_losses(maps, batch, settings)
-    if settings.imitate:
-        strays = imitation_losses(maps["fine"], image, settings.imitate, deep=settings.only_imitate)
-        losses |= {name: settings.imitation_weight * loss for name, loss in strays.items()}
+        maps = state.model(image, batch.get("prior"))
+    losses = batch_losses({name: m.float() for name, m in maps.items()}, batch, settings)
     total = sum(losses.values(), torch.zeros((), device=image.device))
     if not torch.isfinite(total):
         reached = last_good(Path(settings.out) / "checkpoint.pt")

@@ -19,10 +19,9 @@ from handflow.vision.model import PROFILES
 from .recipe import DataSet, Evaluation, Recipe, TeachingFiles, TrainingStage
 
 RECIPE_KEYS = ("data", "teach", "settings", "stages", "export", "evaluate")
-FILES = ("teachers", "imitate")  # settings that name files beside the recipe
 DATA_KEYS = ("labels", "people", "teach")
-STAGE_KEYS = ("name", "begin", "shares", *FILES)
-SETTINGS = tuple(f.name for f in fields(Settings) if f.name not in (*OF_THE_MACHINE, *FILES))
+STAGE_KEYS = ("name", "begin", "shares", "teachers")
+SETTINGS = tuple(f.name for f in fields(Settings) if f.name not in (*OF_THE_MACHINE, "teachers"))
 TYPES = {name: get_type_hints(Settings)[name] for name in SETTINGS}
 WORDS = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
 
@@ -133,8 +132,7 @@ class _RecipeText(YamlText):
         own = self.settings(body, (*STAGE_KEYS, *SETTINGS), of)
         if not ({"steps", "minutes"} & own.keys()):
             self.fault(position, f"{of}: expected steps or minutes, got neither")
-        imitated = self.path(body, "imitate", of) if "imitate" in body else None
-        merged = common | own | {"imitate": str(imitated or "")}
+        merged = common | own
         # Each stage shows samples of its own, unless it says otherwise.
         seed = merged.get("seed", 1) + (0 if "seed" in own else len(before))
         settings = replace(Settings(), **merged | {"seed": seed, "steps": own.get("steps", 0)})
