@@ -55,7 +55,7 @@ class Model:
         """
         height, width = image.shape[:2]
         if isinstance(size, str):
-            size = input_size(width, height, self.sizes[size], self.multiple)
+            size = self.input_size(width, height, size)
         self.tensor, scale, shift = prepare(image, *size, self.tensor)
         scale = scale * self.stride
         shape = size[1] // self.stride, size[0] // self.stride
@@ -72,6 +72,10 @@ class Model:
             height=height,
             calibration=self.calibration,
         )
+
+    def input_size(self, width: int, height: int, profile: str) -> tuple[int, int]:
+        """Width and height at which a profile shows it a picture of `width` x `height` pixels."""
+        return input_size(width, height, self.sizes[profile], self.multiple)
 
     def run(self, tensor: np.ndarray, prior: np.ndarray | None = None) -> list[np.ndarray]:
         """(1, 3, h, w) uint8 -> any hand, open palm, radius (rows, columns), offset (rows, columns, 2), in cells.

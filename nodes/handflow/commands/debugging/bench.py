@@ -22,6 +22,7 @@ from handflow.bench import (
     engines,
     gesture_delays,
     gestures,
+    network,
     peers,
     settled,
     stages,
@@ -32,11 +33,13 @@ from handflow.bench import (
 from handflow.commands._arguments import number, positive
 from handflow.commands._arguments import whole as whole_number
 from handflow.stages.heatmap import HeatmapNode
+from handflow.vision.model import model_path
 
-PARTS = ("transport", "stages", "graph", "viewers", "clip", "gestures", "cameras", "settled")
+PARTS = ("transport", "network", "stages", "graph", "viewers", "clip", "gestures", "cameras", "settled")
 TITLES = {
     "transport": "from one process to the next (processor: all processes together, a picture)",
     "ratios": "ours against the better of dora and ezmsg (below 1: less; fps above 1: more)",
+    "network": "the network alone, one thread, 1280x720 (of the first: best; median)",
     "stages": "each stage alone, 1280x720",
     "graph": "from the camera to a game, 1280x720",
     "engines": "from the camera to a game, 1280x720, near in int8: under our supervisor and under another engine",
@@ -58,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=positive, default=10.0, help="counted for each variant in each round")
     parser.add_argument("--rounds", type=whole_number(1), default=3, help="the variants take turns so often")
     parser.add_argument("--case", action="append", choices=list(transport.KINDS), help="of transport: only this one")
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        default=["hands", "hands-int8"],
+        help="of network: packaged ones by name, or model files, beside the first (default: %(default)s)",
+    )
     parser.add_argument(
         "--variant", action="append", metavar="PROFILE-PRECISION", help="of graph: only this one: near-int8; or several"
     )
@@ -122,6 +131,9 @@ def _measured(
             yield "gestures", rows
         for rows in gesture_delays.measure(say):
             yield "gesture_delays", rows
+    if "network" in parts:
+        for rows in network.measure([model_path(name) for name in args.model], args.rounds, say):
+            yield "network", rows
     with_clip = {"stages", "clip"} | ({"graph", "viewers"} if args.source != "demo" else set())
     clip = whole.clip(args.source, args.fps, folder) if set(parts) & with_clip else Path()
     source = args.source if args.source == "demo" else str(clip)
@@ -205,7 +217,7 @@ def _tables(figures: dict[str, list[Figures]]) -> list[Table]:
         table = Table(box=box.SIMPLE_HEAD, title=TITLES.get(name, name.replace("_", " ")), title_justify="left")
         columns = list(dict.fromkeys(column for row in rows for column in row))
         for column in columns:
-            words = column in ("case", "candidate", "engine")
+            words = column in ("case", "candidate", "engine", "model", "profile")
             table.add_column(column.replace("_", " "), justify="left" if words else "right")
         for row in rows:
             table.add_row(*(_cell(row.get(column)) for column in columns))

@@ -1,0 +1,51 @@
+"""How long networks take at a picture, alone and with one thread: model files that take turns."""
+
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from handflow.vision.model import PROFILES, Model, open_model
+
+WARM, COUNT = 3, 7  # looks of a file's turn that are not counted, and that are
+FRAME = (1280, 720)
+
+
+def measure(files: list[Path], rounds: int, say: Callable[[str], None]) -> Iterator[list[dict[str, Any]]]:
+    """After each turn the rows so far, one for each file and profile: the best look and the median, and both as
+    shares of what the first file took at the same profile. SetupError where a file is none of ours.
+    """
+    models = [open_model(file) for file in files]
+    times: dict[tuple[str, Path], list[float]] = {}
+    for number in range(rounds):
+        for profile in PROFILES:
+            for model in models:
+                say(f"network: {model.path.name} {profile}, round {number + 1} of {rounds}")
+                times.setdefault((profile, model.path), []).extend(looks_ms(model, profile))
+            yield [_row(profile, path, ms, times[profile, files[0]]) for (profile, path), ms in times.items()]
+
+
+def looks_ms(model: Model, profile: str) -> list[float]:
+    """How long each of COUNT looks took at noise as large as a frame of 16:9 is shown at a profile."""
+    width, height = model.input_size(*FRAME, profile)
+    noise = np.random.default_rng(0).integers(0, 256, (1, 3, height, width), np.uint8)
+    found = []
+    for _ in range(WARM + COUNT):
+        began = time.perf_counter()
+        model.run(noise)
+        found.append((time.perf_counter() - began) * 1e3)
+    return found[WARM:]
+
+
+def _row(profile: str, path: Path, ms: list[float], first: list[float]) -> dict[str, Any]:
+    best, median = min(ms), statistics.median(ms)
+    return {
+        "model": path.stem,
+        "profile": profile,
+        "best_ms": round(best, 2),
+        "median_ms": round(median, 2),
+        "of_the_first": f"{best / min(first):.2f}; {median / statistics.median(first):.2f}",
+    }
