@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from handflow.stages.tracker import Tracker
 from handflow.vision.clutter import ClutterMap
-from handflow.vision.evidence import MOTIONS, SCORES, SHIPPED, Calibration, calibration_of
+from handflow.vision.evidence import MOTIONS, SCORES, SHIPPED, Calibration, Evidence, Look, calibration_of
 
 
 def test_a_calibration_travels_as_numbers_and_without_any_the_shipped_one_counts() -> None:
@@ -20,6 +21,21 @@ def test_between_the_known_scores_and_motions_it_is_in_between() -> None:
     assert [mine.of_peak(score) for score in (-1, 0, 1, 2)] == [0, 0, 20, 20]
     assert mine.of_motion((MOTIONS[3] + MOTIONS[4]) / 2) == pytest.approx(3.5)
     assert mine.of_motion(99) == len(MOTIONS) - 1
+
+
+@pytest.mark.parametrize(("score", "low_s", "high_s"), [(0.55, 0, 0), (0.46, 0.3, 1.2), (0.4, 9, 9), (0.3, 9, 9)])
+def test_how_long_a_hand_at_rest_is_looked_at_before_it_is_believed(score: float, low_s: float, high_s: float) -> None:
+    """By what scores are worth in streets: of .5 twenty-three in twenty-four are hands, of .3 one in five."""
+
+    def look(age_s: float) -> Look:
+        return Look(0.5 + 0.3j, 0.05, score, age_s, is_told=False, is_open=False, habit=0.0)
+
+    evidence = Evidence(look(0), SHIPPED)
+    waited_s = 0.0
+    while evidence.probability < Tracker.start_probability and waited_s < 9:
+        waited_s += 1 / 30
+        evidence.look(look(waited_s), 1 / 30, SHIPPED)
+    assert low_s <= min(waited_s, 9) <= high_s
 
 
 def test_a_place_that_fires_becomes_usual_and_its_neighbours_do_not() -> None:
