@@ -8,22 +8,24 @@ from support.models import FACTS, brightness_model
 from handflow import SetupError
 from handflow.__main__ import main
 from handflow.bench import network
-from handflow.vision.model import PROFILES, Model
+from handflow.vision.model import PROFILES, Model, open_model
 
 
 def test_files_take_turns_and_are_held_against_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = [brightness_model(tmp_path / name, FACTS) for name in ("old.onnx", "new.onnx")]
     turns: list[tuple[str, str]] = []
 
-    def looks(model: Model, profile: str) -> list[float]:
-        turns.append((model.path.stem, profile))
-        slowness = 1 + PROFILES.index(profile)
+    sizes = [open_model(files[0]).input_size(1280, 720, profile) for profile in PROFILES]
+
+    def looks(model: Model, size: tuple[int, int]) -> list[float]:
+        slowness = 1 + sizes.index(size)
+        turns.append((model.path.stem, PROFILES[slowness - 1]))
         return [slowness * ms for ms in ([10.0, 20.0, 30.0] if model.path.stem == "old" else [5.0, 30.0, 40.0])]
 
     monkeypatch.setattr(network, "looks_ms", looks)
     *_, rows = network.measure(files, 2, lambda _: None)
-    assert turns == [(name, profile) for profile in PROFILES for name in ("old", "new")] * 2
-    assert [(row["model"], row["profile"]) for row in rows] == turns[:6]
+    assert turns == [(name, profile) for profile in PROFILES for name in ("old", "new") * 2]
+    assert [(row["model"], row["profile"]) for row in rows] == list(dict.fromkeys(turns))
     assert rows[0] == {
         "model": "old", "profile": "near", "best_ms": 10.0, "median_ms": 20.0, "of_the_first": "1.00; 1.00"
     }  # fmt: skip

@@ -15,22 +15,24 @@ FRAME = (1280, 720)
 
 
 def measure(files: list[Path], rounds: int, say: Callable[[str], None]) -> Iterator[list[dict[str, Any]]]:
-    """After each turn the rows so far, one for each file and profile: the best look and the median, and both as
-    shares of what the first file took at the same profile. SetupError where a file is none of ours.
+    """After each turn the rows so far, one for each file and profile: the best look and the median at a 16:9 frame, and
+    both as shares of what the first file took at the same profile. SetupError where a file is none of ours.
     """
-    models = [open_model(file) for file in files]
+    sizes = {file: {profile: open_model(file).input_size(*FRAME, profile) for profile in PROFILES} for file in files}
     times: dict[tuple[str, Path], list[float]] = {}
-    for number in range(rounds):
-        for profile in PROFILES:
+    for profile in PROFILES:
+        # As a stage opens them: for the one size that it shows them.
+        models = [open_model(file, size=sizes[file][profile]) for file in files]
+        for number in range(rounds):
             for model in models:
                 say(f"network: {model.path.name} {profile}, round {number + 1} of {rounds}")
-                times.setdefault((profile, model.path), []).extend(looks_ms(model, profile))
-            yield [_row(profile, path, ms, times[profile, files[0]]) for (profile, path), ms in times.items()]
+                times.setdefault((profile, model.path), []).extend(looks_ms(model, sizes[model.path][profile]))
+            yield [_row(*of, ms, times[of[0], files[0]]) for of, ms in times.items()]
 
 
-def looks_ms(model: Model, profile: str) -> list[float]:
-    """How long each of COUNT looks took at noise as large as a frame of 16:9 is shown at a profile."""
-    width, height = model.input_size(*FRAME, profile)
+def looks_ms(model: Model, size: tuple[int, int]) -> list[float]:
+    """How long each of COUNT looks took at noise of `size` (width, height)."""
+    width, height = size
     noise = np.random.default_rng(0).integers(0, 256, (1, 3, height, width), np.uint8)
     found = []
     for _ in range(WARM + COUNT):
