@@ -3,8 +3,8 @@
 SOURCE is a checkpoint; or an fp32 model file, of which only the int8 form is made anew (`--calibration DATA`), or which
 then looks at two scales (`--two-scales`, two_scales.py); or any model file, to which what its scores say of hands is
 added (`--evidence CLIPS`, vision/evidence.py).
-Height and width stay free in the files: one serves every profile and camera shape. Stages open it for the size that they
-show it (`open_model`), for sessions of a free size take up to a sixth longer.
+Height and width stay free in the files, so that one serves every profile and camera shape. Stages open it for the size
+that they show it (`open_model`): sessions of a free size take up to a sixth longer.
 """
 
 import json
