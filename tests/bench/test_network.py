@@ -12,10 +12,9 @@ from handflow.vision.model import PROFILES, Model, open_model
 
 
 def test_files_take_turns_and_are_held_against_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = [brightness_model(tmp_path / name, FACTS) for name in ("old.onnx", "new.onnx")]
+    files = {name: brightness_model(tmp_path / f"{name}.onnx", FACTS) for name in ("old", "new")}
     turns: list[tuple[str, str]] = []
-
-    sizes = [open_model(files[0]).input_size(1280, 720, profile) for profile in PROFILES]
+    sizes = [open_model(files["old"]).input_size(1280, 720, profile) for profile in PROFILES]
 
     def looks(model: Model, size: tuple[int, int]) -> list[float]:
         slowness = 1 + sizes.index(size)
@@ -38,10 +37,10 @@ def test_a_network_is_timed_by_the_command(tmp_path: Path, capsys: pytest.Captur
     file = brightness_model(tmp_path / "light.onnx", FACTS)
     assert main(["bench", "network", "--rounds", "1", "--model", str(file)]) == 0
     told = capsys.readouterr().out
-    assert all(f"network: model light, profile {profile}, best ms" in told for profile in PROFILES)
+    assert all(f"network: model {file}, profile {profile}, best ms" in told for profile in PROFILES)
 
 
 def test_what_is_no_model_is_not_timed(tmp_path: Path) -> None:
     (tmp_path / "x.onnx").write_bytes(b"no")
     with pytest.raises(SetupError, match=r"x\.onnx"):
-        list(network.measure([tmp_path / "x.onnx"], 1, lambda _: None))
+        list(network.measure({"x": tmp_path / "x.onnx"}, 1, lambda _: None))

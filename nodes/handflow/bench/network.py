@@ -14,20 +14,22 @@ WARM, COUNT = 3, 7  # looks of a file's turn that are not counted, and that are
 FRAME = (1280, 720)
 
 
-def measure(files: list[Path], rounds: int, say: Callable[[str], None]) -> Iterator[list[dict[str, Any]]]:
-    """After each turn the rows so far, one for each file and profile: the best look and the median at a 16:9 frame, and
-    both as shares of what the first file took at the same profile. SetupError where a file is none of ours.
+def measure(files: dict[str, Path], rounds: int, say: Callable[[str], None]) -> Iterator[list[dict[str, Any]]]:
+    """After each turn the rows so far, one for each file, by its name, and profile: the best look and the median at a
+    16:9 frame, and both as shares of what the first file took at that profile. SetupError where one is none of ours.
     """
-    sizes = {file: {profile: open_model(file).input_size(*FRAME, profile) for profile in PROFILES} for file in files}
-    times: dict[tuple[str, Path], list[float]] = {}
+    free = {name: open_model(file) for name, file in files.items()}
+    first = next(iter(files))
+    times: dict[tuple[str, str], list[float]] = {}
     for profile in PROFILES:
+        sizes = {name: model.input_size(*FRAME, profile) for name, model in free.items()}
         # As a stage opens them: for the one size that it shows them.
-        models = [open_model(file, size=sizes[file][profile]) for file in files]
+        models = {name: open_model(file, size=sizes[name]) for name, file in files.items()}
         for number in range(rounds):
-            for model in models:
-                say(f"network: {model.path.name} {profile}, round {number + 1} of {rounds}")
-                times.setdefault((profile, model.path), []).extend(looks_ms(model, sizes[model.path][profile]))
-            yield [_row(*of, ms, times[of[0], files[0]]) for of, ms in times.items()]
+            for name, model in models.items():
+                say(f"network: {name} {profile}, round {number + 1} of {rounds}")
+                times.setdefault((profile, name), []).extend(looks_ms(model, sizes[name]))
+            yield [_row(*of, ms, times[of[0], first]) for of, ms in times.items()]
 
 
 def looks_ms(model: Model, size: tuple[int, int]) -> list[float]:
@@ -42,10 +44,10 @@ def looks_ms(model: Model, size: tuple[int, int]) -> list[float]:
     return found[WARM:]
 
 
-def _row(profile: str, path: Path, ms: list[float], first: list[float]) -> dict[str, Any]:
+def _row(profile: str, name: str, ms: list[float], first: list[float]) -> dict[str, Any]:
     best, median = min(ms), statistics.median(ms)
     return {
-        "model": path.stem,
+        "model": name,
         "profile": profile,
         "best_ms": round(best, 2),
         "median_ms": round(median, 2),

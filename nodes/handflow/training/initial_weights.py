@@ -82,9 +82,9 @@ def read_exported(path: Path) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         raise SetupError(
             f"{path}: expected an fp32 model file that looks at one scale, of `handflow export` ({reason})"
         ) from None
-    # Slopes lie in the file as SlopesApart.
-    end = ".above"
-    slopes = {name.removesuffix(end): 1 - layer[0].flatten() for name, layer in layers.items() if name.endswith(end)}
+    # Slopes lie in the file as SlopesApart, and in files of before as -slope.
+    slopes = {name.removesuffix(".above"): 1 - layer[0].flatten() for name, layer in layers.items() if ".above" in name}
+    slopes |= {name.removesuffix(".below"): -layer[0].flatten() for name, layer in layers.items() if ".below" in name}
     biases = {name: layer[1] for name, layer in layers.items() if len(layer) > 1}
     weights = {f"{name}.weight": layer[0] for name, layer in layers.items()}
     weights |= {f"{name}.bias": bias for name, bias in biases.items()}

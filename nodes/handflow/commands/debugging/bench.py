@@ -132,7 +132,7 @@ def _measured(
         for rows in gesture_delays.measure(say):
             yield "gesture_delays", rows
     if "network" in parts:
-        for rows in network.measure([model_path(name) for name in args.model], args.rounds, say):
+        for rows in network.measure({name: model_path(name) for name in args.model}, args.rounds, say):
             yield "network", rows
     with_clip = {"stages", "clip"} | ({"graph", "viewers"} if args.source != "demo" else set())
     clip = whole.clip(args.source, args.fps, folder) if set(parts) & with_clip else Path()
