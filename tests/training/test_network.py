@@ -8,7 +8,7 @@ import torch
 
 from handflow.training.coarse_labels import assign_coarse
 from handflow.training.losses import focal, loss_of, quality, soft_loss
-from handflow.training.network import Block, Network, Slopes, Widened, for_export
+from handflow.training.network import Block, Network, Slopes, for_export
 from handflow.training.samples.batches import made_up_prior
 from handflow.training.samples.compose import TrainingSample
 from handflow.training.settings import Settings
@@ -45,7 +45,7 @@ def test_a_network_rewritten_for_export_gives_the_same_maps():
     image = torch.rand(1, 3, 64, 96) * 255
     before = network(image)
     for_export(network)
-    assert not any(isinstance(module, Slopes | Widened) for module in network.modules())
+    assert not any(isinstance(module, Slopes) for module in network.modules())
     after = network(image)
     assert all(torch.allclose(before[name], after[name], atol=1e-4) for name in before)
 

@@ -131,6 +131,12 @@ def _module(node: str) -> str:
 def _fill(network: Network, weights: dict[str, Tensor]) -> int:
     """Copies the tensors whose name and shape fit; how many there were."""
     own = network.state_dict()
+    weights = dict(weights)
+    # Where a block widens, the palm detector and files of before have one convolution for what Block has two for.
+    for name in [name for name in own if ".added." in name]:
+        point = name.replace(".added.", ".point.")
+        if name not in weights and len(weights.get(point, ())) == len(own[point]) + len(own[name]):
+            weights[point], weights[name] = weights[point].split([len(own[point]), len(own[name])])
     fitting = {name: value for name, value in weights.items() if name in own and own[name].shape == value.shape}
     network.load_state_dict(fitting, strict=False)
     return sum(value.is_floating_point() for value in fitting.values())

@@ -69,6 +69,21 @@ def test_a_clip_has_tracks(command: Callable[..., list[str]], tmp_path: Path) ->
     assert all(id_ is not None for picture in found for id_ in picture.ids)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("opengl")
+def test_a_clip_of_fewer_frames_shows_the_same_moments(command: Callable[..., list[str]], tmp_path: Path) -> None:
+    often, seldom = tmp_path / "often", tmp_path / "seldom"
+    command("synthesize", "-o", often, "--clips", 1, "--seconds", 0.2, "--seed", 1)
+    command("synthesize", "-o", seldom, "--clips", 1, "--seconds", 0.2, "--seed", 1, "--fps", 10)
+    every, some = read_labels([often]), read_labels([seldom])
+    assert [picture.frame for picture in some] == [0, 1]
+    for picture, same in zip(some, every[::3], strict=True):
+        assert picture.ids == same.ids
+        assert picture.boxes == pytest.approx(same.boxes)
+    clip = cv2.VideoCapture(str(next(seldom.rglob("*.mp4"))))
+    assert clip.get(cv2.CAP_PROP_FPS) == pytest.approx(10)
+
+
 @pytest.mark.usefixtures("opengl")
 def test_empty_scenes_have_no_hands(command: Callable[..., list[str]], tmp_path: Path) -> None:
     command("synthesize", "-o", tmp_path, "--count", 1, "--empty")

@@ -58,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--count", type=whole(0), metavar="N", help="pictures there are to be in the end (default 100; with --clips 0)")
     add("--clips", type=whole(0), default=0, metavar="N", help="clips in which people walk and wave, with tracks")
     add("--seconds", type=positive, default=10.0, metavar="S", help="of a clip (default 10)")
+    add("--fps", type=number(1, 240), default=FPS, metavar="N", help=f"frames a second of a clip (default {FPS})")
     add(
         "--size",
         nargs=2,
@@ -106,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
         "camera": [args.camera_height, args.horizon],
         "seconds": args.seconds if args.clips else None,
         # None is what a folder says that was made before there were these.
+        "fps": args.fps if args.clips and args.fps != FPS else None,
         "waving": args.waving or None,
         "hand_size": args.hand_size,
         "size": args.size,
@@ -121,8 +123,8 @@ def run(args: argparse.Namespace) -> int:
             folder.add_picture(index, rendered.image, _line(rendered))
             bar.advance(task)
         for index in range(first_clip, args.clips):
-            frames = scenes.clip(_key(args, 1, index), args.seconds, replace(wish, clip=True))
-            folder.add_clip(index, ((frame.image, _line(frame)) for frame in frames), FPS)
+            frames = scenes.clip(_key(args, 1, index), args.seconds, replace(wish, clip=True), args.fps)
+            folder.add_clip(index, ((frame.image, _line(frame)) for frame in frames), args.fps)
             bar.advance(task)
     print(f"{folder.folder}: {folder.pictures()} pictures, {folder.clips()} clips")
     return 0

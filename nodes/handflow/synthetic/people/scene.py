@@ -42,17 +42,17 @@ class SceneRenderer:
         things = int(rng.integers(1, 6)) if empty else int(rng.random() < 0.25)
         return self._frame(key, rng, view, strangers, things, view.picture, float(rng.uniform(0, 60)), None)
 
-    def clip(self, key: list[int], seconds: float, wish: Wish) -> Iterator[RenderedPicture]:
+    def clip(self, key: list[int], seconds: float, wish: Wish, fps: float = FPS) -> Iterator[RenderedPicture]:
         """The frames of a clip in which they walk and wave; hands have ids."""
         empty = wish.empty
         rng = np.random.default_rng(key)
         view = self.backgrounds.view(rng)
         strangers = gather(rng, key, self.cast, view, wish)
         things = int(rng.integers(1, 6)) if empty else int(rng.integers(0, 3))
-        for number in range(round(seconds * FPS)):
+        for number in range(round(seconds * fps)):
             frame_rng = np.random.default_rng([*key, number, 1])
-            background = self.backgrounds.moved(view, number)
-            yield self._frame(key, frame_rng, view, strangers, things, background, number / FPS, number)
+            background = self.backgrounds.moved(view, round(number * FPS / fps))
+            yield self._frame(key, frame_rng, view, strangers, things, background, number / fps, number)
 
     def _frame(
         self,

@@ -6,7 +6,7 @@ import numpy as np
 from handflow.training import conditions
 
 UNUSUAL = 0.33  # share of samples that are seen by a camera, or in a light, out of the ordinary
-UNUSUAL_LIGHTS = {"dark": 0.16, "bright": 0.42, "stage": 0.14, "grey": 0.1, "infra-red": 0.1, "haze": 0.08}
+UNUSUAL_LIGHTS = {"dark": 0.16, "bright": 0.46, "stage": 0.13, "grey": 0.09, "infra-red": 0.09, "haze": 0.07}
 RAIN = INTERLACED = 0.02  # shares of samples
 STRONG_COMPRESSION = 0.05
 
@@ -73,7 +73,7 @@ def unusual_light(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
         # Many cameras amplify it again, noise and all.
         return conditions.lit(image, min(1 / gain, float(rng.uniform(1.5, 6)))) if rng.random() < 0.5 else image
     if kind == "bright":
-        return conditions.lit(image, float(rng.uniform(1.4, 2.6)) * np.exp(rng.normal(0, 0.05, 3)))
+        return conditions.lit(image, float(rng.uniform(1.4, 2.8)) * np.exp(rng.normal(0, 0.05, 3)))
     if kind == "stage":
         colours = rng.uniform(0.05, 1, (2, 3)) ** 1.5
         left, right = colours / colours.max(axis=1, keepdims=True) * rng.uniform(0.6, 1.5)

@@ -21,9 +21,9 @@ from .layers import NO_PARTS, Layer, black, covered, distract, fit, place, scene
 from .pool import Pool, WeightedPictures
 
 TRIES = 20  # pictures in a row that cannot be read
-# A smaller hand is a region to ignore. Not higher: near sees a hand of 2 % of the width in 6 pixels, and of what is
+# A smaller hand is a region to ignore. Not higher: near sees a hand of 2 % of the width in 4.5 pixels, and of what is
 # never learned not even the radius is right (8 here made it 2.2 times too large).
-SMALLEST_PX = 6
+SMALLEST_PX = 4.5
 # How often each is drawn, of those without rendered people.
 KINDS_OF_SAMPLE = {"near": 0.12, "whole": 0.17, "people": 0.35, "far": 0.13, "shrunk": 0.12, "empty": 0.11}
 # Shares of samples: cameras hang from ceilings, stand on end, and have wide lenses.

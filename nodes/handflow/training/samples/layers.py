@@ -57,7 +57,7 @@ def view(rng: np.random.Generator, picture: LabelledPicture, width: int, height:
     hands = picture.boxes[picture.hands]
     if len(hands):
         box = hands[rng.integers(len(hands))]
-        hand_px = float(np.exp(rng.uniform(np.log(9), np.log(65))))
+        hand_px = float(np.exp(rng.uniform(np.log(5.5), np.log(65))))
     else:
         box = np.array([0, 0, picture.width, picture.height])
         hand_px = width * float(rng.uniform(0.9, 2))
