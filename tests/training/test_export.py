@@ -17,7 +17,7 @@ from handflow.__main__ import main
 from handflow.stages.heatmap import HeatmapNode
 from handflow.training.averaging import averaged
 from handflow.training.checkpoint import read_checkpoint
-from handflow.training.export import Deployed, compare, export, torch_run
+from handflow.training.export import VOTES, Deployed, compare, export, torch_run
 from handflow.training.initial_weights import begin_from
 from handflow.training.network import Network
 from handflow.training.quantisation import quantise
@@ -25,7 +25,7 @@ from handflow.vision.model import open_model
 from handflow.vision.model_choice import check_images
 from handflow.vision.model_input import prepare
 
-SMALL = {"widths": (16,) * 5, "blocks": (1,) * 5, "neck": 16}
+SMALL = {"widths": (16,) * 5, "blocks": (1,) * 5, "neck": 16, "parts": True}
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +38,7 @@ def network():
             torch.nn.init.normal_(module.bias, 0, 0.2)
             torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
     torch.nn.init.constant_(network.out.bias[:2], -1)
+    torch.nn.init.constant_(network.parts[1].bias, -0.5)
     return network.eval()
 
 
@@ -162,8 +163,8 @@ def test_training_can_begin_from_an_exported_file(exported, network, pictures):
     assert begin_from(another, exported[0], images) == floats
     for mode in (False, True):  # as it is run, and as it is trained on the same pictures
         with torch.no_grad():
-            mine, theirs = another.train(mode)(images)["any"], network(images)["any"]
-        assert mine == pytest.approx(theirs, abs=1e-3)
+            mine, theirs = another.train(mode)(images), network(images)
+        assert all(mine[name] == pytest.approx(theirs[name], abs=1e-3) for name in ("any", "parts"))
 
 
 @pytest.mark.slow
@@ -206,6 +207,27 @@ def test_a_bias_makes_every_cell_more_of_a_hand(exported, pictures, tmp_path, ca
     assert raised.metadata["bias"] == "0.5"
     assert main(["export", str(exported[0]), "--bias", "0.5", "-o", str(tmp_path)]) == 1
     assert "--bias is added to a checkpoint's map of any hand; got a model file" in capsys.readouterr().err
+
+
+def test_what_parts_of_people_add_is_said_at_export(exported, network, pictures, tmp_path, capsys):
+    checkpoint = exported[0].parent.parent / "checkpoint.pt"
+    assert main(["export", str(checkpoint), "--votes", "foot=-1.5", "-o", str(tmp_path)]) == 0
+    assert json.loads(open_model(tmp_path / "hands.onnx").metadata["votes"]) == {"foot": -1.5}
+    assert json.loads(open_model(exported[0]).metadata["votes"]) == VOTES
+    with torch.no_grad():
+        parts = torch.sigmoid(network(torch.from_numpy(pictures[:1]).float())["parts"])
+    feet = torch.nn.functional.interpolate(parts[:, 4:], scale_factor=2, mode="bilinear")[0, 0].numpy()
+    assert main(["export", str(checkpoint), "--votes", "wrist=0", "-o", str(tmp_path / "alone")]) == 0
+    alone, voted = (open_model(p).run(pictures[:1])[0] for p in (tmp_path / "alone/hands.onnx", tmp_path / "hands.onnx"))
+    assert voted == pytest.approx(1 / (1 + (1 - alone) / alone * np.exp(1.5 * feet)), abs=1e-4)
+    assert main(["export", str(exported[0]), "--votes", "wrist=1", "-o", str(tmp_path)]) == 1
+    assert "--votes are of a checkpoint's parts of people; got a model file" in capsys.readouterr().err
+
+
+def test_a_vote_of_no_part_is_refused(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["export", str(tmp_path / "checkpoint.pt"), "--votes", "knee=1"])
+    assert "expected person|head|elbow|wrist|foot=WEIGHT, got knee=1" in capsys.readouterr().err
 
 
 def test_a_model_file_cannot_be_averaged(exported, tmp_path, capsys):

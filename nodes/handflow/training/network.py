@@ -15,7 +15,7 @@ from torch.nn import functional
 STRIDE = 4  # pixels of the input per cell of the maps
 MULTIPLE = 32  # what height and width of the input are multiples of: the coarsest level's stride
 HEADS = {"any": 1, "open": 1, "radius": 1, "offset": 2}  # name: channels, in this order
-PARTS = ("person", "head", "elbow", "wrist", "foot")  # what a network in training may also find, at twice STRIDE
+PARTS = ("person", "head", "elbow", "wrist", "foot")  # what a network may also learn to find, at twice STRIDE
 LEVELS = 5  # /2 /4 /8 /16 /32
 
 
@@ -119,7 +119,7 @@ class Network(nn.Module):
     h and w are multiples of MULTIPLE, so that no level has to be cut to fit the next. The scaling of the input lies in
     here, so that preparing a picture costs a resize only. A network with a prior also takes a map (B, 1, h/4, w/4) of
     where hands are expected, as CenterTrack does (arXiv 2004.01177); none or zeros: nothing is known. One with parts
-    also gives PARTS (B, 5, h/8, w/8 logits) while it trains.
+    also gives PARTS (B, 5, h/8, w/8 logits).
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Network(nn.Module):
         ends = list(accumulate(HEADS.values()))
         # Slices and not split(): OpenCV 4 reads the file too.
         found = {name: maps[:, end - size : end] for (name, size), end in zip(HEADS.items(), ends, strict=True)}
-        if self.parts is not None and self.training:
+        if self.parts is not None:
             found["parts"] = self.parts(seen)  # (B, 5, h/8, w/8)
         return found
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from handflow.commands._arguments import add_strict, number
 from handflow.commands._console import say
 from handflow.errors import SetupError
-from handflow.training.export import Measured, export, remeasure, requantise
-from handflow.training.network import MULTIPLE
+from handflow.training.export import VOTES, Measured, export, remeasure, requantise
+from handflow.training.network import MULTIPLE, PARTS
 from handflow.training.two_scales import export_two_scales
 from handflow.vision.model import PROFILES, model_path, open_model
 
@@ -20,6 +20,8 @@ def run(args: argparse.Namespace) -> int:
             raise SetupError(f"{source}: --average takes a checkpoint's weights and another model's; got a model file")
         if args.bias:
             raise SetupError(f"{source}: --bias is added to a checkpoint's map of any hand; got a model file")
+        if args.votes is not None:
+            raise SetupError(f"{source}: --votes are of a checkpoint's parts of people; got a model file")
         if args.sizes and not args.two_scales:
             raise SetupError(f"{source}: --sizes is for a file that looks at two scales: --two-scales")
         if args.two_scales:
@@ -39,12 +41,21 @@ def run(args: argparse.Namespace) -> int:
         raise SetupError(f"{source}: --two-scales and --sizes are for model files; export the checkpoint first")
     else:
         other = None if args.average is None else model_path(args.average)
-        made = export(source, out, args.name, measured_on, other, args.share, args.bias)
+        votes = VOTES if args.votes is None else dict(args.votes)
+        made = export(source, out, args.name, measured_on, other, args.share, args.bias, votes)
     for path in made:
         strays = open_model(path).metadata.get("strays")
         from_what = "" if strays is None else f", strays by {strays} from what it was made of"
         say(f"{path}: {path.stat().st_size / 1e6:.2f} MB{from_what}")
     return 0
+
+
+def vote(text: str) -> tuple[str, float]:
+    """PART=WEIGHT of `--votes`."""
+    name, _, weight = text.partition("=")
+    if name not in PARTS:
+        raise argparse.ArgumentTypeError(f"expected {'|'.join(PARTS)}=WEIGHT, got {text}")
+    return name, number(-9, 9)(weight)
 
 
 def profile_size(text: str) -> tuple[str, tuple[int, int]]:
@@ -86,6 +97,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="B",
         help="add this to the map of any hand, before it is made 0..1: more finds more hands and more that is none "
         "(default 0)",
+    )
+    shipped = " ".join(f"{part}={weight:g}" for part, weight in VOTES.items())
+    parser.add_argument(
+        "--votes",
+        nargs="+",
+        type=vote,
+        metavar="PART=WEIGHT",
+        help="what heads, wrists and other parts of people add to the map of any hand, where a network has learned "
+        f"them (train --parts; default {shipped}; wrist=0: nothing)",
     )
     parser.add_argument(
         "--two-scales",
