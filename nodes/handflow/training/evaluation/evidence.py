@@ -32,7 +32,7 @@ from .tracking import clips_of
 Row = dict[str, Any]
 # The shipped threshold of each comes first.
 SETTINGS: dict[str, dict[str, Any]] = {
-    **{f"none, start_score {s:g}": {"evidence": False, "start_score": s} for s in (0.52, 0.6, 0.56, 0.45)},
+    **{f"none, start_score {s:g}": {"evidence": False, "start_score": s} for s in (0.6, 0.52, 0.56, 0.45)},
     **{f"evidence, start_probability {p:g}": {"start_probability": p} for p in (0.8, 0.95, 0.9, 0.7, 0.6)},
 }
 
