@@ -40,6 +40,7 @@ def test_the_model_keeps_to_operators_that_opencv_4_6_reads():
     read = {
         "Add",
         "Cast",
+        "Concat",
         "Constant",
         "Conv",
         "Exp",

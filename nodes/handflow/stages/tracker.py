@@ -46,8 +46,8 @@ class Tracker(Node):
     quiet_s: Annotated[
         float, Range(0, 3600), "evidence: a place that fires this long and nothing moves is quietened; 0: none is"
     ] = 20.0
-    # The model card's curves: one of 29 pictures without hands has a peak this high, and .59 would leave none, but
-    # hands that hang beside strangers lie lower still.
+    # The model card's curves: at far two of a hundred pictures without hands have a peak this high, most of them on a
+    # statue's or a dummy's hand.
     start_score: Annotated[
         float, Range(0, 1), "a peak this high is strong: it finds its hand first, and without evidence it may start one"
     ] = START_SCORE

@@ -43,8 +43,8 @@ from .quantisation import describe, quantise
 SIZES = {"near": (224, 128), "mid": (288, 160), "far": (352, 192)}  # of a 16:9 picture; others get the same area
 
 
-# What is added to the logit of any hand where a part of a person surely is. Parts are learned of whole people, in a head
-# of their own that sees the places another way: where both agree there is a hand. Chosen on validation pictures.
+# What is added to the logit of any hand where a part of a person surely is. Parts are learned of whole people, in a
+# head of their own that sees the places another way: where both agree there is a hand. Chosen on validation pictures.
 VOTES = {"wrist": 1.5, "head": -1.0}
 
 
