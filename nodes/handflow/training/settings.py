@@ -43,7 +43,8 @@ class Settings:
     open_weight: Annotated[float, "of the open map's loss"] = 1.0
     even: Annotated[bool, "a near hand's many cells weigh less, so that far hands count for more"] = False
     parts: Annotated[
-        bool, "the network also learns people, heads, elbows, wrists and feet, where labelled; not exported"
+        bool,
+        "the network also learns heads, elbows, wrists, feet and people, where labelled: they vote (export --votes)",
     ] = False
     parts_weight: Annotated[float, "of their loss"] = 0.3
     mistaken_weight: Annotated[
