@@ -18,7 +18,7 @@ from handflow.vision.evidence import SHIPPED, Evidence, calibration_of
 from handflow.vision.looks import Frames, frames_of
 from handflow.vision.peaks import Peaks, find_peaks
 from handflow.vision.polygons import Polygon, allowed, polygon_fault
-from handflow.vision.thresholds import KEEP_SCORE, OPEN_AT, START_SCORE
+from handflow.vision.thresholds import KEEP_SCORE, OPEN_AT, START_SCORE, STRONG_SCORE
 from handflow.vision.tracks import Peak, Track, flow_at, peak_list
 
 GAP_S = 1.0  # after this long without any frame, nobody knows which hand is which
@@ -48,9 +48,7 @@ class Tracker(Node):
     ] = 20.0
     # The model card's curves: at far two of a hundred pictures without hands have a peak this high, most of them on a
     # statue's or a dummy's hand.
-    start_score: Annotated[
-        float, Range(0, 1), "a peak this high is strong: it finds its hand first, and without evidence it may start one"
-    ] = START_SCORE
+    start_score: Annotated[float, Range(0, 1), "without evidence: a peak this high may start a hand"] = START_SCORE
     keep_score: Annotated[float, Range(0, 1), "a hand that is followed goes on with a peak this low"] = KEEP_SCORE
     sure_score: Annotated[float, Range(0, 1), "without evidence: a peak this high is a hand at once"] = 0.8  # a guess
     # Two frames at 30 fps.
@@ -184,8 +182,9 @@ class Tracker(Node):
 
     def share_out(self, tracks: list[Track], peaks: list[Peak], dt: float) -> list[Peak]:
         """Gives each of `tracks` its peak, strong peaks first; returns those that are nobody's."""
-        strong = [peak for peak in peaks if peak.score >= self.start_score]
-        weak = [peak for peak in peaks if peak.score < self.start_score]
+        enough = min(self.start_score, STRONG_SCORE)
+        strong = [peak for peak in peaks if peak.score >= enough]
+        weak = [peak for peak in peaks if peak.score < enough]
         pairs = pair(tracks, strong)
         seen = {id(track) for track, _ in pairs}
         pairs += pair([track for track in tracks if track.seen and id(track) not in seen], weak)
