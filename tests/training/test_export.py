@@ -155,6 +155,14 @@ def test_what_a_map_means_follows_the_loss(loss, shown):
     assert Deployed(Network(**SMALL), loss).shown(torch.tensor(0.5)).item() == pytest.approx(shown, rel=1e-5)
 
 
+@pytest.mark.parametrize("loss", ["quality", "mse", "mse255"])
+def test_parts_vote_on_logits_only(loss, network, pictures):
+    image = torch.from_numpy(pictures[:1])
+    with torch.no_grad():
+        voted, alone = (Deployed(network, loss, votes)(image)[0] for votes in (VOTES, {}))
+    assert torch.equal(voted, alone) == loss.startswith("mse")
+
+
 def test_training_can_begin_from_an_exported_file(exported, network, pictures):
     torch.manual_seed(7)
     another = Network(**SMALL)

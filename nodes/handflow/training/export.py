@@ -51,7 +51,8 @@ VOTES = {"wrist": 1.5, "head": -1.0}
 class Deployed(nn.Module):
     """The network as a stage wants it: bytes in; probabilities, cells and no batch to think of out.
 
-    Where it has learned parts of people, `votes` say what these add to the logit of any hand.
+    Where it has learned parts of people, `votes` say what these add to the logit of any hand; maps of the mse losses
+    are no logits, and none vote there.
     """
 
     def __init__(self, network: Network, loss: str = "focal", votes: Mapping[str, float] = VOTES) -> None:
@@ -59,7 +60,7 @@ class Deployed(nn.Module):
         self.network = network
         self.loss = loss  # what it was trained with says what its maps mean
         self.votes = None
-        if network.parts is not None and any(votes.values()):
+        if network.parts is not None and any(votes.values()) and not loss.startswith("mse"):
             self.votes = nn.Conv2d(len(PARTS), 1, 1, bias=False)
             weights = torch.tensor([votes.get(part, 0.0) for part in PARTS])
             self.votes.weight = nn.Parameter(weights.reshape(1, -1, 1, 1), requires_grad=False)
@@ -219,7 +220,7 @@ def deployed(
         "network": json.dumps(saved["network"]),
         "weights": weights_hash(saved["mean"]),
         "bias": str(bias),
-        "votes": json.dumps(dict(votes) if trained.parts is not None else {}),
+        "votes": json.dumps(dict(votes) if network.votes is not None else {}),
         "commit": commit(),
         "version": __version__,
     }
